@@ -25,14 +25,16 @@ type Environment struct {
 	// It ends the name of every resource: one letter, then up to 14 letters, digits or
 	// single hyphens, lower case.
 	Suffix string `yaml:"-"`
-	// Class chooses the defaults: development or production.
+	// Class chooses the defaults: development or production. Every file says it, so that a
+	// production environment never gets the defaults of development by oversight.
 	Class Class `yaml:"class"`
 	// Region is the AWS Region of every resource.
 	Region string `yaml:"region"`
 	// Account is the 12-digit AWS account that may hold the environment; Terraform
 	// refuses credentials of any other. Empty: whatever account the credentials are for.
 	Account string `yaml:"account"`
-	// Tags go on every resource, beside Project, Environment and ManagedBy.
+	// Tags go on every resource, beside Project, Environment and ManagedBy, which they cannot
+	// replace, nor Name.
 	Tags map[string]string `yaml:"tags"`
 	// PreventDestroy makes Terraform refuse a plan that would destroy or replace what holds
 	// data or evidence: the database, its secret, the encryption key, buckets, log groups.
@@ -55,7 +57,7 @@ type State struct {
 	// Bucket is the S3 bucket of the state, made by the stack tap-state. All environments
 	// that name a bucket name the same one. Empty: a local file beside cdktf.out.
 	Bucket string `yaml:"bucket"`
-	// Region is the bucket's Region. Empty: the environment's.
+	// Region is the bucket's Region, together with Bucket only. Empty: the environment's.
 	Region string `yaml:"region"`
 }
 
@@ -76,15 +78,17 @@ type Network struct {
 	// CIDR is the VPC's IPv4 range: RFC 1918, /16 to /20.
 	CIDR string `yaml:"cidr"`
 	// Zones are the Availability Zones, each with one public and one private subnet: 2 to 6,
-	// all of the environment's Region. Empty: a, b and c of the Region. Adding one at the end
-	// leaves the subnets of the others as they are; any other change replaces subnets.
+	// all of the environment's Region. Empty: a, b and c of the Region; they have to be named in
+	// ap-northeast-1, ca-central-1 and us-west-1, which do not offer these to every account.
+	// Adding one at the end leaves the subnets of the others as they are; any other change
+	// replaces subnets.
 	Zones []string `yaml:"zones"`
 	// SubnetPrefixLength is the size of every subnet: 20 (4,096 addresses) to 27 (32, the
 	// smallest that a load balancer takes).
 	SubnetPrefixLength int `yaml:"subnetPrefixLength"`
 	// NATGateways is how many NAT gateways carry the tasks' traffic to the internet: 1 saves
 	// money, one per zone survives the loss of a zone. 0 needs interface endpoints and an
-	// image in a private ECR repository.
+	// image in a private ECR repository of the Region.
 	NATGateways int `yaml:"natGateways"`
 	// InterfaceEndpoints keeps the traffic for images, logs and secrets inside the VPC.
 	InterfaceEndpoints bool `yaml:"interfaceEndpoints"`
@@ -106,13 +110,15 @@ type Database struct {
 	EngineVersion string `yaml:"engineVersion"`
 	// InstanceClass is the class of every instance, or db.serverless for Aurora Serverless v2.
 	InstanceClass string `yaml:"instanceClass"`
-	// Serverless is the capacity range while InstanceClass is db.serverless.
+	// Serverless is the capacity range; only while InstanceClass is db.serverless.
 	Serverless Serverless `yaml:"serverless"`
 	// Readers is how many readers stand beside the writer: 0 to 15.
 	Readers int `yaml:"readers"`
-	// MasterUsername is the name of the cluster's master user. Changing it replaces the cluster.
+	// MasterUsername is the name of the cluster's master user; in production not postgres
+	// (Security Hub control RDS.24). Changing it replaces the cluster.
 	MasterUsername string `yaml:"masterUsername"`
-	// IAMUsername is the one database user that tasks may log in as with an IAM token.
+	// IAMUsername is the one database user that tasks may log in as with an IAM token; not the
+	// master user.
 	IAMUsername string `yaml:"iamUsername"`
 	// PasswordVersion is raised by one to rotate the master password: 1 or more.
 	PasswordVersion int `yaml:"passwordVersion"`
@@ -149,7 +155,7 @@ type Serverless struct {
 	MinimumCapacity float64 `yaml:"minimumCapacity"`
 	// MaximumCapacity is 1 to 256 in steps of 0.5, not under the minimum.
 	MaximumCapacity float64 `yaml:"maximumCapacity"`
-	// AutoPauseSeconds is how long a cluster with a minimum of 0 is idle before it pauses:
+	// AutoPauseSeconds is how long a cluster is idle before it pauses, with a minimum of 0 only:
 	// 300 to 86,400.
 	AutoPauseSeconds int `yaml:"autoPauseSeconds"`
 }
@@ -160,7 +166,7 @@ type Service struct {
 	// and nothing else, for development only. In production it is immutable: a digest or a tag
 	// that is not latest.
 	Image string `yaml:"image"`
-	// Command replaces the image's own command.
+	// Command replaces the image's own command; only with Image.
 	Command []string `yaml:"command"`
 	// Port is where the container listens: 1 to 65535.
 	Port int `yaml:"port"`
@@ -174,7 +180,7 @@ type Service struct {
 	// Memory is the task's memory in MiB.
 	Memory int `yaml:"memory"`
 	// DesiredCount is how many tasks a new service starts with, and the fixed number of tasks
-	// while scaling is off.
+	// while scaling is off. While scaling is on, it lies within its range.
 	DesiredCount int `yaml:"desiredCount"`
 	// Scaling adds and removes tasks.
 	Scaling Scaling `yaml:"scaling"`
@@ -186,18 +192,21 @@ type Service struct {
 	DeploymentAlarms bool `yaml:"deploymentAlarms"`
 	// HealthCheck is how the load balancer decides that a task is healthy.
 	HealthCheck HealthCheck `yaml:"healthCheck"`
-	// ContainerHealthCheck is run by ECS in the container, CMD or CMD-SHELL first. Empty: none.
+	// ContainerHealthCheck is run by ECS in the container: CMD and the words of a command, or
+	// CMD-SHELL and a line for the shell. Empty: none.
 	ContainerHealthCheck []string `yaml:"containerHealthCheck"`
 	// StopTimeoutSeconds is the time between SIGTERM and SIGKILL: 2 to 120.
 	StopTimeoutSeconds int `yaml:"stopTimeoutSeconds"`
 	// DeregistrationDelaySeconds is how long a leaving task finishes its requests: 0 to 3600.
 	DeregistrationDelaySeconds int `yaml:"deregistrationDelaySeconds"`
-	// Environment holds further environment variables; never secrets.
+	// Environment holds further environment variables; never secrets. DB_HOST, DB_PORT,
+	// DB_USERNAME and DB_PASSWORD are set by the service itself.
 	Environment map[string]string `yaml:"environment"`
 	// Secrets holds further secrets: variable name to the ARN of a Secrets Manager secret, with
 	// ":<JSON key>::" behind it for one value of it.
 	Secrets map[string]string `yaml:"secrets"`
-	// ExecuteCommand lets an operator open a shell in a task with ECS Exec.
+	// ExecuteCommand lets an operator open a shell in a task with ECS Exec, which needs
+	// ReadonlyRootFilesystem to be false.
 	ExecuteCommand bool `yaml:"executeCommand"`
 	// ContainerInsights is enabled, enhanced (per task and container) or disabled.
 	ContainerInsights string `yaml:"containerInsights"`
@@ -244,6 +253,7 @@ type LoadBalancer struct {
 	// Domain has the certificate requested, validated and renewed, and an alias record made.
 	Domain Domain `yaml:"domain"`
 	// AllowPlainHTTP lets the load balancer serve clear-text HTTP while there is no certificate.
+	// Production without it needs CertificateARN or Domain.
 	AllowPlainHTTP bool `yaml:"allowPlainHttp"`
 	// DeletionProtection makes AWS refuse to delete the load balancer.
 	DeletionProtection bool `yaml:"deletionProtection"`

@@ -1,0 +1,150 @@
+package config
+
+import (
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+func (f *file) validateService() {
+	f.validateSize()
+	f.validateTasks()
+	f.validateDeployment()
+
+	health := f.environment.Service.HealthCheck
+	const timeout, interval = "service.healthCheck.timeoutSeconds", "service.healthCheck.intervalSeconds"
+	if health.TimeoutSeconds >= health.IntervalSeconds {
+		f.reject(fmt.Sprintf("%s is not under the interval of %s seconds", f.show(timeout, health.TimeoutSeconds), f.show(interval, health.IntervalSeconds)), timeout, interval)
+	}
+}
+
+func (f *file) validateSize() {
+	service := f.environment.Service
+	memory := fargateMemory(service.CPU)
+	if !slices.Contains(memory, service.Memory) {
+		f.reject(fmt.Sprintf("Fargate sells no task of %s CPU units with %s MiB; with %d CPU units it sells %s", f.show("service.cpu", service.CPU), f.show("service.memory", service.Memory), service.CPU, memoryWords(memory)),
+			"service.memory", "service.cpu")
+	}
+}
+
+// memoryWords shortens a list of sizes that are equally far apart.
+func memoryWords(sizes []int) string {
+	if len(sizes) > 3 {
+		return fmt.Sprintf("%d to %d MiB in steps of %d", sizes[0], sizes[len(sizes)-1], sizes[1]-sizes[0])
+	}
+	return list(sizes) + " MiB"
+}
+
+func (f *file) validateTasks() {
+	const desired, minimum, maximum = "service.desiredCount", "service.scaling.minimumTasks", "service.scaling.maximumTasks"
+	service := f.environment.Service
+	scaling := service.Scaling
+	if scaling.MinimumTasks > scaling.MaximumTasks {
+		f.reject(fmt.Sprintf("%s is more than the maximum of %s tasks", f.show(minimum, scaling.MinimumTasks), f.show(maximum, scaling.MaximumTasks)), minimum, maximum)
+	}
+	if scaling.Enabled && (service.DesiredCount < scaling.MinimumTasks || service.DesiredCount > scaling.MaximumTasks) {
+		f.reject(fmt.Sprintf("%s is outside the range of scaling, %s to %s", f.show(desired, service.DesiredCount), f.show(minimum, scaling.MinimumTasks), f.show(maximum, scaling.MaximumTasks)),
+			desired, minimum, maximum)
+	}
+}
+
+// validateDeployment checks that a deployment can either start a task beside the old ones or
+// stop one first. ECS rounds the most tasks down and the fewest up, so few tasks are the
+// hardest: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-type-ecs.html
+func (f *file) validateDeployment() {
+	const least, most = "service.minimumHealthyPercent", "service.maximumPercent"
+	service := f.environment.Service
+	tasks, tasksPath := service.DesiredCount, "service.desiredCount"
+	if service.Scaling.Enabled {
+		tasks, tasksPath = service.Scaling.MinimumTasks, "service.scaling.minimumTasks"
+	}
+	highest := tasks * service.MaximumPercent / 100
+	lowest := (tasks*service.MinimumHealthyPercent + 99) / 100
+	if highest <= tasks && lowest >= tasks {
+		f.reject(fmt.Sprintf("a deployment could neither start nor stop a task: with %s %%, %s %% and %s tasks, at most %d and at least %d run; raise %s or lower %s",
+			f.show(most, service.MaximumPercent), f.show(least, service.MinimumHealthyPercent), f.show(tasksPath, tasks), highest, lowest, most, least),
+			most, least, tasksPath)
+	}
+}
+
+// serviceVariables are the names that the task definition gives values to itself.
+var serviceVariables = []string{"DB_HOST", "DB_PORT", "DB_USERNAME", "DB_PASSWORD"}
+
+func (f *file) validateContainer() {
+	f.validateImage()
+	f.validateUser()
+	f.validateVariables()
+
+	service := f.environment.Service
+	if check := service.ContainerHealthCheck; len(check) > 0 {
+		const at = "service.containerHealthCheck"
+		switch {
+		case check[0] != "CMD" && check[0] != "CMD-SHELL":
+			f.reject(fmt.Sprintf("%s is not a kind of check; allowed: CMD, CMD-SHELL", quote(check[0])), at+"[0]")
+		case len(check) < 2:
+			f.reject(check[0]+" has no command behind it", at)
+		case check[0] == "CMD-SHELL" && len(check) > 2:
+			f.reject(fmt.Sprintf("has %d items behind CMD-SHELL; allowed: 1, the line that the shell runs", len(check)-1), at)
+		}
+	}
+	// https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-exec.html
+	if service.ExecuteCommand && service.ReadonlyRootFilesystem {
+		f.reject("ECS Exec needs to write to the container's root file system; set service.readonlyRootFilesystem: false", "service.executeCommand", "service.readonlyRootFilesystem")
+	}
+}
+
+func (f *file) validateImage() {
+	service := f.environment.Service
+	const at = "service.image"
+	if service.IsPlaceholder() && len(service.Command) > 0 {
+		f.reject("is a command for no image: the placeholder has its own; name service.image", "service.command")
+	}
+	if f.environment.Class != Production {
+		return
+	}
+	if service.IsPlaceholder() {
+		f.reject("is missing: production runs a real image, with a digest or a tag that is not latest", at)
+		return
+	}
+	name, digest, _ := strings.Cut(service.Image, "@")
+	_, tag, _ := strings.Cut(name[strings.LastIndex(name, "/")+1:], ":")
+	if digest == "" && (tag == "" || tag == "latest") {
+		f.reject(f.show(at, service.Image)+" may be another image tomorrow; production names a digest (@sha256:...) or a tag that is not latest", at)
+	}
+}
+
+func (f *file) validateUser() {
+	user := f.environment.Service.User
+	for number := range strings.SplitSeq(user, ":") {
+		if id, err := strconv.ParseInt(number, 10, 64); err == nil && id > math.MaxInt32 {
+			f.reject(fmt.Sprintf("%s holds an id over %d", f.show("service.user", user), math.MaxInt32), "service.user")
+			return
+		}
+	}
+}
+
+func (f *file) validateVariables() {
+	service := f.environment.Service
+	for _, group := range []struct {
+		path      string
+		variables map[string]string
+	}{{"service.environment", service.Environment}, {"service.secrets", service.Secrets}} {
+		for _, name := range slices.Sorted(maps.Keys(group.variables)) {
+			at := join(group.path, name)
+			switch {
+			case !limits[group.path+".*"].Entry.MatchString(name):
+				f.reject("is not a variable's name; allowed: letters, digits and underscores, no digit first", at)
+			case slices.Contains(serviceVariables, name):
+				f.reject("is set by the service itself; the names "+strings.Join(serviceVariables, ", ")+" cannot be set", at)
+			}
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(service.Secrets)) {
+		if _, both := service.Environment[name]; both {
+			f.reject("stands in service.environment as well; a name has one value", join("service.secrets", name))
+		}
+	}
+}

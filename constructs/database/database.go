@@ -1,0 +1,235 @@
+// Package database is the Aurora PostgreSQL cluster, its credentials and its logs.
+package database
+
+import (
+	"fmt"
+	"strconv"
+
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/dbparametergroup"
+	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/dbsubnetgroup"
+	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/rdscluster"
+	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/rdsclusterinstance"
+	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/rdsclusterparametergroup"
+	"github.com/hashicorp/terraform-cdk-go/cdktf"
+
+	"tap/config"
+	"tap/constructs/internal/account"
+	"tap/constructs/internal/loggroup"
+	"tap/constructs/internal/policy"
+	"tap/constructs/network"
+)
+
+// Port is PostgreSQL's.
+const Port = 5432
+
+const engine = "aurora-postgresql"
+
+// Props says what the database is and how it is kept.
+type Props struct {
+	Suffix         string
+	Account        account.Account
+	Network        network.Network
+	Database       config.Database
+	KeyARN         *string // encrypts storage, snapshots, the secret, insights and logs
+	Logs           loggroup.Retention
+	PreventDestroy bool
+}
+
+// Database is a cluster with one writer and any number of readers.
+type Database struct {
+	Identifier    *string // output DBClusterIdentifier and dimension of the AWS/RDS metrics
+	Endpoint      *string // host name of the writer
+	SecurityGroup network.SecurityGroup
+	Secret        Secret
+	// IAMUserARN is the database user that a role may be allowed to connect as (rds-db:connect).
+	IAMUserARN *string
+	// Instances is what has to exist before the endpoint answers.
+	Instances []cdktf.ITerraformDependable
+}
+
+// New creates the database.
+func New(scope constructs.Construct, id string, props Props) Database {
+	this := constructs.NewConstruct(scope, jsii.String(id))
+	settings := props.Database
+	identifier := "paymentdb-" + props.Suffix
+	tags := &map[string]*string{"Name": jsii.String("PaymentDB-" + props.Suffix)}
+
+	group := props.Network.NewSecurityGroup(this, "security-group", "PaymentDB-"+props.Suffix, "Aurora cluster of the payment API")
+	subnets := dbsubnetgroup.NewDbSubnetGroup(this, jsii.String("subnet-group"), &dbsubnetgroup.DbSubnetGroupConfig{
+		Name:        jsii.String(identifier),
+		Description: jsii.String("Private subnets of the payment API"),
+		SubnetIds:   &props.Network.PrivateSubnets,
+		Tags:        tags,
+	})
+	secret := newSecret(this, props, identifier)
+	monitoring := newMonitoringRole(this, props)
+	// Aurora exports to a log group of this name; it is created first, to be encrypted and to end with the cluster.
+	logs := loggroup.New(this, "postgresql-logs", "/aws/rds/cluster/"+identifier+"/postgresql", props.Logs)
+	clusterParameters, instanceParameters := newParameterGroups(this, props, identifier)
+
+	cluster := rdscluster.NewRdsCluster(this, jsii.String("cluster"), &rdscluster.RdsClusterConfig{
+		ClusterIdentifier:                jsii.String(identifier),
+		Engine:                           jsii.String(engine),
+		EngineVersion:                    jsii.String(settings.EngineVersion),
+		Port:                             jsii.Number(Port),
+		DbSubnetGroupName:                subnets.Name(),
+		VpcSecurityGroupIds:              &[]*string{group.ID},
+		MasterUsername:                   jsii.String(settings.MasterUsername),
+		MasterPasswordWo:                 secret.storedPassword,
+		MasterPasswordWoVersion:          jsii.Number(settings.PasswordVersion),
+		IamDatabaseAuthenticationEnabled: jsii.Bool(true), // RDS.12, CKV_AWS_162
+
+		StorageEncrypted:                   jsii.Bool(true), // RDS.27, CKV_AWS_96, CKV_AWS_327
+		KmsKeyId:                           props.KeyARN,
+		DbClusterParameterGroupName:        clusterParameters.Name(),
+		EnabledCloudwatchLogsExports:       jsii.Strings("postgresql"), // RDS.37, CKV_AWS_324
+		DatabaseInsightsMode:               jsii.String(settings.Insights),
+		PerformanceInsightsEnabled:         jsii.Bool(true),
+		PerformanceInsightsKmsKeyId:        props.KeyARN,
+		PerformanceInsightsRetentionPeriod: jsii.Number(insightsRetentionDays(settings)),
+
+		BackupRetentionPeriod:            jsii.Number(settings.BackupRetentionDays), // RDS.50 asks for 7 or more
+		PreferredBackupWindow:            jsii.String(settings.BackupWindow),
+		PreferredMaintenanceWindow:       jsii.String(settings.MaintenanceWindow),
+		ApplyImmediately:                 jsii.Bool(settings.ApplyImmediately),
+		CopyTagsToSnapshot:               jsii.Bool(true),                        // RDS.16, CKV_AWS_313
+		DeletionProtection:               jsii.Bool(settings.DeletionProtection), // RDS.7, CKV_AWS_139
+		SkipFinalSnapshot:                jsii.Bool(!settings.FinalSnapshot),
+		FinalSnapshotIdentifier:          finalSnapshot(this, settings, identifier),
+		Serverlessv2ScalingConfiguration: serverless(settings),
+
+		Tags:      tags,
+		DependsOn: &[]cdktf.ITerraformDependable{logs},
+		Lifecycle: &cdktf.TerraformResourceLifecycle{PreventDestroy: jsii.Bool(props.PreventDestroy)},
+	})
+
+	result := Database{
+		Identifier:    cluster.ClusterIdentifier(),
+		Endpoint:      cluster.Endpoint(),
+		SecurityGroup: group,
+		Secret:        secret,
+		IAMUserARN:    props.Account.ARN("rds-db", "dbuser:"+*cluster.ClusterResourceId()+"/"+settings.IAMUsername),
+	}
+	for number := 0; number <= settings.Readers; number++ {
+		// A failover prefers the lowest tier; readers of tiers 0 and 1 of a serverless cluster
+		// would always be as large as the writer.
+		name, tier := "writer", 0
+		if number > 0 {
+			name, tier = fmt.Sprintf("reader-%d", number), 2
+		}
+		result.Instances = append(result.Instances, rdsclusterinstance.NewRdsClusterInstance(this, jsii.String(name), &rdsclusterinstance.RdsClusterInstanceConfig{
+			Identifier:                         jsii.String(identifier + "-" + name),
+			ClusterIdentifier:                  cluster.Id(),
+			Engine:                             jsii.String(engine),
+			InstanceClass:                      jsii.String(settings.InstanceClass),
+			PromotionTier:                      jsii.Number(tier),
+			DbParameterGroupName:               instanceParameters.Name(),
+			PubliclyAccessible:                 jsii.Bool(false), // RDS.2, CKV_AWS_17
+			AutoMinorVersionUpgrade:            jsii.Bool(true),  // RDS.13, RDS.35, CKV_AWS_226
+			CopyTagsToSnapshot:                 jsii.Bool(true),
+			ApplyImmediately:                   jsii.Bool(settings.ApplyImmediately),
+			PreferredMaintenanceWindow:         jsii.String(settings.MaintenanceWindow),
+			MonitoringInterval:                 jsii.Number(settings.MonitoringIntervalSeconds), // RDS.6, CKV_AWS_118
+			MonitoringRoleArn:                  monitoring.ARN,
+			PerformanceInsightsEnabled:         jsii.Bool(true), // CKV_AWS_353, CKV_AWS_354
+			PerformanceInsightsKmsKeyId:        props.KeyARN,
+			PerformanceInsightsRetentionPeriod: jsii.Number(insightsRetentionDays(settings)),
+			Tags:                               &map[string]*string{"Name": jsii.String("PaymentDB-" + props.Suffix + "-" + name)},
+			DependsOn:                          &[]cdktf.ITerraformDependable{monitoring.Permissions},
+		}))
+	}
+	return result
+}
+
+// newParameterGroups creates the cluster's and the instances' own parameter groups: the default
+// ones cannot be changed. Names are completed by AWS because another engine family replaces a group
+// that is still in use.
+func newParameterGroups(scope constructs.Construct, props Props, identifier string) (rdsclusterparametergroup.RdsClusterParameterGroup, dbparametergroup.DbParameterGroup) {
+	parameter := func(name, value string) *rdsclusterparametergroup.RdsClusterParameterGroupParameter {
+		return &rdsclusterparametergroup.RdsClusterParameterGroupParameter{Name: jsii.String(name), Value: jsii.String(value)}
+	}
+	cluster := rdsclusterparametergroup.NewRdsClusterParameterGroup(scope, jsii.String("cluster-parameters"), &rdsclusterparametergroup.RdsClusterParameterGroupConfig{
+		NamePrefix:  jsii.String(identifier + "-"),
+		Family:      jsii.String(props.Database.ParameterGroupFamily()),
+		Description: jsii.String("TLS only; DDL and slow statements are logged without values"),
+		Parameter: []*rdsclusterparametergroup.RdsClusterParameterGroupParameter{
+			parameter("log_min_duration_statement", strconv.Itoa(props.Database.SlowStatementMilliseconds)),
+			// Bound values can be card data: 0 keeps them out of the log, also of failed statements.
+			parameter("log_parameter_max_length", "0"),
+			parameter("log_parameter_max_length_on_error", "0"),
+			// all would log every statement with the card data in it (CKV2_AWS_27).
+			parameter("log_statement", "ddl"),
+			parameter("rds.force_ssl", "1"),
+		},
+		Lifecycle: &cdktf.TerraformResourceLifecycle{CreateBeforeDestroy: jsii.Bool(true)},
+	})
+	instance := dbparametergroup.NewDbParameterGroup(scope, jsii.String("instance-parameters"), &dbparametergroup.DbParameterGroupConfig{
+		NamePrefix:  jsii.String(identifier + "-"),
+		Family:      jsii.String(props.Database.ParameterGroupFamily()),
+		Description: jsii.String("Inherits the cluster's parameters; one set here would need no restart to be attached"),
+		Lifecycle:   &cdktf.TerraformResourceLifecycle{CreateBeforeDestroy: jsii.Bool(true)},
+	})
+	return cluster, instance
+}
+
+// newMonitoringRole creates the role that sends enhanced monitoring, with the permissions of the
+// AWS managed policy AmazonRDSEnhancedMonitoringRole, narrowed to the account.
+func newMonitoringRole(scope constructs.Construct, props Props) policy.Role {
+	group := *props.Account.ARN("logs", "log-group:RDS*")
+	return policy.NewRole(scope, "monitoring-role", policy.RoleProps{
+		Name:        "PaymentDBMonitoringRole-" + props.Suffix,
+		Description: "Sends the database's enhanced monitoring",
+		Service:     "monitoring.rds.amazonaws.com",
+		Conditions:  []policy.Condition{policy.Equals("aws:SourceAccount", props.Account.ID)},
+		Statements: []policy.Statement{
+			{
+				Sid: "CreateGroups", Actions: []string{"logs:CreateLogGroup", "logs:PutRetentionPolicy"},
+				Resources: []*string{jsii.String(group)},
+			},
+			{
+				Sid: "WriteStreams", Actions: []string{"logs:CreateLogStream", "logs:DescribeLogStreams", "logs:GetLogEvents", "logs:PutLogEvents"},
+				Resources: []*string{jsii.String(group + ":log-stream:*")},
+			},
+		},
+	})
+}
+
+// insightsRetentionDays is the period of each mode of Database Insights:
+// https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Database-Insights.html
+func insightsRetentionDays(settings config.Database) int {
+	if settings.Insights == "advanced" {
+		return 465
+	}
+	return 7
+}
+
+// finalSnapshot names the snapshot that a deleted cluster leaves: always the same for one cluster,
+// and another one for its successor, whose own snapshot would otherwise be refused.
+func finalSnapshot(scope constructs.Construct, settings config.Database, identifier string) *string {
+	if !settings.FinalSnapshot {
+		return nil
+	}
+	unique := cdktf.NewTerraformResource(scope, jsii.String("final-snapshot"), &cdktf.TerraformResourceConfig{
+		TerraformResourceType: jsii.String("terraform_data"),
+	})
+	// What replaces the cluster.
+	unique.AddOverride(jsii.String("triggers_replace"), jsii.Strings(identifier, settings.MasterUsername))
+	return jsii.Sprintf("%s-final-%s", identifier, *unique.GetStringAttribute(jsii.String("id")))
+}
+
+// serverless is the capacity range of a cluster whose instances are db.serverless.
+func serverless(settings config.Database) *rdscluster.RdsClusterServerlessv2ScalingConfiguration {
+	if !settings.IsServerless() {
+		return nil
+	}
+	scaling := &rdscluster.RdsClusterServerlessv2ScalingConfiguration{
+		MinCapacity: jsii.Number(settings.Serverless.MinimumCapacity),
+		MaxCapacity: jsii.Number(settings.Serverless.MaximumCapacity),
+	}
+	if settings.Serverless.MinimumCapacity == 0 {
+		scaling.SecondsUntilAutoPause = jsii.Number(settings.Serverless.AutoPauseSeconds)
+	}
+	return scaling
+}

@@ -1,0 +1,34 @@
+// Package account tells where a stack is deployed, as far as Terraform knows it only when it plans.
+package account
+
+import (
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/dataawscalleridentity"
+	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/dataawspartition"
+)
+
+// Account is the AWS account and Region of a stack, the parts that ARNs are made of.
+type Account struct {
+	ID        *string // 12 digits
+	Partition *string // aws, aws-us-gov or aws-cn
+	Region    string
+}
+
+// New looks the account up with the credentials that Terraform runs with.
+func New(scope constructs.Construct, id, region string) Account {
+	this := constructs.NewConstruct(scope, jsii.String(id))
+	identity := dataawscalleridentity.NewDataAwsCallerIdentity(this, jsii.String("identity"), &dataawscalleridentity.DataAwsCallerIdentityConfig{})
+	partition := dataawspartition.NewDataAwsPartition(this, jsii.String("partition"), &dataawspartition.DataAwsPartitionConfig{})
+	return Account{ID: identity.AccountId(), Partition: partition.Partition(), Region: region}
+}
+
+// ARN names a resource of a regional service in this account.
+func (a Account) ARN(service, resource string) *string {
+	return jsii.Sprintf("arn:%s:%s:%s:%s:%s", *a.Partition, service, a.Region, *a.ID, resource)
+}
+
+// Root is the principal that stands for the account's own IAM policies.
+func (a Account) Root() *string {
+	return jsii.Sprintf("arn:%s:iam::%s:root", *a.Partition, *a.ID)
+}

@@ -1,0 +1,105 @@
+// Package bucket makes private S3 buckets: nothing public, TLS only, versioned, encrypted.
+package bucket
+
+import (
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/s3bucket"
+	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/s3bucketlifecycleconfiguration"
+	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/s3bucketownershipcontrols"
+	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/s3bucketpolicy"
+	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/s3bucketpublicaccessblock"
+	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/s3bucketserversideencryptionconfiguration"
+	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/s3bucketversioning"
+	"github.com/hashicorp/terraform-cdk-go/cdktf"
+
+	"tap/constructs/internal/policy"
+)
+
+// Props says what a bucket holds and for how long.
+type Props struct {
+	Name           *string
+	PreventDestroy bool // while false, a destroy empties the bucket first
+	ExpireDays     int  // objects are deleted after so many days; 0 keeps them for ever
+	NoncurrentDays int  // overwritten and deleted versions are kept for so many days
+	// Statements of the bucket's policy, given the bucket's ARN; clear text is denied in any case.
+	Statements func(arn string) []policy.Statement
+}
+
+// Bucket is a private S3 bucket.
+type Bucket struct {
+	Name *string
+	// Ready is what has to exist before a service can write to the bucket.
+	Ready []cdktf.ITerraformDependable
+}
+
+// New creates a bucket encrypted with S3's own keys (SSE-S3), the only encryption that the
+// load balancer's access logs support.
+func New(scope constructs.Construct, id string, props Props) Bucket {
+	this := constructs.NewConstruct(scope, jsii.String(id))
+	bucket := s3bucket.NewS3Bucket(this, jsii.String("bucket"), &s3bucket.S3BucketConfig{
+		Bucket:       props.Name,
+		ForceDestroy: jsii.Bool(!props.PreventDestroy),
+		Lifecycle:    &cdktf.TerraformResourceLifecycle{PreventDestroy: jsii.Bool(props.PreventDestroy)},
+	})
+	name := bucket.Bucket()
+	blocked := s3bucketpublicaccessblock.NewS3BucketPublicAccessBlock(this, jsii.String("public-access"), &s3bucketpublicaccessblock.S3BucketPublicAccessBlockConfig{
+		Bucket:                name,
+		BlockPublicAcls:       jsii.Bool(true),
+		BlockPublicPolicy:     jsii.Bool(true),
+		IgnorePublicAcls:      jsii.Bool(true),
+		RestrictPublicBuckets: jsii.Bool(true),
+	})
+	owned := s3bucketownershipcontrols.NewS3BucketOwnershipControls(this, jsii.String("ownership"), &s3bucketownershipcontrols.S3BucketOwnershipControlsConfig{
+		Bucket: name,
+		Rule:   &s3bucketownershipcontrols.S3BucketOwnershipControlsRule{ObjectOwnership: jsii.String("BucketOwnerEnforced")},
+	})
+	s3bucketserversideencryptionconfiguration.NewS3BucketServerSideEncryptionConfigurationA(this, jsii.String("encryption"), &s3bucketserversideencryptionconfiguration.S3BucketServerSideEncryptionConfigurationAConfig{
+		Bucket: name,
+		Rule: []*s3bucketserversideencryptionconfiguration.S3BucketServerSideEncryptionConfigurationRuleA{{
+			ApplyServerSideEncryptionByDefault: &s3bucketserversideencryptionconfiguration.S3BucketServerSideEncryptionConfigurationRuleApplyServerSideEncryptionByDefaultA{
+				SseAlgorithm: jsii.String("AES256"),
+			},
+		}},
+	})
+	versioned := s3bucketversioning.NewS3BucketVersioningA(this, jsii.String("versioning"), &s3bucketversioning.S3BucketVersioningAConfig{
+		Bucket:                  name,
+		VersioningConfiguration: &s3bucketversioning.S3BucketVersioningVersioningConfiguration{Status: jsii.String("Enabled")},
+	})
+	s3bucketlifecycleconfiguration.NewS3BucketLifecycleConfiguration(this, jsii.String("lifecycle"), &s3bucketlifecycleconfiguration.S3BucketLifecycleConfigurationConfig{
+		Bucket:    name,
+		Rule:      lifecycleRules(props),
+		DependsOn: &[]cdktf.ITerraformDependable{versioned},
+	})
+
+	arn := *bucket.Arn()
+	statements := []policy.Statement{policy.DenyClearText("s3:*", jsii.String(arn), jsii.String(arn+"/*"))}
+	if props.Statements != nil {
+		statements = append(statements, props.Statements(arn)...)
+	}
+	allowed := s3bucketpolicy.NewS3BucketPolicy(this, jsii.String("policy"), &s3bucketpolicy.S3BucketPolicyConfig{
+		Bucket: name,
+		Policy: policy.Document(this, "statements", statements...),
+		// S3 answers changes of one bucket's settings with a conflict when they come together.
+		DependsOn: &[]cdktf.ITerraformDependable{blocked, owned},
+	})
+	return Bucket{Name: name, Ready: []cdktf.ITerraformDependable{allowed}}
+}
+
+func lifecycleRules(props Props) []*s3bucketlifecycleconfiguration.S3BucketLifecycleConfigurationRule {
+	rule := &s3bucketlifecycleconfiguration.S3BucketLifecycleConfigurationRule{
+		Id:     jsii.String("keep-and-clean-up"),
+		Status: jsii.String("Enabled"),
+		Filter: []*s3bucketlifecycleconfiguration.S3BucketLifecycleConfigurationRuleFilter{{Prefix: jsii.String("")}},
+		AbortIncompleteMultipartUpload: []*s3bucketlifecycleconfiguration.S3BucketLifecycleConfigurationRuleAbortIncompleteMultipartUpload{{
+			DaysAfterInitiation: jsii.Number(7),
+		}},
+		NoncurrentVersionExpiration: []*s3bucketlifecycleconfiguration.S3BucketLifecycleConfigurationRuleNoncurrentVersionExpiration{{
+			NoncurrentDays: jsii.Number(props.NoncurrentDays),
+		}},
+	}
+	if props.ExpireDays > 0 {
+		rule.Expiration = []*s3bucketlifecycleconfiguration.S3BucketLifecycleConfigurationRuleExpiration{{Days: jsii.Number(props.ExpireDays)}}
+	}
+	return []*s3bucketlifecycleconfiguration.S3BucketLifecycleConfigurationRule{rule}
+}

@@ -1,0 +1,183 @@
+// Package loadbalancer is the one way in: an Application Load Balancer, its certificate, the
+// target group of the service and the record of every request.
+package loadbalancer
+
+import (
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/lb"
+	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/lblistener"
+	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/lbtargetgroup"
+	"github.com/hashicorp/terraform-cdk-go/cdktf"
+
+	"tap/config"
+	"tap/constructs/internal/account"
+	"tap/constructs/internal/bucket"
+	"tap/constructs/internal/policy"
+	"tap/constructs/network"
+)
+
+// tlsPolicy offers TLS 1.3 and 1.2 with forward secrecy only (ELB.17):
+// https://docs.aws.amazon.com/elasticloadbalancing/latest/application/describe-ssl-policies.html
+const tlsPolicy = "ELBSecurityPolicy-TLS13-1-2-Res-2021-06"
+
+// Props says what the load balancer serves and how.
+type Props struct {
+	Suffix                     string
+	Account                    account.Account
+	Network                    network.Network
+	LoadBalancer               config.LoadBalancer
+	HealthCheck                config.HealthCheck
+	Port                       int // where the targets listen
+	DeregistrationDelaySeconds int
+	PreventDestroy             bool // of the access logs
+}
+
+// LoadBalancer is an internet-facing load balancer that forwards to one target group.
+type LoadBalancer struct {
+	ARN            *string // output LoadBalancerArn
+	DNSName        *string // output LoadBalancerDNS
+	TargetGroupARN *string // output TargetGroupArn
+	SecurityGroup  network.SecurityGroup
+	// Dimensions of the AWS/ApplicationELB metrics.
+	FullName            *string
+	TargetGroupFullName *string
+	// CertificateARN is the certificate that clients see; nil without HTTPS.
+	CertificateARN *string
+	// Listener forwards to the target group: a service can only be attached to a target group
+	// that a listener uses.
+	Listener cdktf.ITerraformDependable
+}
+
+// New creates the load balancer. With a certificate it serves HTTPS on 443 and redirects 80 to it;
+// without one it serves HTTP on 80. The listener on 80 and the target group are the same in both,
+// so that HTTPS can be added to a running environment.
+func New(scope constructs.Construct, id string, props Props) LoadBalancer {
+	this := constructs.NewConstruct(scope, jsii.String(id))
+	https := props.LoadBalancer.HTTPS()
+
+	group := props.Network.NewSecurityGroup(this, "security-group", "PaymentALB-"+props.Suffix, "Load balancer of the payment API")
+	ready := append([]cdktf.ITerraformDependable{network.AllowFromInternet(this, "http", group, 80)}, props.Network.Routes...)
+	if https {
+		ready = append(ready, network.AllowFromInternet(this, "https", group, 443))
+	}
+
+	logs := newAccessLogs(this, props)
+	balancer := lb.NewLb(this, jsii.String("load-balancer"), &lb.LbConfig{
+		Name:                     jsii.String("PaymentALB-" + props.Suffix),
+		LoadBalancerType:         jsii.String("application"),
+		Internal:                 jsii.Bool(false),
+		Subnets:                  &props.Network.PublicSubnets,
+		SecurityGroups:           &[]*string{group.ID},
+		IdleTimeout:              jsii.Number(props.LoadBalancer.IdleTimeoutSeconds),
+		DropInvalidHeaderFields:  jsii.Bool(true),          // ELB.4, CKV_AWS_131
+		DesyncMitigationMode:     jsii.String("defensive"), // ELB.12, CKV_AWS_328
+		EnableDeletionProtection: jsii.Bool(props.LoadBalancer.DeletionProtection),
+		AccessLogs:               &lb.LbAccessLogs{Bucket: logs.Name, Enabled: jsii.Bool(true)},
+		Tags:                     &map[string]*string{"Name": jsii.String("PaymentALB-" + props.Suffix)},
+		DependsOn:                dependencies(ready, logs.Ready),
+	})
+	targets := newTargetGroup(this, props)
+
+	listener := lblistener.LbListenerConfig{
+		LoadBalancerArn: balancer.Arn(),
+		Port:            jsii.Number(80),
+		Protocol:        jsii.String("HTTP"),
+		DefaultAction:   forward(targets),
+	}
+	result := LoadBalancer{
+		ARN:                 balancer.Arn(),
+		DNSName:             balancer.DnsName(),
+		TargetGroupARN:      targets.Arn(),
+		SecurityGroup:       group,
+		FullName:            balancer.ArnSuffix(),
+		TargetGroupFullName: targets.ArnSuffix(),
+	}
+	if !https {
+		result.Listener = lblistener.NewLbListener(this, jsii.String("http-listener"), &listener)
+		return result
+	}
+	result.CertificateARN = newCertificate(this, props.LoadBalancer, balancer)
+	result.Listener = lblistener.NewLbListener(this, jsii.String("https-listener"), &lblistener.LbListenerConfig{
+		LoadBalancerArn: balancer.Arn(),
+		Port:            jsii.Number(443),
+		Protocol:        jsii.String("HTTPS"),
+		SslPolicy:       jsii.String(tlsPolicy),
+		CertificateArn:  result.CertificateARN,
+		DefaultAction:   forward(targets),
+	})
+	listener.DefaultAction = []*lblistener.LbListenerDefaultAction{{
+		Type: jsii.String("redirect"),
+		Redirect: &lblistener.LbListenerDefaultActionRedirect{
+			Protocol: jsii.String("HTTPS"), Port: jsii.String("443"), StatusCode: jsii.String("HTTP_301"),
+		},
+	}}
+	// Clients are only sent to HTTPS once it answers.
+	listener.DependsOn = &[]cdktf.ITerraformDependable{result.Listener}
+	lblistener.NewLbListener(this, jsii.String("http-listener"), &listener)
+	return result
+}
+
+func forward(targets lbtargetgroup.LbTargetGroup) []*lblistener.LbListenerDefaultAction {
+	return []*lblistener.LbListenerDefaultAction{{Type: jsii.String("forward"), TargetGroupArn: targets.Arn()}}
+}
+
+// newTargetGroup creates the group that the service's tasks register with. A change of its port
+// replaces it while the listener still uses it: hence a name that AWS completes, and the new one
+// first.
+func newTargetGroup(scope constructs.Construct, props Props) lbtargetgroup.LbTargetGroup {
+	check := props.HealthCheck
+	return lbtargetgroup.NewLbTargetGroup(scope, jsii.String("target-group"), &lbtargetgroup.LbTargetGroupConfig{
+		NamePrefix:          jsii.String("PayTG-"), // six characters at most
+		VpcId:               props.Network.VPCID,
+		Port:                jsii.Number(props.Port),
+		Protocol:            jsii.String("HTTP"),
+		TargetType:          jsii.String("ip"),
+		DeregistrationDelay: jsii.Sprintf("%d", props.DeregistrationDelaySeconds),
+		HealthCheck: &lbtargetgroup.LbTargetGroupHealthCheck{
+			Enabled:            jsii.Bool(true),
+			Path:               jsii.String(check.Path),
+			Protocol:           jsii.String("HTTP"),
+			Matcher:            jsii.String("200"),
+			Interval:           jsii.Number(check.IntervalSeconds),
+			Timeout:            jsii.Number(check.TimeoutSeconds),
+			HealthyThreshold:   jsii.Number(check.HealthyThreshold),
+			UnhealthyThreshold: jsii.Number(check.UnhealthyThreshold),
+		},
+		Stickiness: &lbtargetgroup.LbTargetGroupStickiness{Enabled: jsii.Bool(false), Type: jsii.String("lb_cookie")},
+		Tags:       &map[string]*string{"Name": jsii.String("PaymentTG-" + props.Suffix)},
+		Lifecycle:  &cdktf.TerraformResourceLifecycle{CreateBeforeDestroy: jsii.Bool(true)},
+	})
+}
+
+// newAccessLogs creates the bucket that a record of every request is delivered to (ELB.5, CKV_AWS_91):
+// https://docs.aws.amazon.com/elasticloadbalancing/latest/application/enable-access-logging.html
+func newAccessLogs(scope constructs.Construct, props Props) bucket.Bucket {
+	return bucket.New(scope, "access-logs", bucket.Props{
+		// The account makes the name unique among all buckets of the world.
+		Name:           jsii.Sprintf("payment-alb-logs-%s-%s-%s", props.Suffix, *props.Account.ID, props.Account.Region),
+		PreventDestroy: props.PreventDestroy,
+		ExpireDays:     props.LoadBalancer.AccessLogRetentionDays,
+		NoncurrentDays: 1,
+		Statements: func(arn string) []policy.Statement {
+			return []policy.Statement{{
+				Sid:        "DeliverAccessLogs",
+				Principals: policy.Service("logdelivery.elasticloadbalancing.amazonaws.com"),
+				Actions:    []string{"s3:PutObject"},
+				Resources:  []*string{jsii.Sprintf("%s/AWSLogs/%s/*", arn, *props.Account.ID)},
+				Conditions: []policy.Condition{
+					policy.Equals("aws:SourceAccount", props.Account.ID),
+					policy.ARNLike("aws:SourceArn", props.Account.ARN("elasticloadbalancing", "loadbalancer/*")),
+				},
+			}}
+		},
+	})
+}
+
+func dependencies(lists ...[]cdktf.ITerraformDependable) *[]cdktf.ITerraformDependable {
+	all := []cdktf.ITerraformDependable{}
+	for _, list := range lists {
+		all = append(all, list...)
+	}
+	return &all
+}

@@ -1,0 +1,164 @@
+// Package network is the VPC: where things stand, what can reach what, and a record of what did.
+package network
+
+import (
+	"fmt"
+
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/defaultsecuritygroup"
+	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/eip"
+	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/flowlog"
+	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/internetgateway"
+	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/natgateway"
+	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/route"
+	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/routetable"
+	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/routetableassociation"
+	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/subnet"
+	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/vpc"
+	"github.com/hashicorp/terraform-cdk-go/cdktf"
+
+	"tap/config"
+	"tap/constructs/internal/account"
+	"tap/constructs/internal/loggroup"
+	"tap/constructs/internal/policy"
+)
+
+// Props says what the network looks like.
+type Props struct {
+	Suffix   string
+	Account  account.Account
+	Network  config.Network
+	Logs     loggroup.Retention
+	Sessions bool // tasks are reached with ECS Exec, which has an endpoint of its own
+}
+
+// Network is a VPC with a public and a private subnet in each zone.
+type Network struct {
+	VPCID          *string
+	PublicSubnets  []*string
+	PrivateSubnets []*string
+	// Routes is what has to exist before the internet can be reached from, or can reach, a subnet.
+	Routes []cdktf.ITerraformDependable
+
+	hasNAT         bool
+	endpoints      SecurityGroup // of the interface endpoints; without ID when there are none
+	s3PrefixListID *string
+}
+
+// New creates the network. Each subnet has a route table of its own, so that another number of NAT
+// gateways changes routes and nothing else.
+func New(scope constructs.Construct, id string, props Props) Network {
+	this := constructs.NewConstruct(scope, jsii.String(id))
+	named := func(kind string) *map[string]*string { return nameTag(kind + "-" + props.Suffix) }
+
+	main := vpc.NewVpc(this, jsii.String("vpc"), &vpc.VpcConfig{
+		CidrBlock:          jsii.String(props.Network.CIDR),
+		EnableDnsHostnames: jsii.Bool(true),
+		EnableDnsSupport:   jsii.Bool(true),
+		InstanceTenancy:    jsii.String("default"),
+		Tags:               named("PaymentVPC"),
+	})
+	// Without rules of its own Terraform removes those that AWS puts there (EC2.2).
+	defaultsecuritygroup.NewDefaultSecurityGroup(this, jsii.String("default-security-group"), &defaultsecuritygroup.DefaultSecurityGroupConfig{
+		VpcId: main.Id(),
+		Tags:  named("PaymentVPCDefault"),
+	})
+	internet := internetgateway.NewInternetGateway(this, jsii.String("internet-gateway"), &internetgateway.InternetGatewayConfig{
+		VpcId: main.Id(),
+		Tags:  named("PaymentInternetGateway"),
+	})
+
+	network := Network{VPCID: main.Id(), hasNAT: props.Network.NATGateways > 0}
+	var privateTables []*string
+	var gateways []natgateway.NatGateway
+	for index, zone := range props.Network.Subnets() {
+		number := index + 1
+		public, publicTable := newSubnet(this, fmt.Sprintf("public-%d", number), main.Id(), zone.Zone, zone.Public, named(fmt.Sprintf("PaymentPublicSubnet%d", number)))
+		toInternet := route.NewRoute(this, jsii.Sprintf("public-%d-default", number), &route.RouteConfig{
+			RouteTableId:         publicTable,
+			DestinationCidrBlock: jsii.String(anywhere),
+			GatewayId:            internet.Id(),
+		})
+		network.Routes = append(network.Routes, toInternet)
+		if index < props.Network.NATGateways {
+			address := eip.NewEip(this, jsii.Sprintf("nat-%d-address", number), &eip.EipConfig{
+				Domain: jsii.String("vpc"),
+				Tags:   named(fmt.Sprintf("PaymentNATGateway%d", number)),
+			})
+			gateways = append(gateways, natgateway.NewNatGateway(this, jsii.Sprintf("nat-%d", number), &natgateway.NatGatewayConfig{
+				AllocationId: address.Id(),
+				SubnetId:     public,
+				Tags:         named(fmt.Sprintf("PaymentNATGateway%d", number)),
+				DependsOn:    &[]cdktf.ITerraformDependable{toInternet},
+			}))
+		}
+		private, privateTable := newSubnet(this, fmt.Sprintf("private-%d", number), main.Id(), zone.Zone, zone.Private, named(fmt.Sprintf("PaymentPrivateSubnet%d", number)))
+		privateTables = append(privateTables, privateTable)
+		network.PublicSubnets = append(network.PublicSubnets, public)
+		network.PrivateSubnets = append(network.PrivateSubnets, private)
+	}
+	for index, table := range privateTables {
+		if len(gateways) == 0 {
+			break
+		}
+		network.Routes = append(network.Routes, route.NewRoute(this, jsii.Sprintf("private-%d-default", index+1), &route.RouteConfig{
+			RouteTableId:         table,
+			DestinationCidrBlock: jsii.String(anywhere),
+			NatGatewayId:         gateways[index%len(gateways)].Id(),
+		}))
+	}
+
+	newFlowLog(this, main.Id(), props)
+	network.newEndpoints(this, props, privateTables)
+	return network
+}
+
+// newSubnet creates a subnet with its own route table. Nothing that starts in it gets a public
+// address by itself (EC2.15).
+func newSubnet(scope constructs.Construct, id string, vpcID *string, zone, cidr string, tags *map[string]*string) (subnetID, tableID *string) {
+	created := subnet.NewSubnet(scope, jsii.String(id), &subnet.SubnetConfig{
+		VpcId:               vpcID,
+		AvailabilityZone:    jsii.String(zone),
+		CidrBlock:           jsii.String(cidr),
+		MapPublicIpOnLaunch: jsii.Bool(false),
+		Tags:                tags,
+	})
+	table := routetable.NewRouteTable(scope, jsii.String(id+"-routes"), &routetable.RouteTableConfig{VpcId: vpcID, Tags: tags})
+	routetableassociation.NewRouteTableAssociation(scope, jsii.String(id+"-association"), &routetableassociation.RouteTableAssociationConfig{
+		SubnetId:     created.Id(),
+		RouteTableId: table.Id(),
+	})
+	return created.Id(), table.Id()
+}
+
+// newFlowLog records all traffic of the VPC, accepted and rejected (EC2.6, CKV2_AWS_11).
+func newFlowLog(scope constructs.Construct, vpcID *string, props Props) {
+	this := constructs.NewConstruct(scope, jsii.String("flow-log"))
+	group := loggroup.New(this, "group", "/tap-"+props.Suffix+"/vpc-flow-logs", props.Logs)
+	role := policy.NewRole(this, "role", policy.RoleProps{
+		Name:        "PaymentFlowLogRole-" + props.Suffix,
+		Description: "Writes the VPC's flow logs",
+		Service:     "vpc-flow-logs.amazonaws.com",
+		// https://docs.aws.amazon.com/vpc/latest/userguide/flow-logs-iam-role.html
+		Conditions: []policy.Condition{
+			policy.Equals("aws:SourceAccount", props.Account.ID),
+			policy.ARNLike("aws:SourceArn", props.Account.ARN("ec2", "vpc-flow-log/*")),
+		},
+		Statements: []policy.Statement{{
+			Sid:       "WriteFlowLogs",
+			Actions:   []string{"logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"},
+			Resources: []*string{jsii.String(*group.Arn() + ":*")},
+		}},
+	})
+	flowlog.NewFlowLog(this, jsii.String("flow-log"), &flowlog.FlowLogConfig{
+		VpcId:                  vpcID,
+		TrafficType:            jsii.String("ALL"),
+		LogDestinationType:     jsii.String("cloud-watch-logs"),
+		LogDestination:         group.Arn(),
+		IamRoleArn:             role.ARN,
+		MaxAggregationInterval: jsii.Number(props.Network.FlowLogs.AggregationSeconds),
+		Tags:                   nameTag("PaymentFlowLog-" + props.Suffix),
+		DependsOn:              &[]cdktf.ITerraformDependable{role.Permissions},
+	})
+}

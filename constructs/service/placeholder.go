@@ -1,0 +1,30 @@
+package service
+
+import "fmt"
+
+// PlaceholderImage runs while an environment names no image of its own.
+const PlaceholderImage = "public.ecr.aws/nginx/nginx:latest"
+
+// PlaceholderCommand makes nginx answer the health check with 200 and everything else with 404. The
+// image by itself answers 404 to the health check, so that no task would ever become healthy. All
+// files are kept in /tmp: the root file system is read-only.
+func PlaceholderCommand(port int, healthCheckPath string) []string {
+	configuration := fmt.Sprintf(`pid /tmp/nginx.pid;
+error_log /dev/stderr warn;
+events {}
+http {
+  access_log /dev/stdout;
+  client_body_temp_path /tmp/client_body;
+  proxy_temp_path /tmp/proxy;
+  fastcgi_temp_path /tmp/fastcgi;
+  uwsgi_temp_path /tmp/uwsgi;
+  scgi_temp_path /tmp/scgi;
+  server {
+    listen %d;
+    default_type text/plain;
+    location = %s { return 200 "ok\n"; }
+    location / { return 404 "placeholder of the payment API\n"; }
+  }
+}`, port, healthCheckPath)
+	return []string{"sh", "-c", "cat >/tmp/nginx.conf <<'END'\n" + configuration + "\nEND\nexec nginx -c /tmp/nginx.conf -g 'daemon off;'"}
+}
