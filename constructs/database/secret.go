@@ -56,6 +56,8 @@ func newSecret(scope constructs.Construct, props Props, identifier string) Secre
 			"dbClusterIdentifier": identifier,
 		}),
 		SecretStringWoVersion: jsii.Number(props.Database.PasswordVersion),
+		// Tasks that are still to be replaced name the old version.
+		Lifecycle: &cdktf.TerraformResourceLifecycle{CreateBeforeDestroy: jsii.Bool(true)},
 	})
 	stored := newEphemeral(this, "stored_secret", "aws_secretsmanager_secret_version", map[string]any{
 		"secret_id":  secret.Id(),
