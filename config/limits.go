@@ -163,7 +163,7 @@ var limits = map[string]Limit{
 	"service.secrets.*": matching("the ARN of a secret",
 		`^arn:aws[a-z-]*:secretsmanager:`+regionExpression+`:[0-9]{12}:secret:[A-Za-z0-9/_+=.@-]+-[A-Za-z0-9]{6}(:[^:]*:[^:]*:[^:]*)?$`,
 		"arn:aws:secretsmanager:<Region>:<account>:secret:<name>-<6 characters>, with :<JSON key>:: behind it for one value").entries(variableName),
-	"service.containerInsights": texts("a mode of Container Insights", "enabled", "enhanced", "disabled"),
+	"service.containerInsights": texts("a mode of Container Insights", "enabled", "enhanced"),
 
 	"loadBalancer.certificateArn": matching("the ARN of an ACM certificate",
 		`^arn:aws[a-z-]*:acm:`+regionExpression+`:[0-9]{12}:certificate/[0-9a-f-]{36}$`,
