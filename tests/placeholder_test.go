@@ -31,7 +31,11 @@ type placeholder struct {
 func startPlaceholder(t *testing.T, healthCheckPath string) placeholder {
 	t.Helper()
 	if _, err := exec.LookPath("nginx"); err != nil {
-		t.Fatal("nginx is missing; it proves that the placeholder answers the health check (Debian: apt-get install nginx): ", err)
+		const message = "nginx is missing, which shows that the placeholder answers the health check (Debian: apt-get install nginx)"
+		if os.Getenv("CI") != "" {
+			t.Fatal(message)
+		}
+		t.Skip(message) // the tools that make test asks for do not include it
 	}
 	folder, err := os.MkdirTemp("/tmp", "tap-placeholder-")
 	if err != nil {
