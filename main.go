@@ -5,11 +5,8 @@ package main
 import (
 	"fmt"
 	"os"
-	"runtime"
-	"strings"
 
 	"github.com/aws/jsii-runtime-go"
-	"github.com/hashicorp/terraform-cdk-go/cdktf"
 
 	"tap/config"
 	"tap/constructs"
@@ -36,61 +33,5 @@ func run() error {
 		return err
 	}
 	defer jsii.Close()
-	return synthesize(environments)
-}
-
-func synthesize(environments []config.Environment) error {
-	var app cdktf.App
-	if err := guard("app", func() { app = cdktf.NewApp(nil) }); err != nil {
-		return err
-	}
-	bucket := config.State{}
-	account := ""
-	for _, environment := range environments {
-		if err := guard("stack tap-"+environment.Suffix, func() { constructs.NewTapStack(app, environment) }); err != nil {
-			return err
-		}
-		if environment.State.Bucket != "" {
-			bucket, account = environment.State, environment.Account
-		}
-	}
-	if bucket.Bucket != "" {
-		err := guard("stack tap-state", func() { constructs.NewStateStack(app, bucket.Bucket, bucket.Region, account) })
-		if err != nil {
-			return err
-		}
-	}
-	return guard("app", func() { app.Synth() })
-}
-
-// guard turns a panic, which is how jsii reports an error, into an error of one line that names what
-// was being built and the construct that panicked.
-func guard(what string, build func()) (err error) {
-	defer func() {
-		if cause := recover(); cause != nil {
-			err = fmt.Errorf("%s%s: %s", what, construct(), firstLine(cause))
-		}
-	}()
-	build()
-	return nil
-}
-
-// construct names the innermost function of package constructs on the panicking stack.
-func construct() string {
-	callers := make([]uintptr, 64)
-	frames := runtime.CallersFrames(callers[:runtime.Callers(1, callers)])
-	for {
-		frame, more := frames.Next()
-		if name, found := strings.CutPrefix(frame.Function, "tap/constructs/"); found {
-			return ": " + name
-		}
-		if !more {
-			return ""
-		}
-	}
-}
-
-func firstLine(cause any) string {
-	line, _, _ := strings.Cut(strings.TrimSpace(fmt.Sprint(cause)), "\n")
-	return line
+	return constructs.Synthesize(environments, "")
 }

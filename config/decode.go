@@ -1,7 +1,6 @@
 package config
 
 import (
-	"cmp"
 	"fmt"
 	"maps"
 	"math"
@@ -30,7 +29,7 @@ func (f *file) class(root *yaml.Node) Class {
 			return Development // decode reports the value
 		}
 	}
-	f.report(root.Line, "class", "is missing; allowed: development, production")
+	f.report(root.Line, "class", "is missing; allowed: "+limits["class"].Allowed())
 	return Development
 }
 
@@ -48,6 +47,9 @@ func (f *file) value(node *yaml.Node, target reflect.Value, at string) {
 		return
 	case node.Style&yaml.TaggedStyle != 0:
 		f.report(node.Line, at, fmt.Sprintf("tags (%s) are not supported; write the plain value, in quotes if it is text", quote(node.Tag)))
+		return
+	case node.Kind == yaml.ScalarNode && node.ShortTag() == "!!null" && at == "class":
+		f.report(node.Line, at, "has no value; allowed: "+limits[at].Allowed())
 		return
 	case node.Kind == yaml.ScalarNode && node.ShortTag() == "!!null":
 		f.report(node.Line, at, "has no value; leave the key out to get the default of the class")
@@ -167,7 +169,11 @@ func (f *file) text(node *yaml.Node, target reflect.Value, at string) {
 		f.report(node.Line, at, describe(node)+" is not text")
 	case node.ShortTag() != "!!str":
 		// A number's text is not always what was typed: 15.10 is 15.1, 0123 is 83.
-		f.report(node.Line, at, fmt.Sprintf("%s is %s, and text is expected; quote it: \"%s\"", abbreviate(node.Value), kindOf(node), abbreviate(node.Value)))
+		if confidential(at) {
+			f.report(node.Line, at, fmt.Sprintf("the value is %s, and text is expected; quote it", kindOf(node)))
+			return
+		}
+		f.report(node.Line, at, fmt.Sprintf("%s is %s, and text is expected; quote it: %s", abbreviate(node.Value), kindOf(node), quote(node.Value)))
 	default:
 		if message := stringProblem(node.Value, mayHaveLines(at)); message != "" {
 			if confidential(at) {
@@ -232,7 +238,11 @@ func (f *file) integer(node *yaml.Node, target reflect.Value, at string) {
 	// AWS and Terraform hold the whole numbers of a file in 32 bits.
 	number, err := strconv.ParseInt(node.Value, 10, 32)
 	if err != nil {
-		f.report(node.Line, at, fmt.Sprintf("%s is out of range; allowed: %s", abbreviate(node.Value), cmp.Or(limits[at].Allowed(), fmt.Sprintf("up to %d", math.MaxInt32))))
+		allowed := limits[at].Allowed()
+		if limits[at].Maximum == nil {
+			allowed += fmt.Sprintf(", up to %d", math.MaxInt32)
+		}
+		f.report(node.Line, at, fmt.Sprintf("%s is out of range; allowed: %s", abbreviate(node.Value), allowed))
 		return
 	}
 	target.SetInt(number)
@@ -257,7 +267,10 @@ func (f *file) number(node *yaml.Node, at string, pattern *regexp.Regexp, expect
 	}
 	message := fmt.Sprintf("%s is not %s", describe(node), expected)
 	if node.Kind == yaml.ScalarNode && node.ShortTag() == "!!str" && pattern.MatchString(node.Value) {
-		message += "; write it without quotes"
+		message += " because of its quotes"
+	}
+	if allowed := limits[at].Allowed(); allowed != "" {
+		message += "; allowed: " + allowed
 	}
 	f.report(node.Line, at, message)
 	return false
@@ -330,6 +343,9 @@ func abbreviate(text string) string {
 func nearest(text string, candidates []string) string {
 	best, bestDistance := "", max(2, len(text)/3)+1
 	for _, candidate := range candidates {
+		if len(text) >= 3 && strings.HasPrefix(strings.ToLower(candidate), strings.ToLower(text)) {
+			return candidate
+		}
 		if distance := editDistance(strings.ToLower(text), strings.ToLower(candidate)); distance < bestDistance && distance < len(candidate) {
 			best, bestDistance = candidate, distance
 		}

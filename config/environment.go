@@ -208,7 +208,7 @@ type Service struct {
 	// ExecuteCommand lets an operator open a shell in a task with ECS Exec, which needs
 	// ReadonlyRootFilesystem to be false.
 	ExecuteCommand bool `yaml:"executeCommand"`
-	// ContainerInsights is enabled, enhanced (per task and container) or disabled.
+	// ContainerInsights is enabled or enhanced (per task and container); an alarm needs its metrics.
 	ContainerInsights string `yaml:"containerInsights"`
 }
 

@@ -79,14 +79,14 @@ func (l Limit) Allowed() string {
 }
 
 // problem says what is wrong with a value; empty when nothing is.
-func (l Limit) problem(value any) string {
-	switch value := value.(type) {
-	case int:
-		return l.numberProblem(float64(value))
-	case float64:
-		return l.numberProblem(value)
-	case string:
-		return l.textProblem(value)
+func (l Limit) problem(value reflect.Value) string {
+	switch value.Kind() {
+	case reflect.Int:
+		return l.numberProblem(float64(value.Int()))
+	case reflect.Float64:
+		return l.numberProblem(value.Float())
+	case reflect.String:
+		return l.textProblem(value.String())
 	}
 	return ""
 }

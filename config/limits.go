@@ -76,13 +76,13 @@ var limits = map[string]Limit{
 	"class":   texts("a class", string(Development), string(Production)),
 	"region":  matching("an AWS Region", `^`+regionExpression+`$`, "a Region's code, for example us-east-1"),
 	"account": matching("an AWS account", `^[0-9]{12}$`, "12 digits").orEmpty(),
-	// https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html;
-	// letters are those of every alphabet.
-	"tags.*": matching("a tag's value", `^[\p{L}\p{N}\p{Zs}_.:/=+@-]{0,256}$`, "up to 256 letters, digits, spaces and _ . : / = + - @").
-		entries(`^[\p{L}\p{N}\p{Zs}_.:/=+@-]{1,128}$`).many(0, maximumTags-len(ownTags)),
+	// https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html.
+	// Services differ in which alphabets they take; all take the Latin one.
+	"tags.*": matching("a tag's value", `^[A-Za-z0-9 _.:/=+@-]{0,256}$`, "up to 256 letters, digits, spaces and _ . : / = + - @").
+		entries(`^[A-Za-z0-9 _.:/=+@-]{1,128}$`).many(0, maximumTags-len(ownTags)),
 
 	// https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
-	"state.bucket": matching("a bucket's name", `^[a-z0-9]([a-z0-9-]|\.[a-z0-9]){1,61}[a-z0-9]$`, "3 or more lower-case letters, digits, hyphens and single dots, a letter or digit at both ends").upTo(63).orEmpty(),
+	"state.bucket": matching("a bucket's name", `^[a-z0-9](\.?[a-z0-9-])+\.?[a-z0-9]$`, "3 or more lower-case letters, digits, hyphens and single dots, a letter or digit at both ends").upTo(63).orEmpty(),
 	"state.region": matching("an AWS Region", `^`+regionExpression+`$`, "a Region's code, for example us-east-1").orEmpty(),
 
 	// https://docs.aws.amazon.com/kms/latest/APIReference/API_ScheduleKeyDeletion.html
@@ -163,7 +163,7 @@ var limits = map[string]Limit{
 	"service.secrets.*": matching("the ARN of a secret",
 		`^arn:aws[a-z-]*:secretsmanager:`+regionExpression+`:[0-9]{12}:secret:[A-Za-z0-9/_+=.@-]+-[A-Za-z0-9]{6}(:[^:]*:[^:]*:[^:]*)?$`,
 		"arn:aws:secretsmanager:<Region>:<account>:secret:<name>-<6 characters>, with :<JSON key>:: behind it for one value").entries(variableName),
-	"service.containerInsights": texts("a mode of Container Insights", "enabled", "enhanced", "disabled"),
+	"service.containerInsights": texts("a mode of Container Insights", "enabled", "enhanced"),
 
 	"loadBalancer.certificateArn": matching("the ARN of an ACM certificate",
 		`^arn:aws[a-z-]*:acm:`+regionExpression+`:[0-9]{12}:certificate/[0-9a-f-]{36}$`,

@@ -88,16 +88,20 @@ type file struct {
 	problems Problems
 }
 
+func newFile(name string) *file {
+	return &file{name: name, environment: Preset(Development), lines: map[string]int{}, rejected: map[string]bool{}}
+}
+
 func loadFile(name string) *file {
-	f := &file{name: name, environment: Preset(Development), lines: map[string]int{}, rejected: map[string]bool{}}
+	f := newFile(name)
 	base, found := strings.CutSuffix(path.Base(name), ".yaml")
 	f.environment.Suffix = base
 	if !found {
-		f.report(0, "", fmt.Sprintf("is not an environment file; each is named <suffix>.yaml (only README.md, dot files and names ending in ~ may stand beside them)"))
+		f.report(0, "", "is not an environment file; each is named <suffix>.yaml, and only README.md, dot files and names ending in ~ may stand beside them")
 		return f
 	}
 	if message := suffixProblem(base); message != "" {
-		f.report(0, "", message+", followed by .yaml")
+		f.report(0, "", message)
 	}
 	content, err := readBounded(name)
 	if err != nil {
@@ -119,7 +123,6 @@ func (f *file) read(content []byte) {
 	f.environment = Preset(class)
 	f.environment.Suffix = suffix
 	f.decode(root)
-	f.environment.complete()
 	f.validate()
 }
 

@@ -7,9 +7,11 @@ import (
 	"strings"
 )
 
-// validate checks every rule, first each value on its own, then values against each other.
+// validate completes the environment and checks every rule, first each value of the file and
+// of the class on its own, then values against each other.
 func (f *file) validate() {
 	f.limits(reflect.ValueOf(f.environment), "", "")
+	f.environment.complete()
 	if f.rejected["class"] {
 		return // what the values have to go with depends on the class
 	}
@@ -51,7 +53,7 @@ func (f *file) limits(value reflect.Value, at, key string) {
 		}
 	default:
 		limit := limits[key]
-		message := limit.problem(value.Interface())
+		message := limit.problem(value)
 		if message != "" && confidential(at) {
 			message = fmt.Sprintf("the value is not %s; allowed: %s", limit.Noun, limit.Allowed())
 		}
@@ -122,12 +124,13 @@ func (f *file) line(path string) int {
 	return f.lines[""]
 }
 
-// show writes a value for an error, and says so when it is not the file's own.
-func (f *file) show(path string, value any) string {
+// show writes a value for an error, with its unit, and says so when it is not the file's own.
+func (f *file) show(path string, value any, unit ...string) string {
 	text := fmt.Sprint(value)
 	if words, isText := value.(string); isText {
 		text = quote(words)
 	}
+	text = strings.Join(append([]string{text}, unit...), " ")
 	if f.lines[path] == 0 {
 		text += fmt.Sprintf(" (the default of class %s)", f.environment.Class)
 	}

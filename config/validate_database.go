@@ -14,7 +14,7 @@ func (f *file) validateDatabase() {
 
 	serverless := f.environment.Database.Serverless
 	if serverless.MinimumCapacity > serverless.MaximumCapacity {
-		f.reject(fmt.Sprintf("%s is more than the maximum capacity %s", f.show("database.serverless.minimumCapacity", serverless.MinimumCapacity), f.show("database.serverless.maximumCapacity", serverless.MaximumCapacity)),
+		f.reject(fmt.Sprintf("a minimum of %s is more than a maximum of %s", f.show("database.serverless.minimumCapacity", serverless.MinimumCapacity), f.show("database.serverless.maximumCapacity", serverless.MaximumCapacity)),
 			"database.serverless.minimumCapacity", "database.serverless.maximumCapacity")
 	}
 	// What would have no effect is refused: somebody expects one.
@@ -67,7 +67,7 @@ func (f *file) validateUsers() {
 		f.reject(f.show("database.masterUsername", database.MasterUsername)+" is the name that an attacker tries first; a production database has another one (AWS Security Hub control RDS.24)", "database.masterUsername")
 	}
 	if strings.EqualFold(database.MasterUsername, database.IAMUsername) {
-		f.reject(fmt.Sprintf("%s is the master user's name as well; tasks log in as a user of their own", f.show("database.iamUsername", database.IAMUsername)), "database.iamUsername", "database.masterUsername")
+		f.reject(fmt.Sprintf("%s is the master user and the user of the tasks; they log in as one of their own", quote(database.IAMUsername)), "database.iamUsername", "database.masterUsername")
 	}
 }
 
@@ -94,7 +94,7 @@ func (f *file) validateWindows() {
 	for day := range 7 {
 		start := day*minutesPerDay + backupStart
 		if overlap(start, backupLength, maintenanceStart, maintenanceLength) {
-			f.reject(fmt.Sprintf("%s overlaps the backup window %s; RDS wants them apart", f.show(maintenance, database.MaintenanceWindow), f.show(backup, database.BackupWindow)), maintenance, backup)
+			f.reject(fmt.Sprintf("the maintenance window %s overlaps the backup window %s; RDS wants them apart", f.show(maintenance, database.MaintenanceWindow), f.show(backup, database.BackupWindow)), maintenance, backup)
 			return
 		}
 	}

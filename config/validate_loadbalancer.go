@@ -12,9 +12,9 @@ func (f *file) validateLoadBalancer() {
 
 	switch {
 	case domain.Name != "" && domain.ZoneID == "":
-		f.reject(fmt.Sprintf("is missing: %s needs the Route 53 hosted zone that holds it", quote(domain.Name)), zone, name)
+		f.reject(fmt.Sprintf("%s needs %s, the Route 53 hosted zone that holds it", quote(domain.Name), zone), name, zone)
 	case domain.Name == "" && domain.ZoneID != "":
-		f.reject(fmt.Sprintf("is missing: it says what name in the hosted zone %s the API has", quote(domain.ZoneID)), name, zone)
+		f.reject(fmt.Sprintf("the hosted zone %s needs %s, the name in it that the API has", quote(domain.ZoneID), name), zone, name)
 	}
 	if balancer.CertificateARN != "" {
 		if domain != (Domain{}) {

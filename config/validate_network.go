@@ -20,7 +20,7 @@ func (f *file) validateNetwork() {
 	f.validateZones()
 
 	if network.NATGateways > len(network.Zones) {
-		f.reject(fmt.Sprintf("%s gateways are more than the %d zones; allowed: 0 to %[2]d", f.show("network.natGateways", network.NATGateways), len(network.Zones)), "network.natGateways", "network.zones")
+		f.reject(fmt.Sprintf("%s NAT gateways are more than the %d zones; allowed: 0 to %[2]d", f.show("network.natGateways", network.NATGateways), len(network.Zones)), "network.natGateways", "network.zones")
 	}
 	if network.NATGateways == 0 {
 		f.validateIsolation()
@@ -57,7 +57,7 @@ func (f *file) validateZones() {
 	}
 	if f.lines["network.zones[0]"] == 0 {
 		if slices.Contains(regionsWithoutABC, region) {
-			f.reject(fmt.Sprintf("is empty, and %s does not offer the zones a, b and c to every account; name 2 to 6 zones of your account", region), "network.zones", "region")
+			f.reject(fmt.Sprintf("%s does not offer the zones a, b and c to every account; name 2 to 6 zones of your account in network.zones", region), "network.zones", "region")
 		}
 		return
 	}
@@ -71,13 +71,13 @@ func (f *file) validateZones() {
 // validateIsolation checks that tasks without a way to the internet can start.
 func (f *file) validateIsolation() {
 	if !f.environment.Network.InterfaceEndpoints {
-		f.reject(f.show("network.natGateways", 0)+" gateways leave tasks no way to images, logs and secrets; set network.interfaceEndpoints: true, or 1 gateway or more", "network.natGateways", "network.interfaceEndpoints")
+		f.reject(f.show("network.natGateways", 0)+" NAT gateways leave tasks no way to images, logs and secrets; set network.interfaceEndpoints: true, or 1 gateway or more", "network.natGateways", "network.interfaceEndpoints")
 		return
 	}
 	_, region, _, private := f.environment.Service.PrivateRepository()
 	if !private || region != f.environment.Region {
 		wanted := strings.Join([]string{"<account>.dkr.ecr", f.environment.Region, "amazonaws.com/<name>"}, ".")
-		f.reject(fmt.Sprintf("%s gateways leave tasks no way to the image %s; name one in an ECR repository of the Region (%s), or 1 gateway or more", f.show("network.natGateways", 0), f.show("service.image", f.environment.Service.Image), wanted),
+		f.reject(fmt.Sprintf("%s NAT gateways leave tasks no way to the image %s; name one in an ECR repository of the Region (%s), or 1 gateway or more", f.show("network.natGateways", 0), f.show("service.image", f.environment.Service.Image), wanted),
 			"network.natGateways", "service.image", "region")
 	}
 }

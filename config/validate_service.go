@@ -17,7 +17,7 @@ func (f *file) validateService() {
 	health := f.environment.Service.HealthCheck
 	const timeout, interval = "service.healthCheck.timeoutSeconds", "service.healthCheck.intervalSeconds"
 	if health.TimeoutSeconds >= health.IntervalSeconds {
-		f.reject(fmt.Sprintf("%s is not under the interval of %s seconds", f.show(timeout, health.TimeoutSeconds), f.show(interval, health.IntervalSeconds)), timeout, interval)
+		f.reject(fmt.Sprintf("a time-out of %s is not under an interval of %s", f.show(timeout, health.TimeoutSeconds, "seconds"), f.show(interval, health.IntervalSeconds, "seconds")), timeout, interval)
 	}
 }
 
@@ -25,7 +25,7 @@ func (f *file) validateSize() {
 	service := f.environment.Service
 	memory := fargateMemory(service.CPU)
 	if !slices.Contains(memory, service.Memory) {
-		f.reject(fmt.Sprintf("Fargate sells no task of %s CPU units with %s MiB; with %d CPU units it sells %s", f.show("service.cpu", service.CPU), f.show("service.memory", service.Memory), service.CPU, memoryWords(memory)),
+		f.reject(fmt.Sprintf("Fargate sells no task of %s with %s; with %d CPU units it sells %s", f.show("service.cpu", service.CPU, "CPU units"), f.show("service.memory", service.Memory, "MiB"), service.CPU, memoryWords(memory)),
 			"service.memory", "service.cpu")
 	}
 }
@@ -43,10 +43,10 @@ func (f *file) validateTasks() {
 	service := f.environment.Service
 	scaling := service.Scaling
 	if scaling.MinimumTasks > scaling.MaximumTasks {
-		f.reject(fmt.Sprintf("%s is more than the maximum of %s tasks", f.show(minimum, scaling.MinimumTasks), f.show(maximum, scaling.MaximumTasks)), minimum, maximum)
+		f.reject(fmt.Sprintf("a minimum of %s is more than a maximum of %s", f.show(minimum, scaling.MinimumTasks, "tasks"), f.show(maximum, scaling.MaximumTasks, "tasks")), minimum, maximum)
 	}
 	if scaling.Enabled && (service.DesiredCount < scaling.MinimumTasks || service.DesiredCount > scaling.MaximumTasks) {
-		f.reject(fmt.Sprintf("%s is outside the range of scaling, %s to %s", f.show(desired, service.DesiredCount), f.show(minimum, scaling.MinimumTasks), f.show(maximum, scaling.MaximumTasks)),
+		f.reject(fmt.Sprintf("a desired count of %s is outside the range of scaling, %s to %s", f.show(desired, service.DesiredCount), f.show(minimum, scaling.MinimumTasks), f.show(maximum, scaling.MaximumTasks)),
 			desired, minimum, maximum)
 	}
 }
@@ -64,8 +64,8 @@ func (f *file) validateDeployment() {
 	highest := tasks * service.MaximumPercent / 100
 	lowest := (tasks*service.MinimumHealthyPercent + 99) / 100
 	if highest <= tasks && lowest >= tasks {
-		f.reject(fmt.Sprintf("a deployment could neither start nor stop a task: with %s %%, %s %% and %s tasks, at most %d and at least %d run; raise %s or lower %s",
-			f.show(most, service.MaximumPercent), f.show(least, service.MinimumHealthyPercent), f.show(tasksPath, tasks), highest, lowest, most, least),
+		f.reject(fmt.Sprintf("a deployment could neither start nor stop a task: with %s, %s and %s, at most %d and at least %d run; raise %s or lower %s",
+			f.show(most, service.MaximumPercent, "%"), f.show(least, service.MinimumHealthyPercent, "%"), f.show(tasksPath, tasks, "tasks"), highest, lowest, most, least),
 			most, least, tasksPath)
 	}
 }

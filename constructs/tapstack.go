@@ -131,10 +131,10 @@ func NewTapStack(app constructs.Construct, environment config.Environment) cdktf
 
 // NewStateStack declares the stack tap-state: the bucket that the environments keep their states in.
 // Its own state is a local file, since the bucket has to exist before anything can be kept in it.
-func NewStateStack(app constructs.Construct, bucket, region, account string) cdktf.TerraformStack {
-	stack := newStack(app, "tap-state", region, account, "state", nil)
+func NewStateStack(app constructs.Construct, settings config.State, account string) cdktf.TerraformStack {
+	stack := newStack(app, "tap-state", settings.Region, account, "state", nil)
 	state.NewLocal(stack, "tap-state")
-	output(stack, "StateBucket", "S3 bucket of the Terraform states", state.NewBucket(stack, "state", bucket))
+	output(stack, "StateBucket", "S3 bucket of the Terraform states", state.NewBucket(stack, "state", settings.Bucket))
 	return stack
 }
 

@@ -6,6 +6,8 @@ import (
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/secretsmanagersecret"
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/secretsmanagersecretversion"
 	"github.com/hashicorp/terraform-cdk-go/cdktf"
+
+	"tap/constructs/internal/jsontext"
 )
 
 // Secret is the Secrets Manager secret of the master user: a JSON object with username, password,
@@ -46,7 +48,7 @@ func newSecret(scope constructs.Construct, props Props, identifier string) Secre
 	})
 	version := secretsmanagersecretversion.NewSecretsmanagerSecretVersion(this, jsii.String("version"), &secretsmanagersecretversion.SecretsmanagerSecretVersionConfig{
 		SecretId: secret.Id(),
-		SecretStringWo: cdktf.Fn_Jsonencode(map[string]any{
+		SecretStringWo: jsontext.Encode(map[string]any{
 			"username":            props.Database.MasterUsername,
 			"password":            "${" + password + ".random_password}",
 			"engine":              "postgres",
@@ -54,6 +56,8 @@ func newSecret(scope constructs.Construct, props Props, identifier string) Secre
 			"dbClusterIdentifier": identifier,
 		}),
 		SecretStringWoVersion: jsii.Number(props.Database.PasswordVersion),
+		// Tasks that are still to be replaced name the old version.
+		Lifecycle: &cdktf.TerraformResourceLifecycle{CreateBeforeDestroy: jsii.Bool(true)},
 	})
 	stored := newEphemeral(this, "stored_secret", "aws_secretsmanager_secret_version", map[string]any{
 		"secret_id":  secret.Id(),

@@ -32,7 +32,7 @@ func New(scope constructs.Construct, id string, props Props) Key {
 		Description:          jsii.String("Everything that the payment API of environment " + props.Suffix + " stores"),
 		EnableKeyRotation:    jsii.Bool(true),
 		DeletionWindowInDays: jsii.Number(props.DeletionWindowDays),
-		Policy:               policy.Document(this, "policy", statements(props.Account)...),
+		Policy:               policy.Document(statements(props.Account)...),
 		Lifecycle:            &cdktf.TerraformResourceLifecycle{PreventDestroy: jsii.Bool(props.PreventDestroy)},
 	})
 	kmsalias.NewKmsAlias(this, jsii.String("alias"), &kmsalias.KmsAliasConfig{
@@ -45,12 +45,12 @@ func New(scope constructs.Construct, id string, props Props) Key {
 // statements is the key policy. In a key policy the resource * is the key itself.
 func statements(account account.Account) []policy.Statement {
 	key := *jsii.Strings("*")
-	root := []policy.Principal{{Type: "AWS", Identifiers: []*string{account.Root()}}}
+	root := policy.Principal{Type: "AWS", Identifier: account.Root()}
 	ours := policy.Equals("aws:SourceAccount", account.ID)
 	return []policy.Statement{
 		{
 			// Administration only: no principal of the account can decrypt with the key directly.
-			Sid: "Administer", Principals: root, Resources: key,
+			Sid: "Administer", Principal: root, Resources: key,
 			Actions: []string{
 				"kms:CancelKeyDeletion", "kms:Create*", "kms:Delete*", "kms:Describe*", "kms:Disable*", "kms:Enable*",
 				"kms:Get*", "kms:List*", "kms:Put*", "kms:Revoke*", "kms:RotateKeyOnDemand", "kms:ScheduleKeyDeletion",
@@ -59,7 +59,7 @@ func statements(account account.Account) []policy.Statement {
 		},
 		{
 			// RDS and Secrets Manager work with the permissions of whoever calls them.
-			Sid: "UseThroughDatabaseAndSecrets", Principals: root, Resources: key,
+			Sid: "UseThroughDatabaseAndSecrets", Principal: root, Resources: key,
 			Actions: []string{"kms:CreateGrant", "kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"},
 			Conditions: []policy.Condition{
 				policy.Equals("kms:CallerAccount", account.ID),
@@ -70,14 +70,14 @@ func statements(account account.Account) []policy.Statement {
 		},
 		{
 			// https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html
-			Sid: "EncryptLogs", Principals: policy.Service("logs." + account.Region + ".amazonaws.com"), Resources: key,
+			Sid: "EncryptLogs", Principal: policy.Service("logs." + account.Region + ".amazonaws.com"), Resources: key,
 			Actions:    []string{"kms:Decrypt*", "kms:Describe*", "kms:Encrypt*", "kms:GenerateDataKey*", "kms:ReEncrypt*"},
 			Conditions: []policy.Condition{policy.ARNLike("kms:EncryptionContext:aws:logs:arn", account.ARN("logs", "log-group:*"))},
 		},
 		{
 			// Without this an alarm cannot publish to the encrypted topic, and stays silent:
 			// https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
-			Sid: "PublishAlarms", Principals: policy.Service("cloudwatch.amazonaws.com"), Resources: key,
+			Sid: "PublishAlarms", Principal: policy.Service("cloudwatch.amazonaws.com"), Resources: key,
 			Actions:    []string{"kms:Decrypt", "kms:GenerateDataKey*"},
 			Conditions: []policy.Condition{ours},
 		},

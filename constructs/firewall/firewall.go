@@ -66,11 +66,11 @@ func newLogging(scope constructs.Construct, props Props, acl wafv2webacl.Wafv2We
 	// https://docs.aws.amazon.com/waf/latest/developerguide/logging-cw-logs.html
 	delivery := cloudwatchlogresourcepolicy.NewCloudwatchLogResourcePolicy(scope, jsii.String("logs-policy"), &cloudwatchlogresourcepolicy.CloudwatchLogResourcePolicyConfig{
 		PolicyName: jsii.String("PaymentWAF-" + props.Suffix),
-		PolicyDocument: policy.Document(scope, "logs-policy-document", policy.Statement{
-			Sid:        "DeliverFirewallLogs",
-			Principals: policy.Service("delivery.logs.amazonaws.com"),
-			Actions:    []string{"logs:CreateLogStream", "logs:PutLogEvents"},
-			Resources:  []*string{jsii.String(*group.Arn() + ":*")},
+		PolicyDocument: policy.Document(policy.Statement{
+			Sid:       "DeliverFirewallLogs",
+			Principal: policy.Service("delivery.logs.amazonaws.com"),
+			Actions:   []string{"logs:CreateLogStream", "logs:PutLogEvents"},
+			Resources: []*string{jsii.String(*group.Arn() + ":*")},
 			Conditions: []policy.Condition{
 				policy.Equals("aws:SourceAccount", props.Account.ID),
 				policy.ARNLike("aws:SourceArn", props.Account.ARN("logs", "*")),

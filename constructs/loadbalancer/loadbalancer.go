@@ -161,10 +161,10 @@ func newAccessLogs(scope constructs.Construct, props Props) bucket.Bucket {
 		NoncurrentDays: 1,
 		Statements: func(arn string) []policy.Statement {
 			return []policy.Statement{{
-				Sid:        "DeliverAccessLogs",
-				Principals: policy.Service("logdelivery.elasticloadbalancing.amazonaws.com"),
-				Actions:    []string{"s3:PutObject"},
-				Resources:  []*string{jsii.Sprintf("%s/AWSLogs/%s/*", arn, *props.Account.ID)},
+				Sid:       "DeliverAccessLogs",
+				Principal: policy.Service("logdelivery.elasticloadbalancing.amazonaws.com"),
+				Actions:   []string{"s3:PutObject"},
+				Resources: []*string{jsii.Sprintf("%s/AWSLogs/%s/*", arn, *props.Account.ID)},
 				Conditions: []policy.Condition{
 					policy.Equals("aws:SourceAccount", props.Account.ID),
 					policy.ARNLike("aws:SourceArn", props.Account.ARN("elasticloadbalancing", "loadbalancer/*")),

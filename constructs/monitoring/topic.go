@@ -39,11 +39,11 @@ func NewTopic(scope constructs.Construct, id string, props TopicProps) Topic {
 	clearText := policy.DenyClearText("sns:Publish", arn)
 	snstopicpolicy.NewSnsTopicPolicy(this, jsii.String("policy"), &snstopicpolicy.SnsTopicPolicyConfig{
 		Arn: arn,
-		Policy: policy.Document(this, "statements", clearText, policy.Statement{
-			Sid:        "PublishAlarms",
-			Principals: policy.Service("cloudwatch.amazonaws.com"),
-			Actions:    []string{"sns:Publish"},
-			Resources:  []*string{arn},
+		Policy: policy.Document(clearText, policy.Statement{
+			Sid:       "PublishAlarms",
+			Principal: policy.Service("cloudwatch.amazonaws.com"),
+			Actions:   []string{"sns:Publish"},
+			Resources: []*string{arn},
 			Conditions: []policy.Condition{
 				policy.Equals("aws:SourceAccount", props.Account.ID),
 				policy.ARNLike("aws:SourceArn", props.Account.ARN("cloudwatch", "alarm:*")),

@@ -40,7 +40,7 @@ func (n *Network) newEndpoints(scope constructs.Construct, props Props, privateT
 			PrivateDnsEnabled: jsii.Bool(true),
 			SubnetIds:         &n.PrivateSubnets,
 			SecurityGroupIds:  &[]*string{n.endpoints.ID},
-			Policy:            policy.Document(this, name+"-policy", ownAccountOnly(props)),
+			Policy:            policy.Document(ownAccountOnly(props)),
 			Tags:              nameTag("PaymentEndpoint-" + props.Suffix + "-" + name),
 		})
 	}
@@ -51,7 +51,7 @@ func (n *Network) newEndpoints(scope constructs.Construct, props Props, privateT
 // its own policy.
 func ownAccountOnly(props Props) policy.Statement {
 	return policy.Statement{
-		Sid: "OwnAccount", Principals: policy.Anyone(), Actions: []string{"*"}, Resources: *jsii.Strings("*"),
+		Sid: "OwnAccount", Principal: policy.Anyone(), Actions: []string{"*"}, Resources: *jsii.Strings("*"),
 		Conditions: []policy.Condition{policy.Equals("aws:PrincipalAccount", props.Account.ID)},
 	}
 }

@@ -81,7 +81,6 @@ func New(scope constructs.Construct, id string, props Props) Service {
 		AvailabilityZoneRebalancing:   jsii.String("ENABLED"),
 		HealthCheckGracePeriodSeconds: jsii.Number(settings.HealthCheck.GracePeriodSeconds),
 		EnableExecuteCommand:          jsii.Bool(settings.ExecuteCommand),
-		EnableEcsManagedTags:          jsii.Bool(true),
 		PropagateTags:                 jsii.String("SERVICE"),
 		WaitForSteadyState:            jsii.Bool(true),
 		LoadBalancer: []*ecsservice.EcsServiceLoadBalancer{{

@@ -8,6 +8,7 @@ import (
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/ecstaskdefinition"
+	"github.com/hashicorp/terraform-cdk-go/cdktf"
 
 	"tap/constructs/database"
 	"tap/constructs/internal/jsontext"
@@ -77,8 +78,7 @@ type logConfiguration struct {
 	Options   map[string]string `json:"options"`
 }
 
-// newTaskDefinition creates the task definition; its revisions are kept by AWS, so that the service
-// can be rolled back to one.
+// newTaskDefinition creates the task definition and the log group of its container.
 func newTaskDefinition(scope constructs.Construct, props Props, roles roles) ecstaskdefinition.EcsTaskDefinition {
 	logs := loggroup.New(scope, "logs", serviceLogGroup(props.Suffix), props.Logs)
 	return ecstaskdefinition.NewEcsTaskDefinition(scope, jsii.String("task-definition"), &ecstaskdefinition.EcsTaskDefinitionConfig{
@@ -94,6 +94,9 @@ func newTaskDefinition(scope constructs.Construct, props Props, roles roles) ecs
 		},
 		Volume:               []*ecstaskdefinition.EcsTaskDefinitionVolume{{Name: jsii.String(scratch)}},
 		ContainerDefinitions: jsontext.Encode([]container{newContainer(props, *logs.Name())}),
+		// The old revision stays until the service runs the new one: a deployment that fails is
+		// rolled back to it.
+		Lifecycle: &cdktf.TerraformResourceLifecycle{CreateBeforeDestroy: jsii.Bool(true)},
 	})
 }
 

@@ -79,7 +79,7 @@ func New(scope constructs.Construct, id string, props Props) Bucket {
 	}
 	allowed := s3bucketpolicy.NewS3BucketPolicy(this, jsii.String("policy"), &s3bucketpolicy.S3BucketPolicyConfig{
 		Bucket: name,
-		Policy: policy.Document(this, "statements", statements...),
+		Policy: policy.Document(statements...),
 		// S3 answers changes of one bucket's settings with a conflict when they come together.
 		DependsOn: &[]cdktf.ITerraformDependable{blocked, owned},
 	})

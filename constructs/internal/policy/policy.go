@@ -4,9 +4,10 @@ package policy
 import (
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
-	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/dataawsiampolicydocument"
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/iamrole"
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/iamrolepolicy"
+
+	"tap/constructs/internal/jsontext"
 )
 
 // Statement is one statement of a policy; it allows unless Deny is set.
@@ -15,14 +16,14 @@ type Statement struct {
 	Deny       bool
 	Actions    []string
 	Resources  []*string
-	Principals []Principal // for policies of resources only
+	Principal  Principal // for policies of resources only
 	Conditions []Condition
 }
 
 // Principal is whom a statement of a resource's policy speaks of.
 type Principal struct {
-	Type        string // AWS or Service
-	Identifiers []*string
+	Type       string // AWS or Service
+	Identifier *string
 }
 
 // Condition limits a statement.
@@ -33,13 +34,13 @@ type Condition struct {
 }
 
 // Service is the principal of an AWS service.
-func Service(name string) []Principal {
-	return []Principal{{Type: "Service", Identifiers: *jsii.Strings(name)}}
+func Service(name string) Principal {
+	return Principal{Type: "Service", Identifier: jsii.String(name)}
 }
 
 // Anyone is every principal; what it is for is said by the conditions.
-func Anyone() []Principal {
-	return []Principal{{Type: "AWS", Identifiers: *jsii.Strings("*")}}
+func Anyone() Principal {
+	return Principal{Type: "AWS", Identifier: jsii.String("*")}
 }
 
 // Equals is the condition that a key has one of the values.
@@ -57,52 +58,42 @@ func ARNLike(variable string, values ...*string) Condition {
 func DenyClearText(action string, resources ...*string) Statement {
 	return Statement{
 		Sid: "DenyClearText", Deny: true,
-		Actions: []string{action}, Resources: resources, Principals: Anyone(),
+		Actions: []string{action}, Resources: resources, Principal: Anyone(),
 		Conditions: []Condition{{Test: "Bool", Variable: "aws:SecureTransport", Values: *jsii.Strings("false")}},
 	}
 }
 
-// Document returns the JSON of a policy.
-func Document(scope constructs.Construct, id string, statements ...Statement) *string {
-	rendered := make([]*dataawsiampolicydocument.DataAwsIamPolicyDocumentStatement, 0, len(statements))
+// Document returns the JSON of a policy. It is text and not a data source, which Terraform would only
+// read during the apply whenever something that the policy names changes: a reviewer sees the policy
+// itself in the plan.
+func Document(statements ...Statement) *string {
+	rendered := make([]map[string]any, 0, len(statements))
 	for _, statement := range statements {
 		rendered = append(rendered, statement.render())
 	}
-	return dataawsiampolicydocument.NewDataAwsIamPolicyDocument(scope, jsii.String(id), &dataawsiampolicydocument.DataAwsIamPolicyDocumentConfig{
-		Statement: rendered,
-	}).Json()
+	return jsontext.Encode(map[string]any{"Version": "2012-10-17", "Statement": rendered})
 }
 
-func (s Statement) render() *dataawsiampolicydocument.DataAwsIamPolicyDocumentStatement {
-	effect := "Allow"
+func (s Statement) render() map[string]any {
+	rendered := map[string]any{"Sid": s.Sid, "Effect": "Allow", "Action": s.Actions}
 	if s.Deny {
-		effect = "Deny"
-	}
-	rendered := &dataawsiampolicydocument.DataAwsIamPolicyDocumentStatement{
-		Sid:     jsii.String(s.Sid),
-		Effect:  jsii.String(effect),
-		Actions: jsii.Strings(s.Actions...),
+		rendered["Effect"] = "Deny"
 	}
 	if len(s.Resources) > 0 {
-		rendered.Resources = &s.Resources
+		rendered["Resource"] = s.Resources
 	}
-	if len(s.Principals) > 0 {
-		principals := []*dataawsiampolicydocument.DataAwsIamPolicyDocumentStatementPrincipals{}
-		for _, principal := range s.Principals {
-			principals = append(principals, &dataawsiampolicydocument.DataAwsIamPolicyDocumentStatementPrincipals{
-				Type: jsii.String(principal.Type), Identifiers: &principal.Identifiers,
-			})
-		}
-		rendered.Principals = principals
+	if s.Principal.Type != "" {
+		rendered["Principal"] = map[string]any{s.Principal.Type: s.Principal.Identifier}
 	}
 	if len(s.Conditions) > 0 {
-		conditions := []*dataawsiampolicydocument.DataAwsIamPolicyDocumentStatementCondition{}
+		tests := map[string]map[string]any{}
 		for _, condition := range s.Conditions {
-			conditions = append(conditions, &dataawsiampolicydocument.DataAwsIamPolicyDocumentStatementCondition{
-				Test: jsii.String(condition.Test), Variable: jsii.String(condition.Variable), Values: &condition.Values,
-			})
+			if tests[condition.Test] == nil {
+				tests[condition.Test] = map[string]any{}
+			}
+			tests[condition.Test][condition.Variable] = condition.Values
 		}
-		rendered.Condition = conditions
+		rendered["Condition"] = tests
 	}
 	return rendered
 }
@@ -129,14 +120,14 @@ func NewRole(scope constructs.Construct, id string, props RoleProps) Role {
 	role := iamrole.NewIamRole(this, jsii.String("role"), &iamrole.IamRoleConfig{
 		Name:        jsii.String(props.Name),
 		Description: jsii.String(props.Description),
-		AssumeRolePolicy: Document(this, "trust", Statement{
-			Sid: "Assume", Actions: []string{"sts:AssumeRole"}, Principals: Service(props.Service), Conditions: props.Conditions,
+		AssumeRolePolicy: Document(Statement{
+			Sid: "Assume", Actions: []string{"sts:AssumeRole"}, Principal: Service(props.Service), Conditions: props.Conditions,
 		}),
 	})
 	permissions := iamrolepolicy.NewIamRolePolicy(this, jsii.String("policy"), &iamrolepolicy.IamRolePolicyConfig{
 		Name:   jsii.String("permissions"),
 		Role:   role.Name(),
-		Policy: Document(this, "permissions", props.Statements...),
+		Policy: Document(props.Statements...),
 	})
 	return Role{ARN: role.Arn(), Permissions: permissions}
 }

@@ -1,0 +1,76 @@
+package constructs
+
+import (
+	"fmt"
+	"runtime"
+	"strings"
+
+	"github.com/aws/jsii-runtime-go"
+	"github.com/hashicorp/terraform-cdk-go/cdktf"
+
+	"tap/config"
+)
+
+// Synthesize writes the Terraform JSON of every environment's stack below the folder output, and
+// that of tap-state when an environment keeps its state in a bucket. An empty output leaves the choice
+// to the cdktf command, which asks for cdktf.out unless told otherwise. Errors name the stack and the
+// construct; the folder's parent has to exist.
+func Synthesize(environments []config.Environment, output string) error {
+	settings := &cdktf.AppConfig{}
+	if output != "" {
+		settings.Outdir = jsii.String(output)
+	}
+	var app cdktf.App
+	if err := guard("app", func() { app = cdktf.NewApp(settings) }); err != nil {
+		return err
+	}
+	var state config.Environment // any that keeps its state in the bucket: all name the same one
+	for _, environment := range environments {
+		if err := guard("stack tap-"+environment.Suffix, func() { NewTapStack(app, environment) }); err != nil {
+			return err
+		}
+		if environment.State.Bucket != "" {
+			state = environment
+		}
+	}
+	if state.State.Bucket != "" {
+		err := guard("stack tap-state", func() { NewStateStack(app, state.State, state.Account) })
+		if err != nil {
+			return err
+		}
+	}
+	return guard("app", func() { app.Synth() })
+}
+
+// guard turns a panic, which is how jsii reports an error, into an error of one line that names what
+// was being built and the construct that panicked.
+func guard(what string, build func()) (err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			err = fmt.Errorf("%s%s: %s", what, panicking(), firstLine(cause))
+		}
+	}()
+	build()
+	return nil
+}
+
+// panicking names the innermost of this module's functions on the panicking stack.
+func panicking() string {
+	const prefix = "tap/constructs/"
+	callers := make([]uintptr, 64)
+	frames := runtime.CallersFrames(callers[:runtime.Callers(1, callers)])
+	for {
+		frame, more := frames.Next()
+		if name, found := strings.CutPrefix(frame.Function, prefix); found {
+			return ": " + name
+		}
+		if !more {
+			return ""
+		}
+	}
+}
+
+func firstLine(cause any) string {
+	line, _, _ := strings.Cut(strings.TrimSpace(fmt.Sprint(cause)), "\n")
+	return line
+}
