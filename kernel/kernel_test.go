@@ -720,47 +720,82 @@ func TestEveryTypeOfTheProviderIsTheOneInTheAssembly(t *testing.T) {
 	}
 }
 
-// A pipe that does not block has nothing to read at first, and takes part of a long answer.
-func TestPipesThatDoNotBlockCarryRequests(t *testing.T) {
-	kernel := filepath.Join(runtimeFolder(t), "internal", "embedded", "resources", "bin", "jsii-runtime.js")
+// startKernel starts the kernel as a Go program would, but with pipes that do not block, and
+// answers where to write requests and read answers.
+func startKernel(t *testing.T) (kernel *exec.Cmd, requests *os.File, answers *json.Decoder) {
+	t.Helper()
 	script, err := filepath.Abs("preload.js")
 	if err != nil {
 		t.Fatal(err)
 	}
-	command := exec.Command(nodeCommand(), kernel)
-	command.Env = append(os.Environ(), "NODE_OPTIONS="+nodeOptions("", false, script))
-	requests, answers := nonBlockingPipe(t), nonBlockingPipe(t)
-	command.Stdin, command.Stdout = requests[0], answers[1]
-	if err := command.Start(); err != nil {
+	kernel = exec.CommandContext(t.Context(), nodeCommand(), kernelEntry(t))
+	kernel.Env = append(os.Environ(), "NODE_OPTIONS="+nodeOptions("", false, script))
+	input, output := nonBlockingPipe(t), nonBlockingPipe(t)
+	kernel.Stdin, kernel.Stdout = input[0], output[1]
+	if err := kernel.Start(); err != nil {
 		t.Fatal(err)
 	}
-	requests[0].Close()
-	answers[1].Close()
-	decoder := json.NewDecoder(answers[0])
+	input[0].Close()
+	output[1].Close()
+	answers = json.NewDecoder(output[0])
 	var hello struct{ Hello string }
-	if err := decoder.Decode(&hello); err != nil || !strings.HasPrefix(hello.Hello, "@jsii/runtime@") {
+	if err := answers.Decode(&hello); err != nil || !strings.HasPrefix(hello.Hello, "@jsii/runtime@") {
 		t.Fatalf("the kernel says %+v (%v)", hello, err)
 	}
+	return kernel, input[1], answers
+}
+
+// A pipe that does not block has nothing to read at first, and takes a long answer in parts.
+func TestPipesThatDoNotBlockCarryRequests(t *testing.T) {
+	kernel, requests, answers := startKernel(t)
 	time.Sleep(50 * time.Millisecond)
 	long := strings.Repeat("x", 1<<20)
-	fmt.Fprintf(requests[1], `{"api":"load","name":%q,"version":"1.0.0","tarball":"missing.tgz"}`+"\n", long)
+	fmt.Fprintf(requests, `{"api":"load","name":%q,"version":"1.0.0","tarball":"missing.tgz"}`+"\n", long)
 	var answer struct{ Error string }
-	if err := decoder.Decode(&answer); err != nil || !strings.Contains(answer.Error, long[:200]) {
+	if err := answers.Decode(&answer); err != nil || !strings.Contains(answer.Error, long[:200]) {
 		t.Errorf("the answer to a long request holds %d characters (%v): %.200s", len(answer.Error), err, answer.Error)
 	}
-	fmt.Fprintln(requests[1], `{"exit":0}`)
-	if err := command.Wait(); err != nil {
+	fmt.Fprintln(requests, `{"exit":0}`)
+	if err := kernel.Wait(); err != nil {
 		t.Error(err)
 	}
 }
 
-func runtimeFolder(t *testing.T) string {
+func TestAKernelEndsWithTheProgramThatStartedIt(t *testing.T) {
+	kernel, requests, _ := startKernel(t)
+	requests.Close()
+	if err := kernel.Wait(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestWhatTheKernelPrintsReachesStandardOutput(t *testing.T) {
+	got := machine{home: t.TempDir(), variables: []string{"JSII_DEBUG_TIMING=1"}}.synthesize(t)
+	got.assertAccelerated(t)
+	if got.failed || !strings.Contains(got.stdout, "[@jsii/kernel:timing]") {
+		t.Errorf("failed: %t; standard output is\n%s\nand standard error\n%s", got.failed, got.stdout, got.stderr)
+	}
+}
+
+func TestAKernelThatTheUserChoseIsLeftAlone(t *testing.T) {
+	probe, err := filepath.Abs("testdata/probe.js")
+	if err != nil {
+		t.Fatal(err)
+	}
+	command := fmt.Sprintf("'%s' --require '%s' '%s'", nodeCommand(), probe, kernelEntry(t))
+	got := machine{home: t.TempDir(), variables: []string{"JSII_RUNTIME=" + command, "SHELL=/bin/sh"}}.synthesize(t)
+	got.assertSameOutput(t)
+	got.assertStock(t)
+}
+
+// kernelEntry is the kernel's first file, as jsii-runtime-go carries it.
+func kernelEntry(t *testing.T) string {
 	t.Helper()
 	output, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/aws/jsii-runtime-go").Output()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return strings.TrimSpace(string(output))
+	return filepath.Join(strings.TrimSpace(string(output)), "internal", "embedded", "resources", "bin", "jsii-runtime.js")
 }
 
 func nonBlockingPipe(t *testing.T) [2]*os.File {
