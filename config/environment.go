@@ -175,6 +175,8 @@ type Service struct {
 	User string `yaml:"user"`
 	// ReadonlyRootFilesystem leaves /tmp as the only place a container can write to.
 	ReadonlyRootFilesystem bool `yaml:"readonlyRootFilesystem"`
+	// TmpfsMiB is the size of /tmp, which is a part of the task's memory: 1 or more, under Memory.
+	TmpfsMiB int `yaml:"tmpfsMiB"`
 	// CPU is the task's CPU units (1,024 are one vCPU), in a pair with Memory that Fargate sells.
 	CPU int `yaml:"cpu"`
 	// Memory is the task's memory in MiB.
@@ -352,6 +354,7 @@ func Preset(class Class) Environment {
 			Port:                       80,
 			User:                       "1000:1000",
 			ReadonlyRootFilesystem:     true,
+			TmpfsMiB:                   64,
 			CPU:                        256,
 			Memory:                     512,
 			DesiredCount:               2,

@@ -132,6 +132,7 @@ var limits = map[string]Limit{
 	"service.user":         matching("a user other than root, by number", `^[1-9][0-9]{0,9}(:(0|[1-9][0-9]{0,9}))?$`, "uid or uid:gid, for example 1000:1000, uid not 0"),
 	"service.cpu":          numbers("a CPU size that Fargate sells", fargateCPUs()...),
 	"service.memory":       numbers("a memory size that Fargate sells", fargateMemories()...).inWords("512 to 249856, by the CPU size"),
+	"service.tmpfsMiB":     atLeast(1),
 	"service.desiredCount": atLeast(1),
 
 	"service.scaling.minimumTasks":      atLeast(1),

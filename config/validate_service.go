@@ -28,6 +28,10 @@ func (f *file) validateSize() {
 		f.reject(fmt.Sprintf("Fargate sells no task of %s with %s; with %d CPU units it sells %s", f.show("service.cpu", service.CPU, "CPU units"), f.show("service.memory", service.Memory, "MiB"), service.CPU, memoryWords(memory)),
 			"service.memory", "service.cpu")
 	}
+	if service.TmpfsMiB >= service.Memory {
+		f.reject(fmt.Sprintf("a /tmp of %s leaves nothing of a memory of %s", f.show("service.tmpfsMiB", service.TmpfsMiB, "MiB"), f.show("service.memory", service.Memory, "MiB")),
+			"service.tmpfsMiB", "service.memory")
+	}
 }
 
 // memoryWords shortens a list of sizes that are equally far apart.

@@ -112,6 +112,7 @@ func TestDatabaseRules(t *testing.T) {
 func TestServiceRules(t *testing.T) {
 	runProblemTests(t, Development, []problemTest{
 		{"a CPU size that Fargate does not sell", "service: {cpu: 300}", "2: service.cpu: 300 is not a CPU size that Fargate sells; allowed: 256, 512, 1024, 2048, 4096, 8192, 16384, 32768"},
+		{"a /tmp as large as the memory", "service:\n  tmpfsMiB: 512", "3: service.tmpfsMiB: a /tmp of 512 MiB leaves nothing of a memory of 512 MiB (the default of class development)"},
 		{"a memory that does not go with the CPU", "service:\n  cpu: 256\n  memory: 4096", "4: service.memory: Fargate sells no task of 256 CPU units with 4096 MiB; with 256 CPU units it sells 512, 1024, 2048 MiB"},
 		{"a default memory that does not go with the CPU", "service:\n  cpu: 8192", "3: service.cpu: Fargate sells no task of 8192 CPU units with 512 MiB (the default of class development); with 8192 CPU units it sells 16384 to 61440 MiB in steps of 4096"},
 		{"a port of 0", "service: {port: 0}", "2: service.port: 0 is out of range; allowed: 1 to 65535"},

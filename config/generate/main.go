@@ -1,6 +1,7 @@
 // Command generate writes what users and their editors read about environment files:
-// generated/environment.schema.json and generated/environment.md. Both come from package
-// config: its types, their comments, the limits and the defaults of the classes.
+// generated/environment.schema.json, generated/environment.md and the table of keys in
+// README.md. All come from package config: its types, their comments, the limits and the
+// defaults of the classes.
 package main
 
 import (
@@ -52,7 +53,16 @@ func render(root string) (map[string][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	readme, err := os.ReadFile(filepath.Join(root, "README.md"))
+	if err != nil {
+		return nil, err
+	}
+	readme, err = withKeys(readme)
+	if err != nil {
+		return nil, err
+	}
 	return map[string][]byte{
+		"README.md":                         readme,
 		"generated/environment.schema.json": schema,
 		"generated/environment.md":          reference,
 	}, nil

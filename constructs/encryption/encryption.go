@@ -46,13 +46,12 @@ func New(scope constructs.Construct, id string, props Props) Key {
 func statements(account account.Account) []policy.Statement {
 	key := *jsii.Strings("*")
 	root := policy.Principal{Type: "AWS", Identifier: account.Root()}
-	ours := policy.Equals("aws:SourceAccount", account.ID)
 	return []policy.Statement{
 		{
 			// Administration only: no principal of the account can decrypt with the key directly.
 			Sid: "Administer", Principal: root, Resources: key,
 			Actions: []string{
-				"kms:CancelKeyDeletion", "kms:Create*", "kms:Delete*", "kms:Describe*", "kms:Disable*", "kms:Enable*",
+				"kms:CancelKeyDeletion", "kms:CreateAlias", "kms:DeleteAlias", "kms:Describe*", "kms:Disable*", "kms:Enable*",
 				"kms:Get*", "kms:List*", "kms:Put*", "kms:Revoke*", "kms:RotateKeyOnDemand", "kms:ScheduleKeyDeletion",
 				"kms:TagResource", "kms:UntagResource", "kms:Update*",
 			},
@@ -75,11 +74,11 @@ func statements(account account.Account) []policy.Statement {
 			Conditions: []policy.Condition{policy.ARNLike("kms:EncryptionContext:aws:logs:arn", account.ARN("logs", "log-group:*"))},
 		},
 		{
-			// Without this an alarm cannot publish to the encrypted topic, and stays silent:
-			// https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
+			// Without this an alarm cannot publish to the encrypted topic, and stays silent. AWS documents
+			// it without a condition; whose alarms may publish is said by the topic's policy:
+			// https://repost.aws/knowledge-center/cloudwatch-configure-alarm-sns
 			Sid: "PublishAlarms", Principal: policy.Service("cloudwatch.amazonaws.com"), Resources: key,
-			Actions:    []string{"kms:Decrypt", "kms:GenerateDataKey*"},
-			Conditions: []policy.Condition{ours},
+			Actions: []string{"kms:Decrypt", "kms:GenerateDataKey*"},
 		},
 	}
 }

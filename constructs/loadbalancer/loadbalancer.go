@@ -161,14 +161,11 @@ func newAccessLogs(scope constructs.Construct, props Props) bucket.Bucket {
 		NoncurrentDays: 1,
 		Statements: func(arn string) []policy.Statement {
 			return []policy.Statement{{
-				Sid:       "DeliverAccessLogs",
-				Principal: policy.Service("logdelivery.elasticloadbalancing.amazonaws.com"),
-				Actions:   []string{"s3:PutObject"},
-				Resources: []*string{jsii.Sprintf("%s/AWSLogs/%s/*", arn, *props.Account.ID)},
-				Conditions: []policy.Condition{
-					policy.Equals("aws:SourceAccount", props.Account.ID),
-					policy.ARNLike("aws:SourceArn", props.Account.ARN("elasticloadbalancing", "loadbalancer/*")),
-				},
+				Sid:        "DeliverAccessLogs",
+				Principal:  policy.Service("logdelivery.elasticloadbalancing.amazonaws.com"),
+				Actions:    []string{"s3:PutObject"},
+				Resources:  []*string{jsii.Sprintf("%s/AWSLogs/%s/*", arn, *props.Account.ID)},
+				Conditions: []policy.Condition{policy.ARNLike("aws:SourceArn", props.Account.ARN("elasticloadbalancing", "loadbalancer/*"))},
 			}}
 		},
 	})

@@ -15,9 +15,6 @@ import (
 	"tap/constructs/internal/loggroup"
 )
 
-// scratch is the one volume of a task, mounted on /tmp.
-const scratch = "tmp"
-
 func serviceLogGroup(suffix string) string {
 	return "/tap-" + suffix + "/payment-api"
 }
@@ -33,7 +30,6 @@ type container struct {
 	ReadonlyRootFilesystem bool             `json:"readonlyRootFilesystem"`
 	StopTimeout            int              `json:"stopTimeout"`
 	PortMappings           []portMapping    `json:"portMappings"`
-	MountPoints            []mountPoint     `json:"mountPoints"`
 	Environment            []variable       `json:"environment"`
 	Secrets                []secretVariable `json:"secrets"`
 	HealthCheck            *healthCheck     `json:"healthCheck,omitempty"`
@@ -45,12 +41,6 @@ type portMapping struct {
 	ContainerPort int    `json:"containerPort"`
 	HostPort      int    `json:"hostPort"`
 	Protocol      string `json:"protocol"`
-}
-
-type mountPoint struct {
-	SourceVolume  string `json:"sourceVolume"`
-	ContainerPath string `json:"containerPath"`
-	ReadOnly      bool   `json:"readOnly"`
 }
 
 type variable struct {
@@ -70,7 +60,14 @@ type healthCheck struct {
 type linuxParameters struct {
 	// InitProcessEnabled runs an init process that reaps the children of sessions and of programs
 	// that were not written to be process 1.
-	InitProcessEnabled bool `json:"initProcessEnabled"`
+	InitProcessEnabled bool    `json:"initProcessEnabled"`
+	Tmpfs              []tmpfs `json:"tmpfs"`
+}
+
+type tmpfs struct {
+	ContainerPath string   `json:"containerPath"`
+	Size          int      `json:"size"` // MiB
+	MountOptions  []string `json:"mountOptions"`
 }
 
 type logConfiguration struct {
@@ -92,7 +89,6 @@ func newTaskDefinition(scope constructs.Construct, props Props, roles roles) ecs
 		RuntimePlatform: &ecstaskdefinition.EcsTaskDefinitionRuntimePlatform{
 			OperatingSystemFamily: jsii.String("LINUX"), CpuArchitecture: jsii.String("X86_64"),
 		},
-		Volume:               []*ecstaskdefinition.EcsTaskDefinitionVolume{{Name: jsii.String(scratch)}},
 		ContainerDefinitions: jsontext.Encode([]container{newContainer(props, *logs.Name())}),
 		// The old revision stays until the service runs the new one: a deployment that fails is
 		// rolled back to it.
@@ -111,7 +107,6 @@ func newContainer(props Props, logGroup string) container {
 		ReadonlyRootFilesystem: settings.ReadonlyRootFilesystem, // ECS.5, CKV_AWS_336
 		StopTimeout:            settings.StopTimeoutSeconds,
 		PortMappings:           []portMapping{{ContainerPort: settings.Port, HostPort: settings.Port, Protocol: "tcp"}},
-		MountPoints:            []mountPoint{{SourceVolume: scratch, ContainerPath: "/tmp"}},
 		Environment: []variable{
 			{Name: "DB_HOST", Value: *props.Database.Endpoint},
 			{Name: "DB_PORT", Value: strconv.Itoa(database.Port)},
@@ -120,7 +115,12 @@ func newContainer(props Props, logGroup string) container {
 			{Name: "DB_PASSWORD", ValueFrom: *props.Database.Secret.Value("password")},
 			{Name: "DB_USERNAME", ValueFrom: *props.Database.Secret.Value("username")},
 		},
-		LinuxParameters: linuxParameters{InitProcessEnabled: true},
+		LinuxParameters: linuxParameters{
+			InitProcessEnabled: true,
+			// A volume would belong to root, and a user that is not root could not write to it:
+			// https://github.com/aws/containers-roadmap/issues/938
+			Tmpfs: []tmpfs{{ContainerPath: "/tmp", Size: settings.TmpfsMiB, MountOptions: []string{"nosuid", "nodev"}}},
+		},
 		LogConfiguration: logConfiguration{LogDriver: "awslogs", Options: map[string]string{
 			"awslogs-group":         logGroup,
 			"awslogs-region":        props.Account.Region,
