@@ -38,7 +38,7 @@ function rewrite(content, file) {
 		return lazyArchiver(content);
 	}
 	if (isFile(file, "lib", "program.js")) {
-		return edit(content, lazyAssemblyEdits);
+		return editProgram(content);
 	}
 	if (isFile(file, "bin", "jsii-runtime.js")) {
 		return oneProcess(content, path.resolve(path.dirname(file), "..", "lib", "program.js"));
@@ -87,7 +87,7 @@ function lazyArchiver(content) {
 
 // --- The assembly's types ---
 
-const lazyAssemblyEdits = [
+const lazyAssembly = [
 	[
 		"return loadAssemblyFromFile(assemblyFile, validate);",
 		`return ${hook}.loadAssembly(assemblyFile, validate, loadAssemblyFromFile);`,
@@ -101,6 +101,18 @@ const lazyAssemblyEdits = [
 		`${hook}.countTypes(assmSpec.types)`,
 	],
 ];
+
+// quietAssertion composes the message of an assertion only if it fails, not for every value that passes
+// between the program and the kernel.
+const assertion =
+	"assert(typeRef != null, `Kernel error: expected type information, got ${(0, util_1.inspect)(typeRef)}`);";
+const quietAssertion = [[assertion, `if (typeRef == null) ${assertion}`]];
+
+// editProgram applies what lib/program.js allows of both.
+function editProgram(source) {
+	const lazy = edit(source, lazyAssembly) || source;
+	return edit(lazy, quietAssertion) || lazy;
+}
 
 const lazyTypes = new WeakSet();
 
@@ -270,8 +282,7 @@ class AssemblyFile {
 // The stock kernel is two processes: bin/jsii-runtime.js starts lib/program.js and carries every request,
 // answer and line of output between it and the Go program. oneProcess lets the first be the second.
 function oneProcess(content, program) {
-	const inProgram = fs.readFileSync(program, "utf8");
-	const inThisProcess = edit(edit(inProgram, lazyAssemblyEdits) || inProgram, [
+	const inThisProcess = edit(editProgram(fs.readFileSync(program, "utf8")), [
 		["readFD: 3,", "readFD: 0,"],
 		["writeFD: 3", "writeFD: 1"],
 		[
