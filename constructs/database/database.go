@@ -153,8 +153,11 @@ func newParameterGroups(scope constructs.Construct, props Props, identifier stri
 	cluster := rdsclusterparametergroup.NewRdsClusterParameterGroup(scope, jsii.String("cluster-parameters"), &rdsclusterparametergroup.RdsClusterParameterGroupConfig{
 		NamePrefix:  jsii.String(identifier + "-"),
 		Family:      jsii.String(props.Database.ParameterGroupFamily()),
-		Description: jsii.String("TLS only; DDL and slow statements are logged without values"),
+		Description: jsii.String("TLS only; connections, DDL and slow statements are logged, values are not"),
 		Parameter: []*rdsclusterparametergroup.RdsClusterParameterGroupParameter{
+			// Who connected, from where and when (PCI DSS 10.2.1).
+			parameter("log_connections", "1"),
+			parameter("log_disconnections", "1"),
 			parameter("log_min_duration_statement", strconv.Itoa(props.Database.SlowStatementMilliseconds)),
 			// Bound values can be card data: 0 keeps them out of the log, also of failed statements.
 			parameter("log_parameter_max_length", "0"),
