@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"testing"
@@ -25,6 +26,7 @@ func TestMain(m *testing.M) {
 	kernel.Accelerate()
 	code := m.Run()
 	jsii.Close()
+	removeProgram()
 	os.Exit(code)
 }
 
@@ -50,9 +52,10 @@ func parse(t *testing.T, content string) config.Environment {
 
 // stack is a synthesized stack: its Terraform JSON, as text and decoded.
 type stack struct {
-	name string
-	text []byte
-	root map[string]any
+	name        string
+	environment *config.Environment // nil for tap-state
+	text        []byte
+	root        map[string]any
 }
 
 // synthesize returns the stacks of the environments by name, and tap-state if there is one.
@@ -76,6 +79,11 @@ func synthesize(t *testing.T, environments ...config.Environment) map[string]sta
 		if err := json.Unmarshal(text, &s.root); err != nil {
 			t.Fatalf("%s: %v", s.name, err)
 		}
+		for i := range environments {
+			if s.name == "tap-"+environments[i].Suffix {
+				s.environment = &environments[i]
+			}
+		}
 		stacks[s.name] = s
 	}
 	return stacks
@@ -89,7 +97,9 @@ var shared map[string]stack
 func stacks(t *testing.T) map[string]stack {
 	t.Helper()
 	if shared == nil {
-		shared = synthesize(t, append(load(t, "../environments"), load(t, "environments")...)...)
+		shared = synthesize(t, load(t, "../environments")...)
+		// Apart, so that a state bucket of the repository's own environments is not theirs.
+		maps.Copy(shared, synthesize(t, load(t, "environments")...))
 	}
 	return shared
 }

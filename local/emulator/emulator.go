@@ -26,6 +26,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"tap/local/internal/processes"
 )
 
 //go:embed server.py
@@ -176,7 +178,7 @@ func (e *Emulator) awaitReady(ctx context.Context) error {
 			return fmt.Errorf("the emulator ended while it was starting; its log %s ends with:\n%s", e.Instance.Log, said)
 		case <-ctx.Done():
 			return fmt.Errorf("the emulator did not answer at %s within %s: %w; its log %s ends with:\n%s",
-				e.URL(), startDeadline, ctx.Err(), e.Instance.Log, tail(e.Instance.Log))
+				e.URL(), startDeadline, context.Cause(ctx), e.Instance.Log, tail(e.Instance.Log))
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
@@ -187,7 +189,7 @@ func Attach(ctx context.Context, instance Instance) (*Emulator, error) {
 	e := &Emulator{Instance: instance}
 	if !e.answers(ctx) {
 		if ctx.Err() != nil {
-			return nil, ctx.Err()
+			return nil, context.Cause(ctx)
 		}
 		return nil, ErrGone
 	}
@@ -237,9 +239,8 @@ func (e *Emulator) alive() bool {
 	if e.Instance.PID <= 1 || e.Instance.Name == "" {
 		return false
 	}
-	// A zombie, which only waits for its parent, has no command line.
-	output, err := exec.Command("ps", "-ww", "-o", "command=", "-p", strconv.Itoa(e.Instance.PID)).Output()
-	return err == nil && strings.Contains(string(output), e.Instance.Name)
+	table, err := processes.Read()
+	return err == nil && strings.Contains(table[e.Instance.PID].Command, e.Instance.Name)
 }
 
 // URL is the endpoint of every AWS service.

@@ -2,7 +2,6 @@ package emulator
 
 import (
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -28,13 +27,13 @@ func (e *Emulator) Environment(base []string) []string {
 		name, _, _ := strings.Cut(entry, "=")
 		return leaks(name)
 	})
-	nowhere := filepath.Join(os.DevNull, "none") // cannot exist
+	const nothing = os.DevNull
 	return append(environment,
 		"AWS_ENDPOINT_URL="+e.URL(),
 		"AWS_ACCESS_KEY_ID=emulator",
 		"AWS_SECRET_ACCESS_KEY=emulator",
-		"AWS_CONFIG_FILE="+nowhere,
-		"AWS_SHARED_CREDENTIALS_FILE="+nowhere,
+		"AWS_CONFIG_FILE="+nothing,
+		"AWS_SHARED_CREDENTIALS_FILE="+nothing,
 		"AWS_EC2_METADATA_DISABLED=true",
 		// A method that the emulator lacks fails in seconds; the provider's own default is 25 attempts.
 		"AWS_MAX_ATTEMPTS=3",
