@@ -10,9 +10,11 @@ import (
 
 	"tap/config"
 	"tap/constructs"
+	"tap/kernel"
 )
 
 func main() {
+	kernel.Accelerate()
 	if err := run(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)

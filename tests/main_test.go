@@ -15,6 +15,7 @@ import (
 
 	"tap/config"
 	"tap/constructs"
+	"tap/kernel"
 )
 
 // update rewrites the goldens instead of comparing with them: make golden.
@@ -22,6 +23,7 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 
 func TestMain(m *testing.M) {
 	flag.Parse()
+	kernel.Accelerate()
 	code := m.Run()
 	jsii.Close()
 	removeProgram()
