@@ -1,7 +1,8 @@
 // Command scan asks checkov what is wrong with every environment's stack, and fails when anything is
 // that waivers.yaml does not explain:
 //
-//	go run ./tests/scan
+//	go run ./tests/scan           # scan
+//	go run ./tests/scan -readme   # only write the waivers and their reasons into README.md
 //
 // It scans the environments of the project and those of the tests, among them a second production with
 // every option on, and tap-state. checkov is installed into the virtual environment of the AWS emulator;
@@ -11,6 +12,7 @@ package main
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -25,8 +27,11 @@ import (
 
 	"tap/config"
 	"tap/constructs"
+	"tap/kernel"
 	"tap/local/emulator"
 )
+
+//go:generate go run . -readme
 
 // stateName is the stack of the bucket of the states.
 const stateName = "tap-state"
@@ -36,8 +41,11 @@ const stateName = "tap-state"
 const brokenOriginal = "tap-options"
 
 func main() {
+	kernel.Accelerate()
+	onlyReadme := flag.Bool("readme", false, "only write the waivers into README.md")
+	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, os.Stdout)
+	err := run(ctx, os.Stdout, *onlyReadme)
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -45,7 +53,7 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, output io.Writer) (err error) {
+func run(ctx context.Context, output io.Writer, onlyReadme bool) (err error) {
 	folder, err := emulator.Folder()
 	if err != nil {
 		return err
@@ -56,6 +64,9 @@ func run(ctx context.Context, output io.Writer) (err error) {
 		return err
 	}
 	waivers.file = "tests/scan/waivers.yaml"
+	if onlyReadme {
+		return updateReadme(root, waivers)
+	}
 
 	temporary, err := os.MkdirTemp("", "tap-scan-")
 	if err != nil {
