@@ -34,7 +34,7 @@ test: ## prove the system: unit tests, goldens, properties, deployments to the e
 
 golden: ## write the goldens of the tests anew, to be reviewed like code
 	@local/prerequisites.sh go node
-	go test ./tests -update
+	go test ./tests -run GoldenSays -update
 
 lint: ## gofmt, go vet, staticcheck
 	@local/prerequisites.sh go

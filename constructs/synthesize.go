@@ -3,6 +3,7 @@ package constructs
 import (
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/aws/jsii-runtime-go"
@@ -56,12 +57,12 @@ func guard(what string, build func()) (err error) {
 
 // panicking names the innermost of this module's functions on the panicking stack.
 func panicking() string {
-	const prefix = "tap/constructs/"
 	callers := make([]uintptr, 64)
 	frames := runtime.CallersFrames(callers[:runtime.Callers(1, callers)])
 	for {
 		frame, more := frames.Next()
-		if name, found := strings.CutPrefix(frame.Function, prefix); found {
+		name, ours := strings.CutPrefix(frame.Function, "tap/constructs")
+		if name = strings.TrimLeft(name, "/."); ours && !slices.Contains([]string{"panicking", "guard", "guard.func1"}, name) {
 			return ": " + name
 		}
 		if !more {

@@ -93,8 +93,7 @@ func executeCommandStatements(props Props) []policy.Statement {
 			},
 		},
 		{
-			// AWS takes no resource for it.
-			Sid: "FindSessionLog", Actions: []string{"logs:DescribeLogGroups"}, Resources: *jsii.Strings("*"),
+			Sid: "FindSessionLog", Actions: []string{"logs:DescribeLogGroups"}, Resources: []*string{props.Account.ARN("logs", "log-group:*")},
 		},
 		{
 			Sid: "LogSessions", Resources: []*string{jsii.String(group + ":*")},
