@@ -68,6 +68,12 @@ func New(scope constructs.Construct, id string, props Props) Database {
 	// Aurora exports to a log group of this name; it is created first, to be encrypted and to end with the cluster.
 	logs := loggroup.New(this, "postgresql-logs", "/aws/rds/cluster/"+identifier+"/postgresql", props.Logs)
 	clusterParameters, instanceParameters := newParameterGroups(this, props, identifier)
+	monitoringRole := monitoring.ARN
+	if settings.MonitoringIntervalSeconds == 0 {
+		// RDS refuses a role for no monitoring:
+		// https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_CreateDBInstance.html
+		monitoringRole = nil
+	}
 
 	cluster := rdscluster.NewRdsCluster(this, jsii.String("cluster"), &rdscluster.RdsClusterConfig{
 		ClusterIdentifier:                jsii.String(identifier),
@@ -132,7 +138,7 @@ func New(scope constructs.Construct, id string, props Props) Database {
 			ApplyImmediately:                   jsii.Bool(settings.ApplyImmediately),
 			PreferredMaintenanceWindow:         jsii.String(settings.MaintenanceWindow),
 			MonitoringInterval:                 jsii.Number(settings.MonitoringIntervalSeconds), // RDS.6, CKV_AWS_118
-			MonitoringRoleArn:                  monitoring.ARN,
+			MonitoringRoleArn:                  monitoringRole,
 			PerformanceInsightsEnabled:         jsii.Bool(true), // CKV_AWS_353, CKV_AWS_354
 			PerformanceInsightsKmsKeyId:        props.KeyARN,
 			PerformanceInsightsRetentionPeriod: jsii.Number(insightsRetentionDays(settings)),
