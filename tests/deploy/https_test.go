@@ -22,9 +22,10 @@ func (d *deployment) newHostedZone(t *testing.T, name string) {
 	if d.zone == "" {
 		t.Fatalf("Route 53 answered %v, expected a hosted zone", created)
 	}
+	d.given = d.inventory(t)
 }
 
-// removeHostedZone deletes the hosted zone, which AWS refuses while it holds records.
+// removeHostedZone deletes the hosted zone, and fails when it holds records.
 func (d *deployment) removeHostedZone(t *testing.T) {
 	t.Helper()
 	if answer := d.ask(t, request{Service: "route53", Operation: "delete_hosted_zone", Parameters: parameters{"Id": d.zone}})[0]; at(answer, "Error") != nil {
