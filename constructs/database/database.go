@@ -45,8 +45,8 @@ type Database struct {
 	Secret        Secret
 	// IAMUserARN is the database user that a role may be allowed to connect as (rds-db:connect).
 	IAMUserARN *string
-	// Instances is what has to exist before the endpoint answers.
-	Instances []cdktf.ITerraformDependable
+	// Writer is what has to exist before the endpoint answers.
+	Writer cdktf.ITerraformDependable
 }
 
 // New creates the database.
@@ -122,10 +122,14 @@ func New(scope constructs.Construct, id string, props Props) Database {
 		// A failover prefers the lowest tier; readers of tiers 0 and 1 of a serverless cluster
 		// would always be as large as the writer.
 		name, tier := "writer", 0
+		ready := []cdktf.ITerraformDependable{monitoring.Permissions}
 		if number > 0 {
 			name, tier = fmt.Sprintf("reader-%d", number), 2
+			// A cluster is created empty, and its first instance becomes the writer:
+			// https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_CreateDBCluster.html
+			ready = append(ready, result.Writer)
 		}
-		result.Instances = append(result.Instances, rdsclusterinstance.NewRdsClusterInstance(this, jsii.String(name), &rdsclusterinstance.RdsClusterInstanceConfig{
+		instance := rdsclusterinstance.NewRdsClusterInstance(this, jsii.String(name), &rdsclusterinstance.RdsClusterInstanceConfig{
 			Identifier:                         jsii.String(identifier + "-" + name),
 			ClusterIdentifier:                  cluster.Id(),
 			Engine:                             jsii.String(engine),
@@ -143,8 +147,11 @@ func New(scope constructs.Construct, id string, props Props) Database {
 			PerformanceInsightsKmsKeyId:        props.KeyARN,
 			PerformanceInsightsRetentionPeriod: jsii.Number(insightsRetentionDays(settings)),
 			Tags:                               &map[string]*string{"Name": jsii.String("PaymentDB-" + props.Suffix + "-" + name)},
-			DependsOn:                          &[]cdktf.ITerraformDependable{monitoring.Permissions},
-		}))
+			DependsOn:                          &ready,
+		})
+		if number == 0 {
+			result.Writer = instance
+		}
 	}
 	return result
 }

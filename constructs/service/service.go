@@ -47,7 +47,7 @@ func New(scope constructs.Construct, id string, props Props) Service {
 	ready = append(ready, network.Allow(this, "to-database", group, props.Database.SecurityGroup, database.Port)...)
 	ready = append(ready, props.Network.AllowAWS(this, "to-aws", group)...)
 	ready = append(ready, props.Network.Routes...)
-	ready = append(ready, props.Database.Instances...)
+	ready = append(ready, props.Database.Writer)
 	ready = append(ready, props.LoadBalancer.Listener)
 
 	cluster := newCluster(this, props)
