@@ -11,6 +11,9 @@ import (
 	"tap/local/emulator"
 )
 
+// gapOfVersion6 shows with version 6 of the provider only, which a mirror may serve for 5.
+var gapOfVersion6 = emulator.Gap{Type: "aws_s3_bucket", Attribute: "tags_all"}
+
 func TestLifeOfADevelopmentEnvironment(t *testing.T) {
 	t.Parallel()
 	d := newDeployment(t, "dev", 2)
@@ -20,6 +23,7 @@ func TestLifeOfADevelopmentEnvironment(t *testing.T) {
 
 	var first, second credentials
 	var seen []emulator.Gap
+	var version6 bool // of the provider
 	step(t, "an apply that stops between the secret and the cluster can be repeated", func(t *testing.T) {
 		d.endpoint.Refuse("CreateDBCluster")
 		// The cluster and what it needs are enough.
@@ -43,6 +47,7 @@ func TestLifeOfADevelopmentEnvironment(t *testing.T) {
 		p := d.plan(t, "second")
 		p.expect(t)
 		seen = p.gaps(t)
+		version6 = p.ofVersion6(t)
 	})
 
 	changed := base.with(settings{
@@ -79,6 +84,9 @@ func TestLifeOfADevelopmentEnvironment(t *testing.T) {
 	})
 	step(t, "every listed gap of the emulator has shown", func(t *testing.T) {
 		for _, gap := range emulator.Gaps {
+			if gap == gapOfVersion6 && !version6 {
+				continue
+			}
 			if !slices.Contains(seen, gap) {
 				t.Errorf("%+v is listed but has shown in no plan", gap)
 			}

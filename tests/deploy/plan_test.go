@@ -58,6 +58,26 @@ func (p plan) gaps(t *testing.T) []emulator.Gap {
 	return gaps
 }
 
+// ofVersion6 reports whether version 6 of the provider made the plan: every resource has a Region there.
+func (p plan) ofVersion6(t *testing.T) bool {
+	t.Helper()
+	var document struct {
+		ResourceChanges []struct {
+			Type   string
+			Change struct{ Before map[string]any }
+		} `json:"resource_changes"`
+	}
+	if err := json.Unmarshal([]byte(p.json), &document); err != nil {
+		t.Fatal(err)
+	}
+	for _, resource := range document.ResourceChanges {
+		if _, found := resource.Change.Before["region"]; found && resource.Type == "aws_vpc" {
+			return true
+		}
+	}
+	return false
+}
+
 // explain returns the changes of a plan and the gaps that it shows.
 func (p plan) explain(t *testing.T) ([]change, []emulator.Gap) {
 	t.Helper()
