@@ -43,7 +43,7 @@ func (n Network) Subnets() []Subnet {
 // IsPlaceholder reports whether the service runs the placeholder instead of a real image.
 func (s Service) IsPlaceholder() bool { return s.Image == "" }
 
-var privateRepository = regexp.MustCompile(`^([0-9]{12})\.dkr\.ecr\.(` + regionExpression + `)\.amazonaws\.com(?:\.cn)?/([^:@]+)(?:[:@].*)?$`)
+var privateRepository = regexp.MustCompile(`^([0-9]{12})\.dkr\.ecr\.(` + regionExpression + `)\.amazonaws\.com/([^:@]+)(?:[:@].*)?$`)
 
 // PrivateRepository returns the account, the Region and the repository's name of an image in
 // a private ECR repository, for example 123456789012, us-east-1 and name/sub of
@@ -61,6 +61,9 @@ func (l LoadBalancer) HTTPS() bool { return l.CertificateARN != "" || l.Domain.N
 
 // IsServerless reports whether the cluster is Aurora Serverless v2.
 func (d Database) IsServerless() bool { return d.InstanceClass == serverlessClass }
+
+// IsExactVersion reports whether the engine's version names a minor, which is then kept.
+func (d Database) IsExactVersion() bool { return strings.Contains(d.EngineVersion, ".") }
 
 // MajorVersion returns the engine's major version, for example 15.
 func (d Database) MajorVersion() string {

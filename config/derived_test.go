@@ -65,7 +65,6 @@ func TestTheRepositoryOfAnImage(t *testing.T) {
 	}{
 		{"123456789012.dkr.ecr.us-east-1.amazonaws.com/name/sub:tag", "123456789012", "us-east-1", "name/sub", true},
 		{"123456789012.dkr.ecr.eu-west-1.amazonaws.com/name@sha256:abc", "123456789012", "eu-west-1", "name", true},
-		{"123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn/name", "123456789012", "cn-north-1", "name", true},
 		{image: "public.ecr.aws/nginx/nginx:latest"},
 		{image: "nginx"},
 		{image: ""},

@@ -28,7 +28,8 @@ type Environment struct {
 	// Class chooses the defaults: development or production. Every file says it, so that a
 	// production environment never gets the defaults of development by oversight.
 	Class Class `yaml:"class"`
-	// Region is the AWS Region of every resource.
+	// Region is the AWS Region of every resource, of the partitions aws and aws-us-gov. It is not changed
+	// while the environment is deployed: Terraform would look for everything in the new one.
 	Region string `yaml:"region"`
 	// Account is the 12-digit AWS account that may hold the environment; Terraform
 	// refuses credentials of any other. Empty: whatever account the credentials are for.
@@ -63,7 +64,8 @@ type State struct {
 
 // Encryption configures the environment's customer-managed KMS key.
 type Encryption struct {
-	// DeletionWindowDays is how long a deleted key can still be restored: 7 to 30 days.
+	// DeletionWindowDays is how long a deleted key can still be restored: 7 to 30 days. With it goes all
+	// that it encrypts, final snapshots included.
 	DeletionWindowDays int `yaml:"deletionWindowDays"`
 }
 
@@ -75,16 +77,16 @@ type Logs struct {
 
 // Network is the VPC and what leaves it.
 type Network struct {
-	// CIDR is the VPC's IPv4 range: RFC 1918, /16 to /20.
+	// CIDR is the VPC's IPv4 range: RFC 1918, /16 to /20. It cannot be changed while the environment is deployed.
 	CIDR string `yaml:"cidr"`
 	// Zones are the Availability Zones, each with one public and one private subnet: 2 to 6,
 	// all of the environment's Region. Empty: a, b and c of the Region; they have to be named in
 	// ap-northeast-1, ca-central-1 and us-west-1, which do not offer these to every account.
-	// Adding one at the end leaves the subnets of the others as they are; any other change
-	// replaces subnets.
+	// One can be added at the end; any other change would replace subnets, and cannot be made
+	// while the environment is deployed.
 	Zones []string `yaml:"zones"`
 	// SubnetPrefixLength is the size of every subnet: 20 (4,096 addresses) to 27 (32, the
-	// smallest that a load balancer takes).
+	// smallest that a load balancer takes). It cannot be changed while the environment is deployed.
 	SubnetPrefixLength int `yaml:"subnetPrefixLength"`
 	// NATGateways is how many NAT gateways carry the tasks' traffic to the internet: 1 saves
 	// money, one per zone survives the loss of a zone. 0 needs interface endpoints and an
@@ -105,8 +107,10 @@ type FlowLogs struct {
 
 // Database is the Aurora PostgreSQL cluster.
 type Database struct {
-	// EngineVersion is a major version, so that Aurora chooses the newest minor it offers
-	// ("15"), or an exact minor ("15.12").
+	// EngineVersion is a major version ("15"): the cluster is made with the newest minor of it, and
+	// AWS upgrades the minor from then on. Or it is an exact minor ("15.12"), which is kept until the
+	// file says another. A deployed cluster is brought to another major version by an exact minor of
+	// it, together with applyImmediately.
 	EngineVersion string `yaml:"engineVersion"`
 	// InstanceClass is the class of every instance, or db.serverless for Aurora Serverless v2.
 	InstanceClass string `yaml:"instanceClass"`
@@ -115,12 +119,13 @@ type Database struct {
 	// Readers is how many readers stand beside the writer: 0 to 15.
 	Readers int `yaml:"readers"`
 	// MasterUsername is the name of the cluster's master user; in production not postgres
-	// (Security Hub control RDS.24). Changing it replaces the cluster.
+	// (Security Hub control RDS.24). It cannot be changed while the environment is deployed.
 	MasterUsername string `yaml:"masterUsername"`
 	// IAMUsername is the one database user that tasks may log in as with an IAM token; not the
 	// master user.
 	IAMUsername string `yaml:"iamUsername"`
-	// PasswordVersion is raised by one to rotate the master password: 1 or more.
+	// PasswordVersion is raised by one to rotate the master password: 1 or more. Tasks that still run
+	// with the old password keep their connections, and open no new ones until they are replaced.
 	PasswordVersion int `yaml:"passwordVersion"`
 	// PasswordRecoveryDays is how long the deleted secret of the master password can still be
 	// restored: 0 (deleted at once) or 7 to 30 days.
@@ -136,7 +141,8 @@ type Database struct {
 	ApplyImmediately bool `yaml:"applyImmediately"`
 	// DeletionProtection makes AWS refuse to delete the cluster.
 	DeletionProtection bool `yaml:"deletionProtection"`
-	// FinalSnapshot takes a snapshot when the cluster is deleted.
+	// FinalSnapshot takes a snapshot when the cluster is deleted. It is encrypted with the environment's
+	// key, and unreadable once that is deleted too: copy it under another key to keep it for longer.
 	FinalSnapshot bool `yaml:"finalSnapshot"`
 	// SlowStatementMilliseconds is the duration from which a statement is logged, without the
 	// values of its parameters: 1 or more; -1 logs none.
@@ -145,7 +151,9 @@ type Database struct {
 	// 60; 0 switches it off.
 	MonitoringIntervalSeconds int `yaml:"monitoringIntervalSeconds"`
 	// Insights is the mode of CloudWatch Database Insights: standard (7 days of Performance
-	// Insights, free) or advanced (465 days).
+	// Insights, free) or advanced (465 days). Version 5 of the Terraform provider cannot change it on a
+	// deployed cluster (https://github.com/hashicorp/terraform-provider-aws/issues/42981): change it with
+	// "aws rds modify-db-cluster" first.
 	Insights string `yaml:"insights"`
 }
 
@@ -168,7 +176,8 @@ type Service struct {
 	Image string `yaml:"image"`
 	// Command replaces the image's own command; only with Image.
 	Command []string `yaml:"command"`
-	// Port is where the container listens: 1 to 65535.
+	// Port is where the container listens: 1 to 65535. Under 1024 a user other than root may not be
+	// allowed to. Changing it interrupts a deployed service until tasks on the new port are healthy.
 	Port int `yaml:"port"`
 	// User runs a real image's process: uid or uid:gid, not root. The placeholder runs as root
 	// because it listens on port 80.
@@ -205,7 +214,8 @@ type Service struct {
 	// DB_USERNAME and DB_PASSWORD are set by the service itself.
 	Environment map[string]string `yaml:"environment"`
 	// Secrets holds further secrets: variable name to the ARN of a Secrets Manager secret, with
-	// ":<JSON key>::" behind it for one value of it.
+	// ":<JSON key>::" behind it for one value of it. A secret under another customer-managed key than
+	// the environment's cannot be read.
 	Secrets map[string]string `yaml:"secrets"`
 	// ExecuteCommand lets an operator open a shell in a task with ECS Exec, which needs
 	// ReadonlyRootFilesystem to be false.

@@ -63,7 +63,8 @@ func (l Limit) inWords(words string) Limit {
 }
 
 const (
-	regionExpression = `[a-z]{2,4}(-[a-z]+)+-[1-9]`
+	// Of the partitions aws and aws-us-gov: elsewhere services have other names.
+	regionExpression = `(af|ap|ca|eu|il|me|mx|sa|us|us-gov)-(central|north|northeast|northwest|east|south|southeast|southwest|west)-[1-9]`
 	clock            = `([01][0-9]|2[0-3]):[0-5][0-9]`
 	day              = `(mon|tue|wed|thu|fri|sat|sun)`
 	label            = `[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?`

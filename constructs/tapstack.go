@@ -3,6 +3,8 @@
 package constructs
 
 import (
+	"strconv"
+
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/provider"
@@ -13,6 +15,7 @@ import (
 	"tap/constructs/encryption"
 	"tap/constructs/firewall"
 	"tap/constructs/internal/account"
+	"tap/constructs/internal/fixed"
 	"tap/constructs/internal/loggroup"
 	"tap/constructs/loadbalancer"
 	"tap/constructs/monitoring"
@@ -35,6 +38,12 @@ func NewTapStack(app constructs.Construct, environment config.Environment) cdktf
 	}
 
 	where := account.New(stack, "account", environment.Region)
+	deployment := fixed.New(stack, "deployment", map[string]string{
+		"region":                     environment.Region,
+		"network.cidr":               environment.Network.CIDR,
+		"network.subnetPrefixLength": strconv.Itoa(environment.Network.SubnetPrefixLength),
+		"database.masterUsername":    environment.Database.MasterUsername,
+	})
 	key := encryption.New(stack, "encryption", encryption.Props{
 		Suffix:             suffix,
 		Account:            where,
@@ -49,6 +58,8 @@ func NewTapStack(app constructs.Construct, environment config.Environment) cdktf
 		Network:  environment.Network,
 		Logs:     logs,
 		Sessions: environment.Service.ExecuteCommand,
+
+		PreventDestroy: environment.PreventDestroy,
 	})
 	data := database.New(stack, "database", database.Props{
 		Suffix:         suffix,
@@ -58,6 +69,7 @@ func NewTapStack(app constructs.Construct, environment config.Environment) cdktf
 		KeyARN:         key.ARN,
 		Logs:           logs,
 		PreventDestroy: environment.PreventDestroy,
+		DeploymentID:   deployment.ID,
 	})
 	balancer := loadbalancer.New(stack, "load-balancer", loadbalancer.Props{
 		Suffix:                     suffix,
@@ -81,10 +93,6 @@ func NewTapStack(app constructs.Construct, environment config.Environment) cdktf
 		LoadBalancer: balancer,
 		Monitoring:   environment.Monitoring,
 	})
-	var deploymentAlarms []*string
-	if environment.Service.DeploymentAlarms {
-		deploymentAlarms = []*string{requests.ErrorRateAlarm, requests.LatencyAlarm}
-	}
 	api := service.New(stack, "service", service.Props{
 		Suffix:           suffix,
 		Account:          where,
@@ -94,7 +102,7 @@ func NewTapStack(app constructs.Construct, environment config.Environment) cdktf
 		Service:          environment.Service,
 		KeyARN:           key.ARN,
 		Logs:             logs,
-		DeploymentAlarms: deploymentAlarms,
+		DeploymentAlarms: []*string{requests.ErrorRateAlarm, requests.LatencyAlarm},
 	})
 	waf := firewall.New(stack, "firewall", firewall.Props{
 		Suffix:          suffix,

@@ -567,7 +567,7 @@ var bucketControls = []struct {
 				return
 			}
 			lifecycle.want(t, s.environment.LoadBalancer.AccessLogRetentionDays, "rule", 0, "expiration", 0, "days")
-			lifecycle.want(t, 1, "rule", 0, "noncurrent_version_expiration", 0, "noncurrent_days")
+			lifecycle.want(t, s.environment.LoadBalancer.AccessLogRetentionDays, "rule", 0, "noncurrent_version_expiration", 0, "noncurrent_days")
 		},
 	},
 	{

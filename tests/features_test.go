@@ -86,15 +86,13 @@ var features = []feature{
 	same("circuit breaker", map[string]any{"enable": true, "rollback": true}, attribute("aws_ecs_service", "deployment_circuit_breaker")),
 	{"deployment alarms", func(t *testing.T, s stack) any {
 		alarms := s.only(t, "aws_ecs_service").at("alarms")
-		if alarms == nil {
-			return nil
-		}
 		var names []string
 		for _, alarm := range s.followAll(t, alarms.(map[string]any)["alarm_names"]) {
 			names = append(names, strings.TrimSuffix(alarm.at("alarm_name").(string), "-"+s.environment.Suffix))
 		}
 		return map[string]any{"alarms": names, "enable": alarms.(map[string]any)["enable"], "rollback": alarms.(map[string]any)["rollback"]}
-	}, nil, map[string]any{"alarms": []string{"HighErrorRateAlarm", "HighLatencyAlarm"}, "enable": true, "rollback": true}},
+	}, map[string]any{"alarms": []string{"HighErrorRateAlarm", "HighLatencyAlarm"}, "enable": false, "rollback": false},
+		map[string]any{"alarms": []string{"HighErrorRateAlarm", "HighLatencyAlarm"}, "enable": true, "rollback": true}},
 	same("health check grace period", 60, attribute("aws_ecs_service", "health_check_grace_period_seconds")),
 	{"deregistration delay", attribute("aws_lb_target_group", "deregistration_delay"), "30", "60"},
 	same("rebalancing over zones", "ENABLED", attribute("aws_ecs_service", "availability_zone_rebalancing")),
@@ -254,6 +252,14 @@ func TestOptionsDoWhatTheySay(t *testing.T) {
 			t.Error("without NAT gateway no session could be opened")
 		}
 	})
+	t.Run("an exact minor version is kept until the file names another", func(t *testing.T) {
+		s := synthesize(t, parse(t, "class: development\ndatabase:\n  engineVersion: \"15.12\"\n"))["tap-dev"]
+		s.only(t, "aws_rds_cluster").want(t, "15.12", "engine_version")
+		s.only(t, "aws_rds_cluster").want(t, nil, "lifecycle", "ignore_changes")
+		for _, instance := range s.some(t, "aws_rds_cluster_instance") {
+			instance.want(t, false, "auto_minor_version_upgrade")
+		}
+	})
 	t.Run("a named rule only counts", func(t *testing.T) {
 		for name, rule := range firewallRules(t, options) {
 			counted := slices.Contains(options.environment.Firewall.Count, name)
@@ -277,8 +283,11 @@ func TestOptionsDoWhatTheySay(t *testing.T) {
 			t.Errorf("%d instances, expected a writer and three readers", len(instances))
 		}
 	})
-	t.Run("an exact engine version brings its own parameter groups", func(t *testing.T) {
-		options.only(t, "aws_rds_cluster").want(t, "16.8", "engine_version")
+	t.Run("another engine version brings its own parameter groups", func(t *testing.T) {
+		data := options.root["data"].(map[string]any)["aws_rds_engine_version"]
+		if got := encoded(t, data); !strings.Contains(got, `"parameter_group_family":"aurora-postgresql16"`) {
+			t.Errorf("the newest version is that of %s", got)
+		}
 		options.only(t, "aws_rds_cluster_parameter_group").want(t, "aurora-postgresql16", "family")
 		options.only(t, "aws_db_parameter_group").want(t, "aurora-postgresql16", "family")
 	})

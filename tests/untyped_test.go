@@ -31,7 +31,8 @@ var untypedUses = []untyped{
 	{"stack ephemeral", terraform, "1.10.0", "https://developer.hashicorp.com/terraform/language/block/ephemeral"},
 	{"backend s3.use_lockfile", terraform, "1.10.0", "https://developer.hashicorp.com/terraform/language/backend/s3"},
 	{"backend s3.allowed_account_ids", terraform, "1.6.0", "https://developer.hashicorp.com/terraform/language/v1.6.x/settings/backends/s3"},
-	{"resource terraform_data.triggers_replace", terraform, "1.4.0", "https://developer.hashicorp.com/terraform/language/resources/terraform-data"},
+	{"resource terraform_data.input", terraform, "1.4.0", "https://developer.hashicorp.com/terraform/language/resources/terraform-data"},
+	{"resource terraform_data.lifecycle", terraform, "1.4.0", "https://developer.hashicorp.com/terraform/language/expressions/custom-conditions"},
 	{"argument *_wo", terraform, "1.11.0", "https://developer.hashicorp.com/terraform/language/manage-sensitive-data/write-only"},
 
 	{"argument aws_rds_cluster.master_password_wo", provider, "5.88.0", "https://registry.terraform.io/providers/hashicorp/aws/5.88.0/docs/resources/rds_cluster"},

@@ -7,6 +7,7 @@ import (
 
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
+	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/dataawsrdsengineversion"
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/dbparametergroup"
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/dbsubnetgroup"
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/rdscluster"
@@ -35,6 +36,7 @@ type Props struct {
 	KeyARN         *string // encrypts storage, snapshots, the secret, insights and logs
 	Logs           loggroup.Retention
 	PreventDestroy bool
+	DeploymentID   *string // unique to this deployment of the environment
 }
 
 // Database is a cluster with one writer and any number of readers.
@@ -75,10 +77,15 @@ func New(scope constructs.Construct, id string, props Props) Database {
 		monitoringRole = nil
 	}
 
+	version, lifecycle := newVersion(this, settings)
+	lifecycle.PreventDestroy = jsii.Bool(props.PreventDestroy)
+
 	cluster := rdscluster.NewRdsCluster(this, jsii.String("cluster"), &rdscluster.RdsClusterConfig{
 		ClusterIdentifier:                jsii.String(identifier),
 		Engine:                           jsii.String(engine),
-		EngineVersion:                    jsii.String(settings.EngineVersion),
+		EngineVersion:                    version,
+		AllowMajorVersionUpgrade:         jsii.Bool(true),
+		DbInstanceParameterGroupName:     instanceParameters.Name(), // a major upgrade moves the instances to it
 		Port:                             jsii.Number(Port),
 		DbSubnetGroupName:                subnets.Name(),
 		VpcSecurityGroupIds:              &[]*string{group.ID},
@@ -103,12 +110,12 @@ func New(scope constructs.Construct, id string, props Props) Database {
 		CopyTagsToSnapshot:               jsii.Bool(true),                        // RDS.16, CKV_AWS_313
 		DeletionProtection:               jsii.Bool(settings.DeletionProtection), // RDS.7, CKV_AWS_139
 		SkipFinalSnapshot:                jsii.Bool(!settings.FinalSnapshot),
-		FinalSnapshotIdentifier:          finalSnapshot(this, settings, identifier),
+		FinalSnapshotIdentifier:          finalSnapshot(props, identifier),
 		Serverlessv2ScalingConfiguration: serverless(settings),
 
 		Tags:      tags,
 		DependsOn: &[]cdktf.ITerraformDependable{logs},
-		Lifecycle: &cdktf.TerraformResourceLifecycle{PreventDestroy: jsii.Bool(props.PreventDestroy)},
+		Lifecycle: lifecycle,
 	})
 
 	result := Database{
@@ -136,8 +143,8 @@ func New(scope constructs.Construct, id string, props Props) Database {
 			InstanceClass:                      jsii.String(settings.InstanceClass),
 			PromotionTier:                      jsii.Number(tier),
 			DbParameterGroupName:               instanceParameters.Name(),
-			PubliclyAccessible:                 jsii.Bool(false), // RDS.2, CKV_AWS_17
-			AutoMinorVersionUpgrade:            jsii.Bool(true),  // RDS.13, RDS.35, CKV_AWS_226
+			PubliclyAccessible:                 jsii.Bool(false),                      // RDS.2, CKV_AWS_17
+			AutoMinorVersionUpgrade:            jsii.Bool(!settings.IsExactVersion()), // RDS.13, RDS.35, CKV_AWS_226
 			CopyTagsToSnapshot:                 jsii.Bool(true),
 			ApplyImmediately:                   jsii.Bool(settings.ApplyImmediately),
 			PreferredMaintenanceWindow:         jsii.String(settings.MaintenanceWindow),
@@ -221,18 +228,31 @@ func insightsRetentionDays(settings config.Database) int {
 	return 7
 }
 
-// finalSnapshot names the snapshot that a deleted cluster leaves: always the same for one cluster,
-// and another one for its successor, whose own snapshot would otherwise be refused.
-func finalSnapshot(scope constructs.Construct, settings config.Database, identifier string) *string {
-	if !settings.FinalSnapshot {
+// newVersion returns the cluster's engine version and the lifecycle that goes with it. An exact minor is
+// kept. Of a major version it is the newest minor at the time when the cluster is made; from then on
+// AWS upgrades it, and Terraform leaves the version alone. The bare major would be sent with every
+// later change, a rotation of the password included, and AWS refuses all of it once the cluster is
+// past the minor that the major stands for:
+// https://github.com/hashicorp/terraform-provider-aws/issues/45026
+func newVersion(scope constructs.Construct, settings config.Database) (*string, *cdktf.TerraformResourceLifecycle) {
+	if settings.IsExactVersion() {
+		return jsii.String(settings.EngineVersion), &cdktf.TerraformResourceLifecycle{}
+	}
+	newest := dataawsrdsengineversion.NewDataAwsRdsEngineVersion(scope, jsii.String("newest-version"), &dataawsrdsengineversion.DataAwsRdsEngineVersionConfig{
+		Engine:               jsii.String(engine),
+		ParameterGroupFamily: jsii.String(settings.ParameterGroupFamily()),
+		Latest:               jsii.Bool(true),
+	})
+	return newest.Version(), &cdktf.TerraformResourceLifecycle{IgnoreChanges: jsii.Strings("engine_version")}
+}
+
+// finalSnapshot names the snapshot that a deleted cluster leaves: always the same for one deployment of
+// the environment, and another one for the next, whose own snapshot would otherwise be refused.
+func finalSnapshot(props Props, identifier string) *string {
+	if !props.Database.FinalSnapshot {
 		return nil
 	}
-	unique := cdktf.NewTerraformResource(scope, jsii.String("final-snapshot"), &cdktf.TerraformResourceConfig{
-		TerraformResourceType: jsii.String("terraform_data"),
-	})
-	// What replaces the cluster.
-	unique.AddOverride(jsii.String("triggers_replace"), jsii.Strings(identifier, settings.MasterUsername))
-	return jsii.Sprintf("%s-final-%s", identifier, *unique.GetStringAttribute(jsii.String("id")))
+	return jsii.Sprintf("%s-final-%s", identifier, *props.DeploymentID)
 }
 
 // serverless is the capacity range of a cluster whose instances are db.serverless.

@@ -62,8 +62,8 @@ func New(scope constructs.Construct, id string, props Props) Firewall {
 // CKV2_AWS_31). WAF only writes to groups whose name starts with aws-waf-logs-.
 func newLogging(scope constructs.Construct, props Props, acl wafv2webacl.Wafv2WebAcl) {
 	group := loggroup.New(scope, "logs", "aws-waf-logs-tap-"+props.Suffix, props.Logs)
-	// AWS would write a policy of its own for every group, of which an account and Region may have ten:
-	// https://docs.aws.amazon.com/waf/latest/developerguide/logging-cw-logs.html
+	// Explicit, so that it ends with the environment. An account and Region may have ten such policies,
+	// and so ten environments: https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html
 	delivery := cloudwatchlogresourcepolicy.NewCloudwatchLogResourcePolicy(scope, jsii.String("logs-policy"), &cloudwatchlogresourcepolicy.CloudwatchLogResourcePolicyConfig{
 		PolicyName: jsii.String("PaymentWAF-" + props.Suffix),
 		PolicyDocument: policy.Document(policy.Statement{

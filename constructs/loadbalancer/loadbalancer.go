@@ -158,7 +158,7 @@ func newAccessLogs(scope constructs.Construct, props Props) bucket.Bucket {
 		Name:           jsii.Sprintf("payment-alb-logs-%s-%s-%s", props.Suffix, *props.Account.ID, props.Account.Region),
 		PreventDestroy: props.PreventDestroy,
 		ExpireDays:     props.LoadBalancer.AccessLogRetentionDays,
-		NoncurrentDays: 1,
+		NoncurrentDays: props.LoadBalancer.AccessLogRetentionDays,
 		Statements: func(arn string) []policy.Statement {
 			return []policy.Statement{{
 				Sid:        "DeliverAccessLogs",

@@ -4,6 +4,7 @@ import (
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/cloudwatchmetricalarm"
+	"github.com/hashicorp/terraform-cdk-go/cdktf"
 )
 
 // metric is one CloudWatch metric.
@@ -60,6 +61,7 @@ type alarm struct {
 	period      int // seconds
 	periods     int // so many bad periods in a row raise the alarm
 	missing     string
+	after       []cdktf.ITerraformDependable // without which the alarm would be raised as soon as it is made
 }
 
 // create makes the alarm, which notifies the topic both when it is raised and when it is over.
@@ -74,6 +76,7 @@ func (a alarm) create(scope constructs.Construct, suffix string, topic Topic) cl
 		TreatMissingData:   jsii.String(a.missing),
 		AlarmActions:       &[]*string{topic.ARN}, // CKV_AWS_319
 		OkActions:          &[]*string{topic.ARN},
+		DependsOn:          &a.after,
 	}
 	if a.expression == "" {
 		config.Namespace = jsii.String(a.metric.namespace)

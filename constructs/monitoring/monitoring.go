@@ -7,6 +7,7 @@ import (
 
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
+	"github.com/hashicorp/terraform-cdk-go/cdktf"
 
 	"tap/config"
 	"tap/constructs/database"
@@ -48,6 +49,14 @@ func alarms(props Props) []alarm {
 	tasks, data := tasksOf(props.Service), databaseOf(props.Database)
 	thresholds := props.Monitoring
 	all := []alarm{
+		{
+			id: "no-healthy-target", name: "NoHealthyTargetAlarm",
+			description: "No task passes the load balancer's health check: the API is down. First: read why tasks stopped (aws ecs describe-tasks) and the service's events.",
+			metric:      trafficOf(props.LoadBalancer).healthyTargets, statistic: "Maximum",
+			// Without a registered target the load balancer reports nothing at all: no data is the worst case.
+			comparison: below, threshold: 1, period: 60, periods: 3, missing: missingAlarms,
+			after: []cdktf.ITerraformDependable{props.Service.Running},
+		},
 		{
 			id: "tasks", name: "ServiceBelowDesiredCountAlarm",
 			description: "Fewer tasks run than the service wants, for 10 minutes. First: read the service's events and the reasons for which tasks stopped.",

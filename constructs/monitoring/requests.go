@@ -59,18 +59,10 @@ func NewRequests(scope constructs.Construct, id string, props RequestsProps) Req
 		comparison:  atLeast, threshold: thresholds.ErrorRatePercent, period: 300, periods: 1, missing: missingIsFine,
 	}.create(this, props.Suffix, props.Topic)
 
-	// Without a registered target the load balancer reports nothing at all: no data is the worst case.
-	targets := alarm{
-		id: "no-healthy-target", name: "NoHealthyTargetAlarm",
-		description: "No task passes the load balancer's health check: the API is down. First: read why tasks stopped (aws ecs describe-tasks) and the service's events.",
-		metric:      traffic.healthyTargets, statistic: "Maximum",
-		comparison: below, threshold: 1, period: 60, periods: 3, missing: missingAlarms,
-	}.create(this, props.Suffix, props.Topic)
-
 	result := Requests{
 		ErrorRateAlarm: errorRate.AlarmName(),
 		LatencyAlarm:   latency.AlarmName(),
-		arns:           []*string{errorRate.Arn(), latency.Arn(), balancer.Arn(), targets.Arn()},
+		arns:           []*string{errorRate.Arn(), latency.Arn(), balancer.Arn()},
 	}
 	if props.LoadBalancer.CertificateARN != nil {
 		// Published twice a day; ACM renews 60 days before the end, so 30 days mean that it could not:

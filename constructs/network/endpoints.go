@@ -33,7 +33,7 @@ func (n *Network) newEndpoints(scope constructs.Construct, props Props, privateT
 		names = append(names, "ssmmessages")
 	}
 	for _, name := range names {
-		vpcendpoint.NewVpcEndpoint(this, jsii.String(name), &vpcendpoint.VpcEndpointConfig{
+		endpoint := vpcendpoint.NewVpcEndpoint(this, jsii.String(name), &vpcendpoint.VpcEndpointConfig{
 			VpcId:             n.VPCID,
 			ServiceName:       service(name),
 			VpcEndpointType:   jsii.String("Interface"),
@@ -43,6 +43,7 @@ func (n *Network) newEndpoints(scope constructs.Construct, props Props, privateT
 			Policy:            policy.Document(ownAccountOnly(props)),
 			Tags:              nameTag("PaymentEndpoint-" + props.Suffix + "-" + name),
 		})
+		n.Routes = append(n.Routes, endpoint)
 	}
 }
 

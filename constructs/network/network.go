@@ -31,6 +31,8 @@ type Props struct {
 	Network  config.Network
 	Logs     loggroup.Retention
 	Sessions bool // tasks are reached with ECS Exec, which has an endpoint of its own
+	// PreventDestroy refuses another range of the VPC or of a subnet: what stands in it cannot move.
+	PreventDestroy bool
 }
 
 // Network is a VPC with a public and a private subnet in each zone.
@@ -38,7 +40,7 @@ type Network struct {
 	VPCID          *string
 	PublicSubnets  []*string
 	PrivateSubnets []*string
-	// Routes is what has to exist before the internet can be reached from, or can reach, a subnet.
+	// Routes is what has to exist before AWS and the internet can be reached from, or can reach, a subnet.
 	Routes []cdktf.ITerraformDependable
 
 	hasNAT         bool
@@ -58,6 +60,7 @@ func New(scope constructs.Construct, id string, props Props) Network {
 		EnableDnsSupport:   jsii.Bool(true),
 		InstanceTenancy:    jsii.String("default"),
 		Tags:               named("PaymentVPC"),
+		Lifecycle:          &cdktf.TerraformResourceLifecycle{PreventDestroy: jsii.Bool(props.PreventDestroy)},
 	})
 	// Without rules of its own Terraform removes those that AWS puts there (EC2.2).
 	defaultsecuritygroup.NewDefaultSecurityGroup(this, jsii.String("default-security-group"), &defaultsecuritygroup.DefaultSecurityGroupConfig{
@@ -74,7 +77,7 @@ func New(scope constructs.Construct, id string, props Props) Network {
 	var gateways []natgateway.NatGateway
 	for index, zone := range props.Network.Subnets() {
 		number := index + 1
-		public, publicTable := newSubnet(this, fmt.Sprintf("public-%d", number), main.Id(), zone.Zone, zone.Public, named(fmt.Sprintf("PaymentPublicSubnet%d", number)))
+		public, publicTable := newSubnet(this, fmt.Sprintf("public-%d", number), main.Id(), zone.Zone, zone.Public, props.PreventDestroy, named(fmt.Sprintf("PaymentPublicSubnet%d", number)))
 		toInternet := route.NewRoute(this, jsii.Sprintf("public-%d-default", number), &route.RouteConfig{
 			RouteTableId:         publicTable,
 			DestinationCidrBlock: jsii.String(anywhere),
@@ -93,7 +96,7 @@ func New(scope constructs.Construct, id string, props Props) Network {
 				DependsOn:    &[]cdktf.ITerraformDependable{toInternet},
 			}))
 		}
-		private, privateTable := newSubnet(this, fmt.Sprintf("private-%d", number), main.Id(), zone.Zone, zone.Private, named(fmt.Sprintf("PaymentPrivateSubnet%d", number)))
+		private, privateTable := newSubnet(this, fmt.Sprintf("private-%d", number), main.Id(), zone.Zone, zone.Private, props.PreventDestroy, named(fmt.Sprintf("PaymentPrivateSubnet%d", number)))
 		privateTables = append(privateTables, privateTable)
 		network.PublicSubnets = append(network.PublicSubnets, public)
 		network.PrivateSubnets = append(network.PrivateSubnets, private)
@@ -116,13 +119,14 @@ func New(scope constructs.Construct, id string, props Props) Network {
 
 // newSubnet creates a subnet with its own route table. Nothing that starts in it gets a public
 // address by itself (EC2.15).
-func newSubnet(scope constructs.Construct, id string, vpcID *string, zone, cidr string, tags *map[string]*string) (subnetID, tableID *string) {
+func newSubnet(scope constructs.Construct, id string, vpcID *string, zone, cidr string, preventDestroy bool, tags *map[string]*string) (subnetID, tableID *string) {
 	created := subnet.NewSubnet(scope, jsii.String(id), &subnet.SubnetConfig{
 		VpcId:               vpcID,
 		AvailabilityZone:    jsii.String(zone),
 		CidrBlock:           jsii.String(cidr),
 		MapPublicIpOnLaunch: jsii.Bool(false),
 		Tags:                tags,
+		Lifecycle:           &cdktf.TerraformResourceLifecycle{PreventDestroy: jsii.Bool(preventDestroy)},
 	})
 	table := routetable.NewRouteTable(scope, jsii.String(id+"-routes"), &routetable.RouteTableConfig{VpcId: vpcID, Tags: tags})
 	routetableassociation.NewRouteTableAssociation(scope, jsii.String(id+"-association"), &routetableassociation.RouteTableAssociationConfig{

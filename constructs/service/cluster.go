@@ -9,20 +9,17 @@ import (
 	"tap/constructs/internal/loggroup"
 )
 
-// newCluster creates the cluster with Container Insights (ECS.12, CKV_AWS_65). ECS logs sessions of
-// ECS Exec to a group of the stack's own.
+// newCluster creates the cluster with Container Insights (ECS.12, CKV_AWS_65). Sessions of ECS Exec are
+// logged to a group of the stack's own, which is there while nobody may open one too: it keeps the
+// evidence when ECS Exec is switched off again.
 func newCluster(scope constructs.Construct, props Props) ecscluster.EcsCluster {
 	name := "PaymentCluster-" + props.Suffix
 	insights := loggroup.New(scope, "container-insights-logs", "/aws/ecs/containerinsights/"+name+"/performance", props.Logs)
-	config := &ecscluster.EcsClusterConfig{
-		Name:      jsii.String(name),
-		Setting:   []*ecscluster.EcsClusterSetting{{Name: jsii.String("containerInsights"), Value: jsii.String(props.Service.ContainerInsights)}},
-		Tags:      &map[string]*string{"Name": jsii.String(name)},
-		DependsOn: &[]cdktf.ITerraformDependable{insights},
-	}
-	if props.Service.ExecuteCommand {
-		sessions := loggroup.New(scope, "sessions-logs", sessionsLogGroup(props.Suffix), props.Logs)
-		config.Configuration = &ecscluster.EcsClusterConfiguration{
+	sessions := loggroup.New(scope, "sessions-logs", sessionsLogGroup(props.Suffix), props.Logs)
+	return ecscluster.NewEcsCluster(scope, jsii.String("cluster"), &ecscluster.EcsClusterConfig{
+		Name:    jsii.String(name),
+		Setting: []*ecscluster.EcsClusterSetting{{Name: jsii.String("containerInsights"), Value: jsii.String(props.Service.ContainerInsights)}},
+		Configuration: &ecscluster.EcsClusterConfiguration{
 			ExecuteCommandConfiguration: &ecscluster.EcsClusterConfigurationExecuteCommandConfiguration{
 				Logging: jsii.String("OVERRIDE"),
 				LogConfiguration: &ecscluster.EcsClusterConfigurationExecuteCommandConfigurationLogConfiguration{
@@ -30,9 +27,10 @@ func newCluster(scope constructs.Construct, props Props) ecscluster.EcsCluster {
 					CloudWatchEncryptionEnabled: jsii.Bool(true),
 				},
 			},
-		}
-	}
-	return ecscluster.NewEcsCluster(scope, jsii.String("cluster"), config)
+		},
+		Tags:      &map[string]*string{"Name": jsii.String(name)},
+		DependsOn: &[]cdktf.ITerraformDependable{insights},
+	})
 }
 
 func sessionsLogGroup(suffix string) string {

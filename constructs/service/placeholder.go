@@ -1,6 +1,9 @@
 package service
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // PlaceholderImage runs while an environment names no image of its own.
 const PlaceholderImage = "public.ecr.aws/nginx/nginx:latest"
@@ -9,6 +12,7 @@ const PlaceholderImage = "public.ecr.aws/nginx/nginx:latest"
 // image by itself answers 404 to the health check, so that no task would ever become healthy. All
 // files are kept in /tmp: the root file system is read-only.
 func PlaceholderCommand(port int, healthCheckPath string) []string {
+	location, _, _ := strings.Cut(healthCheckPath, "?") // nginx compares without the query
 	configuration := fmt.Sprintf(`pid /tmp/nginx.pid;
 error_log /dev/stderr warn;
 events {}
@@ -25,6 +29,6 @@ http {
     location = %s { return 200 "ok\n"; }
     location / { return 404 "placeholder of the payment API\n"; }
   }
-}`, port, healthCheckPath)
+}`, port, location)
 	return []string{"sh", "-c", "cat >/tmp/nginx.conf <<'END'\n" + configuration + "\nEND\nexec nginx -c /tmp/nginx.conf -g 'daemon off;'"}
 }

@@ -27,7 +27,7 @@ type Props struct {
 	Service      config.Service
 	KeyARN       *string // decrypts the secret
 	Logs         loggroup.Retention
-	// DeploymentAlarms roll a deployment back while one of them is raised; none is allowed.
+	// DeploymentAlarms roll a deployment back when one of them is raised, if the service asks for it.
 	DeploymentAlarms []*string
 }
 
@@ -35,6 +35,8 @@ type Props struct {
 type Service struct {
 	ClusterName *string // output ECSClusterName
 	Name        *string // output ECSServiceName
+	// Running is there once the first tasks are healthy.
+	Running cdktf.ITerraformDependable
 }
 
 // New creates the cluster and the service.
@@ -78,6 +80,12 @@ func New(scope constructs.Construct, id string, props Props) Service {
 		DeploymentCircuitBreaker: &ecsservice.EcsServiceDeploymentCircuitBreaker{
 			Enable: jsii.Bool(true), Rollback: jsii.Bool(true),
 		},
+		// Written also where they are not asked for: ECS keeps what an update does not say.
+		Alarms: &ecsservice.EcsServiceAlarms{
+			AlarmNames: &props.DeploymentAlarms,
+			Enable:     jsii.Bool(settings.DeploymentAlarms),
+			Rollback:   jsii.Bool(settings.DeploymentAlarms),
+		},
 		AvailabilityZoneRebalancing:   jsii.String("ENABLED"),
 		HealthCheckGracePeriodSeconds: jsii.Number(settings.HealthCheck.GracePeriodSeconds),
 		EnableExecuteCommand:          jsii.Bool(settings.ExecuteCommand),
@@ -97,16 +105,11 @@ func New(scope constructs.Construct, id string, props Props) Service {
 		DependsOn: &ready,
 		Lifecycle: lifecycle,
 	}
-	if len(props.DeploymentAlarms) > 0 {
-		service.Alarms = &ecsservice.EcsServiceAlarms{
-			AlarmNames: &props.DeploymentAlarms, Enable: jsii.Bool(true), Rollback: jsii.Bool(true),
-		}
-	}
 	created := ecsservice.NewEcsService(this, jsii.String("service"), service)
 	if settings.Scaling.Enabled {
 		newScaling(this, props, cluster.Name(), created.Name())
 	}
-	return Service{ClusterName: cluster.Name(), Name: created.Name()}
+	return Service{ClusterName: cluster.Name(), Name: created.Name(), Running: created}
 }
 
 func containerName(suffix string) string {

@@ -117,8 +117,8 @@ func newContainer(props Props, logGroup string) container {
 		},
 		LinuxParameters: linuxParameters{
 			InitProcessEnabled: true,
-			// A volume would belong to root, and a user that is not root could not write to it:
-			// https://github.com/aws/containers-roadmap/issues/938
+			// A volume would belong to root, and a user that is not root could not write to it; Fargate has
+			// tmpfs since January 2026: https://github.com/aws/containers-roadmap/issues/938 and 736
 			Tmpfs: []tmpfs{{ContainerPath: "/tmp", Size: settings.TmpfsMiB, MountOptions: []string{"nosuid", "nodev"}}},
 		},
 		LogConfiguration: logConfiguration{LogDriver: "awslogs", Options: map[string]string{

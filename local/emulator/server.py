@@ -8,6 +8,8 @@ Added AWS methods:
                             The Terraform provider reads and writes the tags of scalable targets.
   ECS                       ListServiceDeployments, DescribeServiceDeployments
                             The Terraform provider asks them while it waits for a steady service.
+  RDS                       DescribeDBEngineVersions
+                            A stack asks for the newest minor version of Aurora PostgreSQL.
 
 Added pages beside moto's own administration pages below /moto-api/:
   /moto-api/tap/instance    says which start of the emulator this is, so that another process
@@ -33,6 +35,7 @@ from moto.core.common_models import BaseModel
 from moto.core.responses import ActionResult
 from moto.ecs.responses import EC2ContainerServiceResponse
 from moto.moto_api._internal import urls as administration
+from moto.rds.responses import RDSResponse
 
 
 def add_methods(response_class, *methods):
@@ -160,6 +163,19 @@ def describe_service_deployments(self):
     })
 
 
+# RDS: the minor versions of a parameter group family; two, so that one is the newest.
+
+
+def describe_db_engine_versions(self):
+    engine = self.params.get("Engine")
+    family = self.params.get("DBParameterGroupFamily") or ""
+    major = family.removeprefix(engine or "")
+    versions = [f"{major}.{minor}" for minor in (10, 12)] if major.isdigit() else []
+    return ActionResult({"DBEngineVersions": [
+        {"Engine": engine, "EngineVersion": version, "DBParameterGroupFamily": family, "Status": "available"}
+        for version in versions]})
+
+
 # The inventory: what clients created and did not delete.
 
 # What moto makes by itself with a backend (the default VPC, AWS managed policies, the default
@@ -277,6 +293,7 @@ def main():
     if add_methods(ApplicationAutoScalingResponse, list_tags_for_resource, tag_resource, untag_resource):
         remember_tags_of_registration()
     add_methods(EC2ContainerServiceResponse, list_service_deployments, describe_service_deployments)
+    add_methods(RDSResponse, describe_db_engine_versions)
     remember_own_objects()
 
     def answer(value):
