@@ -50,22 +50,8 @@ func TestLifeOfADevelopmentEnvironment(t *testing.T) {
 		version6 = p.ofVersion6(t)
 	})
 
-	changed := base.with(settings{
-		"service.image":                "public.ecr.aws/docker/library/httpd:2.4",
-		"service.scaling.maximumTasks": 12,
-	})
-	step(t, "another image and more tasks replace the task definition and update the service and its scaling", func(t *testing.T) {
-		d.configure(t, changed)
-		p := d.plan(t, "change")
-		p.expect(t,
-			change{"aws_appautoscaling_target.service_scaling_target", []string{"update"}, []string{"max_capacity"}},
-			change{"aws_ecs_service.service", []string{"update"}, []string{"task_definition"}},
-			change{"aws_ecs_task_definition.service_task-definition", []string{"create", "delete"}, nil},
-		)
-		d.apply(t, p.path)
-	})
 	step(t, "a rotation changes the secret's version, the cluster, the task definition and the service, and nothing else", func(t *testing.T) {
-		d.configure(t, changed.with(settings{"database.passwordVersion": 2}))
+		d.configure(t, base.with(settings{"database.passwordVersion": 2}))
 		p := d.plan(t, "rotation")
 		p.expect(t,
 			change{"aws_ecs_service.service", []string{"update"}, []string{"task_definition"}},
@@ -99,6 +85,31 @@ func TestLifeOfADevelopmentEnvironment(t *testing.T) {
 		d.destroy(t)
 		d.expectNothingLeft(t)
 	})
+}
+
+func TestAnotherImageAndMoreTasksChangeTheTaskDefinitionTheServiceAndItsScalingOnly(t *testing.T) {
+	t.Parallel()
+	d := newDeployment(t, "dev", 2)
+	base := settings{"class": "development", "database.readers": 0} // readers take long
+	d.configure(t, base)
+	d.initialize(t)
+	d.apply(t)
+
+	d.configure(t, base.with(settings{
+		"service.image":                "public.ecr.aws/docker/library/httpd:2.4",
+		"service.scaling.maximumTasks": 12,
+	}))
+	p := d.plan(t, "change")
+	p.expect(t,
+		change{"aws_appautoscaling_target.service_scaling_target", []string{"update"}, []string{"max_capacity"}},
+		change{"aws_ecs_service.service", []string{"update"}, []string{"task_definition"}},
+		change{"aws_ecs_task_definition.service_task-definition", []string{"create", "delete"}, nil},
+	)
+	d.apply(t, p.path)
+	answer := d.ask(t, request{Service: "ecs", Operation: "describe_task_definition", Parameters: parameters{"taskDefinition": "PaymentTask-dev"}})[0]
+	if image := text(answer, "taskDefinition", "containerDefinitions", 0, "image"); image != "public.ecr.aws/docker/library/httpd:2.4" {
+		t.Errorf("the newest task definition runs %q", image)
+	}
 }
 
 // A provider that fails to update a resource keeps the attributes that it was to set: after a refused
