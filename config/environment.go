@@ -126,6 +126,7 @@ type Database struct {
 	IAMUsername string `yaml:"iamUsername"`
 	// PasswordVersion is raised by one to rotate the master password: 1 or more. Tasks that still run
 	// with the old password keep their connections, and open no new ones until they are replaced.
+	// After an apply in which AWS refused the new password, it is raised once more.
 	PasswordVersion int `yaml:"passwordVersion"`
 	// PasswordRecoveryDays is how long the deleted secret of the master password can still be
 	// restored: 0 (deleted at once) or 7 to 30 days.
