@@ -50,6 +50,24 @@ func TestLifeOfADevelopmentEnvironment(t *testing.T) {
 		version6 = p.ofVersion6(t)
 	})
 
+	step(t, "a plan that would replace what cannot be replaced is refused", func(t *testing.T) {
+		for _, values := range []settings{
+			{"region": "eu-west-1"},
+			{"database.masterUsername": "owner", "network.cidr": "10.1.0.0/16", "network.subnetPrefixLength": 25},
+		} {
+			d.configure(t, base.with(values))
+			output, err := d.terraform(t, long, "plan", "-json", "-refresh=false")
+			if err == nil {
+				t.Errorf("terraform plans %v", values)
+			}
+			for key := range values {
+				if !strings.Contains(output, key+" is ") {
+					t.Errorf("%s is not refused:\n%s", key, tail(told(output), 40))
+				}
+			}
+		}
+	})
+
 	step(t, "a rotation changes the secret's version, the cluster, the task definition and the service, and nothing else", func(t *testing.T) {
 		d.configure(t, base.with(settings{"database.passwordVersion": 2}))
 		p := d.plan(t, "rotation")
