@@ -134,7 +134,7 @@ func (d *deployment) up(ctx context.Context) (err error) {
 			return err
 		}
 		if unchanged {
-			d.say("No changes: %s is deployed as the checkout describes it.", stack)
+			d.say("No changes: %s is deployed as the checkout describes it. (A plan against the emulator still lists attributes that the emulator forgets.)", stack)
 			return d.showOutputs(e)
 		}
 		arguments = append(arguments, "--skip-synth") // the comparison has synthesized it
@@ -502,7 +502,7 @@ func (d *deployment) showOutputs(e *emulator.Emulator) error {
 	d.say(`
 Try next:
   %s/moto-api/ in a browser: everything the emulator has been asked to make
-  terraform -chdir=%s state list
+  go run ./local exec terraform -chdir=%s state list
   go run ./local exec aws ecs describe-services --region us-east-1 --cluster %v --services %v
     (or any other program: it talks to the emulator instead of AWS)
 Change environments/dev.yaml or a construct and run `+"`make local`"+` again; take everything down with `+"`make local-destroy`"+`.`,
