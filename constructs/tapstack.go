@@ -53,12 +53,11 @@ func NewTapStack(app constructs.Construct, environment config.Environment) cdktf
 	logs := loggroup.Retention{Days: environment.Logs.RetentionDays, KeyARN: key.ARN, PreventDestroy: environment.PreventDestroy}
 
 	net := network.New(stack, "network", network.Props{
-		Suffix:   suffix,
-		Account:  where,
-		Network:  environment.Network,
-		Logs:     logs,
-		Sessions: environment.Service.ExecuteCommand,
-
+		Suffix:         suffix,
+		Account:        where,
+		Network:        environment.Network,
+		Logs:           logs,
+		Sessions:       environment.Service.ExecuteCommand,
 		PreventDestroy: environment.PreventDestroy,
 	})
 	data := database.New(stack, "database", database.Props{

@@ -58,7 +58,7 @@ type Explanation struct {
 
 // Explain reads a plan as `terraform show -json` prints it, made right after a deployment.
 //
-// What is only not yet known (a policy over a data source that is read again because something
+// What is only not yet known (what a data source answers that is read again because something
 // that it depends on will change) is a consequence of other changes and never one by itself.
 func Explain(plan []byte) (Explanation, error) {
 	var document struct {
