@@ -7,55 +7,51 @@ STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 PACKAGES = $$(go list ./... | grep -v /node_modules/)
 
 # Built first and then run in place of the shell, so that an interrupt reaches it.
-LOCAL = go build -o .local/bin/local ./local && exec .local/bin/local
+LOCAL = go build -o .local/bin/local ./internal/local && exec .local/bin/local
 
 .DEFAULT_GOAL := help
-.PHONY: help local local-status local-destroy test golden lint generate bench scan clean
+.PHONY: help local local-status local-destroy test golden lint generate scan clean
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | while IFS='	' read -r name text; do printf '  make %-15s %s\n' "$$name" "$$text"; done
 
 local: ## deploy the environment dev to an AWS emulator on this machine, or what has changed
-	@local/prerequisites.sh
+	@internal/local/prerequisites.sh
 	@$(LOCAL) up
 
 local-status: ## say what runs on this machine and what it holds
-	@local/prerequisites.sh go
+	@internal/local/prerequisites.sh go
 	@$(LOCAL) status
 
 local-destroy: ## destroy what runs on this machine and stop the emulator
-	@local/prerequisites.sh
+	@internal/local/prerequisites.sh
 	@$(LOCAL) destroy
 
 test: ## prove the system: unit tests, goldens, properties, deployments to the emulator
-	@local/prerequisites.sh
-	@go build -o .local/bin/local ./local && .local/bin/local prepare
+	@internal/local/prerequisites.sh
+	@go build -o .local/bin/local ./internal/local && .local/bin/local prepare
 	go test -timeout 30m $(PACKAGES)
 
 golden: ## write the goldens of the tests anew, to be reviewed like code
-	@local/prerequisites.sh go node
+	@internal/local/prerequisites.sh go node
 	go test ./tests -run GoldenSays -update
 
 lint: ## gofmt, go vet, staticcheck
-	@local/prerequisites.sh go
+	@internal/local/prerequisites.sh go
 	@unformatted=$$(git ls-files -z --cached --others --exclude-standard '*.go' | xargs -0 gofmt -l) && \
 		if [ -n "$$unformatted" ]; then echo "not as gofmt writes it:"; echo "$$unformatted"; exit 1; fi
 	go vet $(PACKAGES)
 	go run $(STATICCHECK) $(PACKAGES)
 
 generate: ## write everything in generated/ anew
-	@local/prerequisites.sh go
+	@internal/local/prerequisites.sh go
 	go generate $(PACKAGES)
 
-bench: ## measure how long a synthesis takes
-	@local/prerequisites.sh go node
-	go run ./bench
-
 scan: ## check every stack with checkov, against the waivers
-	@local/prerequisites.sh go node python
+	@internal/local/prerequisites.sh go node python
 	go run ./tests/scan
 
 clean: ## stop the emulator and remove what the commands have made (never a state of AWS)
-	@local/prerequisites.sh go
-	@go run ./local stop
+	@internal/local/prerequisites.sh go
+	@go run ./internal/local stop
 	rm -rf .local cdktf.out cdktf.log

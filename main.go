@@ -10,7 +10,7 @@ import (
 
 	"tap/config"
 	"tap/constructs"
-	"tap/kernel"
+	"tap/internal/kernel"
 )
 
 func main() {

@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-//go:generate go run ./generate
+//go:generate go run ../internal/generate
 
 // Load returns the environments of a folder, sorted by suffix: one for each *.yaml file, and
 // one of class development for the requested suffix when no file has it. Without a file and

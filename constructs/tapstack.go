@@ -14,12 +14,12 @@ import (
 	"tap/constructs/database"
 	"tap/constructs/encryption"
 	"tap/constructs/firewall"
-	"tap/constructs/internal/account"
-	"tap/constructs/internal/fixed"
+	"tap/constructs/internal/immutable"
 	"tap/constructs/internal/loggroup"
 	"tap/constructs/loadbalancer"
 	"tap/constructs/monitoring"
 	"tap/constructs/network"
+	"tap/constructs/policy"
 	"tap/constructs/service"
 	"tap/constructs/state"
 )
@@ -37,8 +37,8 @@ func NewTapStack(app constructs.Construct, environment config.Environment) cdktf
 		state.NewS3(stack, "tap-"+suffix, environment.State.Bucket, environment.State.Region, environment.Account)
 	}
 
-	where := account.New(stack, "account", environment.Region)
-	deployment := fixed.New(stack, "deployment", map[string]string{
+	where := policy.NewAccount(stack, "account", environment.Region)
+	deployment := immutable.New(stack, "deployment", map[string]string{
 		"region":                     environment.Region,
 		"network.cidr":               environment.Network.CIDR,
 		"network.subnetPrefixLength": strconv.Itoa(environment.Network.SubnetPrefixLength),

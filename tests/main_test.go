@@ -15,7 +15,7 @@ import (
 
 	"tap/config"
 	"tap/constructs"
-	"tap/kernel"
+	"tap/internal/kernel"
 )
 
 // update rewrites the goldens instead of comparing with them: make golden.

@@ -16,10 +16,9 @@ import (
 	"github.com/hashicorp/terraform-cdk-go/cdktf"
 
 	"tap/config"
-	"tap/constructs/internal/account"
 	"tap/constructs/internal/loggroup"
-	"tap/constructs/internal/policy"
 	"tap/constructs/network"
+	"tap/constructs/policy"
 )
 
 // Port is PostgreSQL's.
@@ -30,7 +29,7 @@ const engine = "aurora-postgresql"
 // Props says what the database is and how it is kept.
 type Props struct {
 	Suffix         string
-	Account        account.Account
+	Account        policy.Account
 	Network        network.Network
 	Database       config.Database
 	KeyARN         *string // encrypts storage, snapshots, the secret, insights and logs

@@ -7,7 +7,7 @@ import (
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/secretsmanagersecretversion"
 	"github.com/hashicorp/terraform-cdk-go/cdktf"
 
-	"tap/constructs/internal/jsontext"
+	"tap/constructs/policy"
 )
 
 // Secret is the Secrets Manager secret of the master user: a JSON object with username, password,
@@ -48,7 +48,7 @@ func newSecret(scope constructs.Construct, props Props, identifier string) Secre
 	})
 	version := secretsmanagersecretversion.NewSecretsmanagerSecretVersion(this, jsii.String("version"), &secretsmanagersecretversion.SecretsmanagerSecretVersionConfig{
 		SecretId: secret.Id(),
-		SecretStringWo: jsontext.Encode(map[string]any{
+		SecretStringWo: policy.JSON(map[string]any{
 			"username":            props.Database.MasterUsername,
 			"password":            "${" + password + ".random_password}",
 			"engine":              "postgres",

@@ -8,14 +8,13 @@ import (
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/kmskey"
 	"github.com/hashicorp/terraform-cdk-go/cdktf"
 
-	"tap/constructs/internal/account"
-	"tap/constructs/internal/policy"
+	"tap/constructs/policy"
 )
 
 // Props says whose key it is and how hard it is to lose.
 type Props struct {
 	Suffix             string
-	Account            account.Account
+	Account            policy.Account
 	DeletionWindowDays int // 7 to 30; KMS.3 asks for 30 in production
 	PreventDestroy     bool
 }
@@ -43,7 +42,7 @@ func New(scope constructs.Construct, id string, props Props) Key {
 }
 
 // statements is the key policy. In a key policy the resource * is the key itself.
-func statements(account account.Account) []policy.Statement {
+func statements(account policy.Account) []policy.Statement {
 	key := *jsii.Strings("*")
 	root := policy.Principal{Type: "AWS", Identifier: account.Root()}
 	return []policy.Statement{

@@ -13,15 +13,14 @@ import (
 	"github.com/hashicorp/terraform-cdk-go/cdktf"
 
 	"tap/config"
-	"tap/constructs/internal/account"
 	"tap/constructs/internal/loggroup"
-	"tap/constructs/internal/policy"
+	"tap/constructs/policy"
 )
 
 // Props says what the firewall protects and how strictly.
 type Props struct {
 	Suffix          string
-	Account         account.Account
+	Account         policy.Account
 	Firewall        config.Firewall
 	LoadBalancerARN *string // what the web ACL is attached to (ELB.16, CKV2_AWS_28)
 	Logs            loggroup.Retention

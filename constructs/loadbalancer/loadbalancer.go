@@ -11,10 +11,9 @@ import (
 	"github.com/hashicorp/terraform-cdk-go/cdktf"
 
 	"tap/config"
-	"tap/constructs/internal/account"
 	"tap/constructs/internal/bucket"
-	"tap/constructs/internal/policy"
 	"tap/constructs/network"
+	"tap/constructs/policy"
 )
 
 // tlsPolicy offers TLS 1.3 and 1.2 with forward secrecy only (ELB.17):
@@ -24,7 +23,7 @@ const tlsPolicy = "ELBSecurityPolicy-TLS13-1-2-Res-2021-06"
 // Props says what the load balancer serves and how.
 type Props struct {
 	Suffix                     string
-	Account                    account.Account
+	Account                    policy.Account
 	Network                    network.Network
 	LoadBalancer               config.LoadBalancer
 	HealthCheck                config.HealthCheck

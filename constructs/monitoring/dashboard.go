@@ -5,7 +5,7 @@ import (
 	"github.com/aws/jsii-runtime-go"
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/cloudwatchdashboard"
 
-	"tap/constructs/internal/jsontext"
+	"tap/constructs/policy"
 )
 
 // A dashboard is a grid 24 units wide:
@@ -53,7 +53,7 @@ func newDashboard(scope constructs.Construct, props Props, alarmARNs []*string) 
 	}
 	return cloudwatchdashboard.NewCloudwatchDashboard(scope, jsii.String("dashboard"), &cloudwatchdashboard.CloudwatchDashboardConfig{
 		DashboardName: jsii.String("PaymentAPI-" + props.Suffix),
-		DashboardBody: jsontext.Encode(map[string]any{"widgets": body}),
+		DashboardBody: policy.JSON(map[string]any{"widgets": body}),
 	}).DashboardName()
 }
 

@@ -9,14 +9,13 @@ import (
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/snstopicpolicy"
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/snstopicsubscription"
 
-	"tap/constructs/internal/account"
-	"tap/constructs/internal/policy"
+	"tap/constructs/policy"
 )
 
 // TopicProps says who hears an alarm.
 type TopicProps struct {
 	Suffix  string
-	Account account.Account
+	Account policy.Account
 	KeyARN  *string // CKV_AWS_26; alarms cannot publish to a topic under the AWS managed key
 	Emails  []string
 }

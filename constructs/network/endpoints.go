@@ -5,7 +5,7 @@ import (
 	"github.com/aws/jsii-runtime-go"
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/vpcendpoint"
 
-	"tap/constructs/internal/policy"
+	"tap/constructs/policy"
 )
 
 // newEndpoints keeps traffic to AWS inside the VPC: to S3 always, since a gateway endpoint costs

@@ -19,15 +19,14 @@ import (
 	"github.com/hashicorp/terraform-cdk-go/cdktf"
 
 	"tap/config"
-	"tap/constructs/internal/account"
 	"tap/constructs/internal/loggroup"
-	"tap/constructs/internal/policy"
+	"tap/constructs/policy"
 )
 
 // Props says what the network looks like.
 type Props struct {
 	Suffix   string
-	Account  account.Account
+	Account  policy.Account
 	Network  config.Network
 	Logs     loggroup.Retention
 	Sessions bool // tasks are reached with ECS Exec, which has an endpoint of its own

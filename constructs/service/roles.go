@@ -6,7 +6,7 @@ import (
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
-	"tap/constructs/internal/policy"
+	"tap/constructs/policy"
 )
 
 // newRoles creates the execution role and the task role.

@@ -10,17 +10,16 @@ import (
 
 	"tap/config"
 	"tap/constructs/database"
-	"tap/constructs/internal/account"
 	"tap/constructs/internal/loggroup"
-	"tap/constructs/internal/policy"
 	"tap/constructs/loadbalancer"
 	"tap/constructs/network"
+	"tap/constructs/policy"
 )
 
 // Props says what runs, where, and what it is connected to.
 type Props struct {
 	Suffix       string
-	Account      account.Account
+	Account      policy.Account
 	Network      network.Network
 	Database     database.Database
 	LoadBalancer loadbalancer.LoadBalancer

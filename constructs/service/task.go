@@ -11,8 +11,8 @@ import (
 	"github.com/hashicorp/terraform-cdk-go/cdktf"
 
 	"tap/constructs/database"
-	"tap/constructs/internal/jsontext"
 	"tap/constructs/internal/loggroup"
+	"tap/constructs/policy"
 )
 
 func serviceLogGroup(suffix string) string {
@@ -89,7 +89,7 @@ func newTaskDefinition(scope constructs.Construct, props Props, roles roles) ecs
 		RuntimePlatform: &ecstaskdefinition.EcsTaskDefinitionRuntimePlatform{
 			OperatingSystemFamily: jsii.String("LINUX"), CpuArchitecture: jsii.String("X86_64"),
 		},
-		ContainerDefinitions: jsontext.Encode([]container{newContainer(props, *logs.Name())}),
+		ContainerDefinitions: policy.JSON([]container{newContainer(props, *logs.Name())}),
 		// The old revision stays until the service runs the new one: a deployment that fails is
 		// rolled back to it.
 		Lifecycle: &cdktf.TerraformResourceLifecycle{CreateBeforeDestroy: jsii.Bool(true)},

@@ -15,7 +15,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"tap/local/emulator"
+	"tap/internal/emulator"
 )
 
 // Region and account of all deployments.

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"tap/local/emulator"
+	"tap/internal/emulator"
 )
 
 // gapOfVersion6 shows with version 6 of the provider only, which a mirror may serve for 5.

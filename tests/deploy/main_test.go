@@ -23,7 +23,7 @@ import (
 	"testing"
 	"time"
 
-	"tap/local/emulator"
+	"tap/internal/emulator"
 )
 
 // setup is what all tests share.

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"tap/local/emulator"
+	"tap/internal/emulator"
 )
 
 // plan is a saved plan.

@@ -142,7 +142,7 @@ func TestABreakageThatChangesNothingIsAnError(t *testing.T) {
 
 // Both lists go into one virtual environment, the second over the first.
 func TestNoPackageOfTheEmulatorIsPinnedToAnotherVersion(t *testing.T) {
-	emulator, scan := pins(t, "../../local/emulator/requirements.txt"), pins(t, "requirements.txt")
+	emulator, scan := pins(t, "../../internal/emulator/requirements.txt"), pins(t, "requirements.txt")
 	shared := 0
 	for name, versions := range scan {
 		if wanted, both := emulator[name]; both {

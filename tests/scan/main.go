@@ -27,8 +27,8 @@ import (
 
 	"tap/config"
 	"tap/constructs"
-	"tap/kernel"
-	"tap/local/emulator"
+	"tap/internal/emulator"
+	"tap/internal/kernel"
 )
 
 //go:generate go run . -readme

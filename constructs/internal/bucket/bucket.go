@@ -13,7 +13,7 @@ import (
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/s3bucketversioning"
 	"github.com/hashicorp/terraform-cdk-go/cdktf"
 
-	"tap/constructs/internal/policy"
+	"tap/constructs/policy"
 )
 
 // Props says what a bucket holds and for how long.

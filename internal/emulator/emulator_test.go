@@ -18,7 +18,7 @@ import (
 	"testing"
 	"time"
 
-	"tap/local/internal/processes"
+	"tap/internal/processes"
 )
 
 // python is the installed emulator's interpreter.

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"io"
 
-	"tap/local/internal/virtualenv"
+	"tap/internal/virtualenv"
 )
 
 // InstallAddition installs further packages beside moto and returns the Python interpreter that has

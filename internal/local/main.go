@@ -24,7 +24,7 @@ import (
 	"path/filepath"
 	"syscall"
 
-	"tap/local/emulator"
+	"tap/internal/emulator"
 )
 
 const usage = `usage: local COMMAND

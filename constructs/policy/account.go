@@ -1,5 +1,5 @@
 // Package account tells where a stack is deployed, as far as Terraform knows it only when it plans.
-package account
+package policy
 
 import (
 	"github.com/aws/constructs-go/constructs/v10"
@@ -16,7 +16,7 @@ type Account struct {
 }
 
 // New looks the account up with the credentials that Terraform runs with.
-func New(scope constructs.Construct, id, region string) Account {
+func NewAccount(scope constructs.Construct, id, region string) Account {
 	this := constructs.NewConstruct(scope, jsii.String(id))
 	identity := dataawscalleridentity.NewDataAwsCallerIdentity(this, jsii.String("identity"), &dataawscalleridentity.DataAwsCallerIdentityConfig{})
 	partition := dataawspartition.NewDataAwsPartition(this, jsii.String("partition"), &dataawspartition.DataAwsPartitionConfig{})

@@ -27,7 +27,7 @@ import (
 	"syscall"
 	"time"
 
-	"tap/local/internal/processes"
+	"tap/internal/processes"
 )
 
 //go:embed server.py

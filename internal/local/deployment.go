@@ -19,7 +19,7 @@ import (
 	"syscall"
 	"time"
 
-	"tap/local/emulator"
+	"tap/internal/emulator"
 )
 
 // stack is what is deployed.
@@ -191,7 +191,7 @@ func (d *deployment) destroy(ctx context.Context) error {
 		if err != nil {
 			return &stepError{"destroying " + stack, err, d.show(d.path("destroy.log")),
 				"The emulator still runs. Run `make local-destroy` again; or stop the emulator, which forgets everything, with\n" +
-					"  go run ./local stop"}
+					"  go run ./internal/local stop"}
 		}
 		d.say("%s is destroyed: %s.", stack, summary)
 	}
@@ -361,7 +361,7 @@ func (d *deployment) emptied(ctx context.Context, e *emulator.Emulator) (bool, e
 		err = json.Unmarshal(content, &state)
 	}
 	if err != nil {
-		return false, &stepError{"reading the state " + d.show(d.state()), err, "", "Forget it with `go run ./local stop`, then run `make local` again."}
+		return false, &stepError{"reading the state " + d.show(d.state()), err, "", "Forget it with `go run ./internal/local stop`, then run `make local` again."}
 	}
 	resources, err := e.Inventory(ctx)
 	return err == nil && len(resources) == 0 && len(state.Resources) > 0, err
@@ -502,8 +502,8 @@ func (d *deployment) showOutputs(e *emulator.Emulator) error {
 	d.say(`
 Try next:
   %s/moto-api/ in a browser: everything the emulator has been asked to make
-  go run ./local exec terraform -chdir=%s state list
-  go run ./local exec aws ecs describe-services --region us-east-1 --cluster %v --services %v
+  go run ./internal/local exec terraform -chdir=%s state list
+  go run ./internal/local exec aws ecs describe-services --region us-east-1 --cluster %v --services %v
     (or any other program: it talks to the emulator instead of AWS)
 Change environments/dev.yaml or a construct and run `+"`make local`"+` again; take everything down with `+"`make local-destroy`"+`.`,
 		e.URL(), d.show(d.stackFolder()), outputs["ECSClusterName"], outputs["ECSServiceName"])

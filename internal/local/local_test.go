@@ -16,8 +16,8 @@ import (
 	"testing"
 	"time"
 
-	"tap/local/emulator"
-	"tap/local/internal/processes"
+	"tap/internal/emulator"
+	"tap/internal/processes"
 )
 
 // The tests run with the real emulator and stand-ins for cdktf, terraform and npm: links of these
@@ -580,7 +580,7 @@ func TestAFailedDestroyKeepsTheEmulatorAndSaysWhatToDo(t *testing.T) {
 	instance := c.deployed()
 	c.write(failureFile, "Error: in use")
 	err := c.destroy(t.Context())
-	if err == nil || !strings.Contains(err.Error(), "Error: in use") || !strings.Contains(err.Error(), "go run ./local stop") {
+	if err == nil || !strings.Contains(err.Error(), "Error: in use") || !strings.Contains(err.Error(), "go run ./internal/local stop") {
 		t.Errorf("error = %v, want one with the cause and the way out", err)
 	}
 	if !c.running(instance) {

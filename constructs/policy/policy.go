@@ -6,8 +6,6 @@ import (
 	"github.com/aws/jsii-runtime-go"
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/iamrole"
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/iamrolepolicy"
-
-	"tap/constructs/internal/jsontext"
 )
 
 // Statement is one statement of a policy; it allows unless Deny is set.
@@ -71,7 +69,7 @@ func Document(statements ...Statement) *string {
 	for _, statement := range statements {
 		rendered = append(rendered, statement.render())
 	}
-	return jsontext.Encode(map[string]any{"Version": "2012-10-17", "Statement": rendered})
+	return JSON(map[string]any{"Version": "2012-10-17", "Statement": rendered})
 }
 
 func (s Statement) render() map[string]any {

@@ -1,5 +1,5 @@
 // Package jsontext writes the JSON documents that some AWS attributes are made of.
-package jsontext
+package policy
 
 import (
 	"bytes"
@@ -9,10 +9,10 @@ import (
 	"github.com/aws/jsii-runtime-go"
 )
 
-// Encode returns value as JSON in one line. Strings may hold tokens as long as these are plain
+// JSON returns value as JSON in one line. Strings may hold tokens as long as these are plain
 // references: Terraform resolves them inside the text, where an expression with quotes of its own
 // would be invalid.
-func Encode(value any) *string {
+func JSON(value any) *string {
 	var text bytes.Buffer
 	encoder := json.NewEncoder(&text)
 	encoder.SetEscapeHTML(false) // < and > stand in tokens

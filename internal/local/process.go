@@ -10,7 +10,7 @@ import (
 	"syscall"
 	"time"
 
-	"tap/local/internal/processes"
+	"tap/internal/processes"
 )
 
 // How long an interrupted Terraform may take to stop what it is doing and save its state.

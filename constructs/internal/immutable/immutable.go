@@ -1,5 +1,5 @@
-// Package fixed remembers what an environment cannot change while it is deployed.
-package fixed
+// Package immutable remembers what an environment cannot change while it is deployed.
+package immutable
 
 import (
 	"fmt"

@@ -8,7 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"tap/local/internal/virtualenv"
+	"tap/internal/virtualenv"
 )
 
 // Version is the pinned version of moto.
