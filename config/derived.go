@@ -14,8 +14,12 @@ type Subnet struct {
 	Private string // the range of the private subnet
 }
 
+// subnetPrefixLength is the size of every subnet, as in the original system: 256 addresses, of which the
+// smallest VPC allowed (/20) has room for sixteen and six zones need twelve.
+const subnetPrefixLength = 24
+
 // Subnets divides the VPC's range among the zones, in their order. The range is cut into
-// blocks of SubnetPrefixLength: the first three zones take blocks 0 to 2 for their public and
+// /24 blocks: the first three zones take blocks 0 to 2 for their public and
 // 3 to 5 for their private subnets, every further zone the next two. So a zone that is
 // appended leaves the subnets of the others as they are.
 func (n Network) Subnets() []Subnet {
@@ -26,8 +30,8 @@ func (n Network) Subnets() []Subnet {
 	first := prefix.Masked().Addr().As4()
 	block := func(index int) string {
 		var address [4]byte
-		binary.BigEndian.PutUint32(address[:], binary.BigEndian.Uint32(first[:])+uint32(index)<<(32-n.SubnetPrefixLength))
-		return netip.PrefixFrom(netip.AddrFrom4(address), n.SubnetPrefixLength).String()
+		binary.BigEndian.PutUint32(address[:], binary.BigEndian.Uint32(first[:])+uint32(index)<<(32-subnetPrefixLength))
+		return netip.PrefixFrom(netip.AddrFrom4(address), subnetPrefixLength).String()
 	}
 	subnets := make([]Subnet, len(n.Zones))
 	for i, zone := range n.Zones {
@@ -39,6 +43,9 @@ func (n Network) Subnets() []Subnet {
 	}
 	return subnets
 }
+
+// Scales reports whether the number of tasks can change by itself.
+func (s Scaling) Scales() bool { return s.MinimumTasks < s.MaximumTasks }
 
 // IsPlaceholder reports whether the service runs the placeholder instead of a real image.
 func (s Service) IsPlaceholder() bool { return s.Image == "" }

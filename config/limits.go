@@ -80,46 +80,36 @@ var limits = map[string]Limit{
 	// https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html.
 	// Services differ in which alphabets they take; all take the Latin one.
 	"tags.*": matching("a tag's value", `^[A-Za-z0-9 _.:/=+@-]{0,256}$`, "up to 256 letters, digits, spaces and _ . : / = + - @").
-		entries(`^[A-Za-z0-9 _.:/=+@-]{1,128}$`).many(0, maximumTags-len(ownTags)),
+		entries(`^[A-Za-z0-9 _.:/=+@-]{1,128}$`).many(0, maximumTags-len(OwnTags)),
 
 	// https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
 	"state.bucket": matching("a bucket's name", `^[a-z0-9](\.?[a-z0-9-])+\.?[a-z0-9]$`, "3 or more lower-case letters, digits, hyphens and single dots, a letter or digit at both ends").upTo(63).orEmpty(),
 	"state.region": matching("an AWS Region", `^`+regionExpression+`$`, "a Region's code, for example us-east-1").orEmpty(),
 
 	// https://docs.aws.amazon.com/kms/latest/APIReference/API_ScheduleKeyDeletion.html
-	"encryption.deletionWindowDays": between(7, 30),
-	"logs.retentionDays":            numbers("a period that CloudWatch Logs offers", retentionPeriods...),
+	"logs.retentionDays": numbers("a period that CloudWatch Logs offers", retentionPeriods...),
 
 	"network.cidr":    matching("an IPv4 range", `^[0-9]{1,3}(\.[0-9]{1,3}){3}/(1[6-9]|20)$`, "an RFC 1918 range of /16 to /20, for example 10.0.0.0/16"),
 	"network.zones[]": matching("an Availability Zone", `^`+regionExpression+`[a-z]$`, "the Region and one letter, for example us-east-1a").many(2, 6).unique(),
 	// The least that a load balancer takes is /27:
 	// https://docs.aws.amazon.com/elasticloadbalancing/latest/application/application-load-balancers.html
-	"network.subnetPrefixLength": between(20, 27),
-	"network.natGateways":        between(0, 6),
+	"network.natGateways": between(0, 6),
 	// https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateFlowLogs.html
-	"network.flowLogs.aggregationSeconds": numbers("an aggregation interval of flow logs", 60, 600),
 
 	"database.engineVersion": matching("a version of Aurora PostgreSQL", `^[1-9][0-9]?(\.[1-9][0-9]?)?$`, engineVersionWords()),
 	"database.instanceClass": texts("an instance class that Aurora PostgreSQL takes", auroraClasses()...).inWords(auroraClassWords()),
 	// https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_ServerlessV2ScalingConfiguration.html
-	"database.serverless.minimumCapacity":  between(0, 256).inSteps(0.5),
-	"database.serverless.maximumCapacity":  between(1, 256).inSteps(0.5),
-	"database.serverless.autoPauseSeconds": between(300, 86400),
+	"database.serverless.minimumCapacity": between(0, 256).inSteps(0.5),
+	"database.serverless.maximumCapacity": between(1, 256).inSteps(0.5),
 	// https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/CHAP_Limits.html
 	"database.readers": between(0, 15),
 	// https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_CreateDBCluster.html, which
 	// the days, windows and monitoring intervals are from as well.
-	"database.masterUsername":  matching("a user name", `^[A-Za-z][A-Za-z0-9_]{0,62}$`, "a letter, then up to 62 letters, digits or underscores"),
-	"database.iamUsername":     matching("a user name", `^[A-Za-z][A-Za-z0-9_]{0,62}$`, "a letter, then up to 62 letters, digits or underscores"),
 	"database.passwordVersion": atLeast(1),
 	// https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_DeleteSecret.html
-	"database.passwordRecoveryDays":      between(7, 30).or(0),
-	"database.backupRetentionDays":       between(1, 35),
-	"database.backupWindow":              matching("a daily window", `^`+clock+`-`+clock+`$`, "hh:mm-hh:mm in UTC, for example 07:00-08:00"),
-	"database.maintenanceWindow":         matching("a weekly window", `^`+day+`:`+clock+`-`+day+`:`+clock+`$`, "ddd:hh:mm-ddd:hh:mm in UTC, lower case, for example sun:08:30-sun:09:30"),
-	"database.slowStatementMilliseconds": atLeast(1).or(-1),
-	"database.monitoringIntervalSeconds": numbers("an interval of enhanced monitoring", 0, 1, 5, 10, 15, 30, 60),
-	"database.insights":                  texts("a mode of Database Insights", "standard", "advanced"),
+	"database.backupRetentionDays": between(1, 35),
+	"database.backupWindow":        matching("a daily window", `^`+clock+`-`+clock+`$`, "hh:mm-hh:mm in UTC, for example 07:00-08:00"),
+	"database.maintenanceWindow":   matching("a weekly window", `^`+day+`:`+clock+`-`+day+`:`+clock+`$`, "ddd:hh:mm-ddd:hh:mm in UTC, lower case, for example sun:08:30-sun:09:30"),
 
 	// The grammar of https://github.com/distribution/reference, as long as
 	// https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ContainerDefinition.html allows.
@@ -128,13 +118,12 @@ var limits = map[string]Limit{
 			`[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*(/[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*)*`+
 			`(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(@sha256:[0-9a-f]{64})?$`,
 		"[registry/]repository[:tag][@sha256:digest]").upTo(255).orEmpty(),
-	"service.command[]":    {},
-	"service.port":         between(1, 65535),
-	"service.user":         matching("a user other than root, by number", `^[1-9][0-9]{0,9}(:(0|[1-9][0-9]{0,9}))?$`, "uid or uid:gid, for example 1000:1000, uid not 0"),
-	"service.cpu":          numbers("a CPU size that Fargate sells", fargateCPUs()...),
-	"service.memory":       numbers("a memory size that Fargate sells", fargateMemories()...).inWords("512 to 249856, by the CPU size"),
-	"service.tmpfsMiB":     atLeast(1),
-	"service.desiredCount": atLeast(1),
+	"service.command[]": {},
+	"service.port":      between(1, 65535),
+	"service.user":      matching("a user other than root, by number", `^[1-9][0-9]{0,9}(:(0|[1-9][0-9]{0,9}))?$`, "uid or uid:gid, for example 1000:1000, uid not 0"),
+	"service.cpu":       numbers("a CPU size that Fargate sells", fargateCPUs()...),
+	"service.memory":    numbers("a memory size that Fargate sells", fargateMemories()...).inWords("512 to 249856, by the CPU size"),
+	"service.tmpfsMiB":  atLeast(1),
 
 	"service.scaling.minimumTasks":      atLeast(1),
 	"service.scaling.maximumTasks":      atLeast(1),
@@ -142,18 +131,13 @@ var limits = map[string]Limit{
 	"service.scaling.memoryPercent":     between(0, 100),
 	"service.scaling.requestsPerTarget": atLeast(0),
 
-	"service.minimumHealthyPercent": between(0, 100),
 	// Rebalancing over zones, which is on, needs more than 100:
 	// https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-rebalancing.html
-	"service.maximumPercent": between(101, 200),
 	// Of the characters that a URL's path and query may have, those that mean nothing to a shell
 	// or to a web server's configuration.
 	"service.healthCheck.path": matching("a path", `^/[A-Za-z0-9._~/?=&@:+-]*$`, "a slash, then letters, digits and . _ ~ / ? = & @ : + -").upTo(1024),
 	// https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_CreateTargetGroup.html
 	"service.healthCheck.intervalSeconds":    between(5, 300),
-	"service.healthCheck.timeoutSeconds":     between(2, 120),
-	"service.healthCheck.healthyThreshold":   between(2, 10),
-	"service.healthCheck.unhealthyThreshold": between(2, 10),
 	"service.healthCheck.gracePeriodSeconds": atLeast(0),
 	"service.containerHealthCheck[]":         {},
 	// https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ContainerDefinition.html
@@ -165,7 +149,6 @@ var limits = map[string]Limit{
 	"service.secrets.*": matching("the ARN of a secret",
 		`^arn:aws[a-z-]*:secretsmanager:`+regionExpression+`:[0-9]{12}:secret:[A-Za-z0-9/_+=.@-]+-[A-Za-z0-9]{6}(:[^:]*:[^:]*:[^:]*)?$`,
 		"arn:aws:secretsmanager:<Region>:<account>:secret:<name>-<6 characters>, with :<JSON key>:: behind it for one value").entries(variableName),
-	"service.containerInsights": texts("a mode of Container Insights", "enabled", "enhanced"),
 
 	"loadBalancer.certificateArn": matching("the ARN of an ACM certificate",
 		`^arn:aws[a-z-]*:acm:`+regionExpression+`:[0-9]{12}:certificate/[0-9a-f-]{36}$`,
@@ -177,27 +160,19 @@ var limits = map[string]Limit{
 	// https://docs.aws.amazon.com/Route53/latest/APIReference/API_GetHostedZone.html
 	"loadBalancer.domain.zoneId": matching("the ID of a hosted zone", `^Z[A-Z0-9]{1,31}$`, "Z, then up to 31 upper-case letters and digits").orEmpty(),
 	// https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_LoadBalancerAttribute.html
-	"loadBalancer.idleTimeoutSeconds":     between(1, 4000),
-	"loadBalancer.accessLogRetentionDays": atLeast(1),
+	"loadBalancer.idleTimeoutSeconds": between(1, 4000),
 
 	// https://docs.aws.amazon.com/waf/latest/APIReference/API_RateBasedStatement.html
 	"firewall.rateLimit": between(10, 2_000_000_000),
-	"firewall.count[]":   texts("a rule of the web ACL", FirewallRules()...).unique(),
+	"firewall.count[]":   texts("a rule of the web ACL", FirewallRules...).unique(),
 
 	// The expression of https://html.spec.whatwg.org/#valid-e-mail-address, with a domain of two
 	// labels or more.
-	"monitoring.emails[]":            matching("an e-mail address", `^[A-Za-z0-9.!#$%&'*+/=?^_{|}~-]+@`+labelAnyCase+`(\.`+labelAnyCase+`)+$`, "name@domain, for example on-call@example.com").unique(),
-	"monitoring.errorRatePercent":    above(0, 100),
-	"monitoring.minimumRequests":     atLeast(1),
-	"monitoring.latencySeconds":      above(0, 4000), // the longest idle time-out of the load balancer
-	"monitoring.serviceCpuPercent":   between(1, 100),
-	"monitoring.databaseCpuPercent":  between(1, 100),
-	"monitoring.databaseConnections": between(1, 262143), // the most that max_connections takes: https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/AuroraPostgreSQL.Managing.html
+	"monitoring.emails[]":         matching("an e-mail address", `^[A-Za-z0-9.!#$%&'*+/=?^_{|}~-]+@`+labelAnyCase+`(\.`+labelAnyCase+`)+$`, "name@domain, for example on-call@example.com").unique(),
+	"monitoring.errorRatePercent": above(0, 100),
+	"monitoring.minimumRequests":  atLeast(1),
+	"monitoring.latencySeconds":   above(0, 4000), // the longest idle time-out of the load balancer
 
-	"monitoring.serviceMemoryPercent":      between(1, 100),
-	"monitoring.databaseFreeableMemoryMiB": atLeast(1),
-	"monitoring.replicaLagMilliseconds":    atLeast(1),
-	"monitoring.blockedRequests":           atLeast(1),
 }
 
 func engineVersionWords() string {

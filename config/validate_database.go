@@ -9,7 +9,6 @@ import (
 
 func (f *file) validateDatabase() {
 	f.validateEngineVersion()
-	f.validateUsers()
 	f.validateWindows()
 
 	serverless := f.environment.Database.Serverless
@@ -22,10 +21,6 @@ func (f *file) validateDatabase() {
 	if f.lines[capacity] > 0 && !f.environment.Database.IsServerless() {
 		f.reject(fmt.Sprintf("has no effect with the instance class %s; it needs %s", f.show(class, f.environment.Database.InstanceClass), serverlessClass), capacity, class)
 	}
-	const pause = "database.serverless.autoPauseSeconds"
-	if f.lines[pause] > 0 && serverless.MinimumCapacity > 0 {
-		f.reject(fmt.Sprintf("has no effect with the minimum capacity %v; a cluster pauses only with 0", serverless.MinimumCapacity), pause, "database.serverless.minimumCapacity")
-	}
 }
 
 func (f *file) validateEngineVersion() {
@@ -36,38 +31,6 @@ func (f *file) validateEngineVersion() {
 	number, _ := strconv.Atoi(minor)
 	if i < 0 || exact && number < auroraVersions[i].oldest && number != auroraVersions[i].longTermSupport {
 		f.reject(fmt.Sprintf("%s is not a version that Aurora PostgreSQL offers; allowed: %s", f.show(at, value), limits[at].Allowed()), at)
-	}
-}
-
-// reservedUsers are words that RDS or PostgreSQL keep for themselves: RDS refuses admin and
-// rdsadmin as a master user (https://github.com/aws-cloudformation/cfn-lint/pull/4425), the
-// rest are reserved key words of
-// https://www.postgresql.org/docs/current/sql-keywords-appendix.html that look like a user.
-var reservedUsers = []string{
-	"admin", "rdsadmin", "rdsproxyadmin", "all", "any", "both", "column", "current_user", "default", "end",
-	"grant", "group", "leading", "limit", "none", "order", "primary", "public", "select", "session_user",
-	"system_user", "table", "trailing", "user", "using", "window", "with",
-}
-
-func (f *file) validateUsers() {
-	database := f.environment.Database
-	for _, user := range []struct{ path, name string }{
-		{"database.masterUsername", database.MasterUsername},
-		{"database.iamUsername", database.IAMUsername},
-	} {
-		lower := strings.ToLower(user.name)
-		switch {
-		case slices.Contains(reservedUsers, lower):
-			f.reject(f.show(user.path, user.name)+" is a word that RDS or PostgreSQL reserves", user.path)
-		case strings.HasPrefix(lower, "pg_"), strings.HasPrefix(lower, "rds_"):
-			f.reject(f.show(user.path, user.name)+" begins with pg_ or rds_, which PostgreSQL and RDS keep for themselves", user.path)
-		}
-	}
-	if f.environment.Class == Production && strings.EqualFold(database.MasterUsername, "postgres") {
-		f.reject(f.show("database.masterUsername", database.MasterUsername)+" is the name that an attacker tries first; a production database has another one (AWS Security Hub control RDS.24)", "database.masterUsername")
-	}
-	if strings.EqualFold(database.MasterUsername, database.IAMUsername) {
-		f.reject(fmt.Sprintf("%s is the master user and the user of the tasks; they log in as one of their own", quote(database.IAMUsername)), "database.iamUsername", "database.masterUsername")
 	}
 }
 

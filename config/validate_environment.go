@@ -8,9 +8,6 @@ import (
 	"strings"
 )
 
-// ownTags are set by the project itself: by the provider's default tags, and Name by resources.
-var ownTags = []string{"Project", "Environment", "ManagedBy", "Name"}
-
 // maximumTags is what AWS allows on one resource, the project's own included:
 // https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html
 const maximumTags = 50
@@ -26,8 +23,8 @@ func (f *file) validateTags() {
 			f.reject("is not a tag's key; allowed: 1 to 128 letters, digits, spaces and _ . : / = + - @", at)
 		case strings.HasPrefix(lower, "aws:"):
 			f.reject("begins with aws:, which AWS keeps for itself", at)
-		case slices.ContainsFunc(ownTags, func(own string) bool { return strings.EqualFold(own, key) }):
-			f.reject("is set by the project itself; the keys "+strings.Join(ownTags, ", ")+" cannot be set, in any case", at)
+		case slices.ContainsFunc(OwnTags, func(own string) bool { return strings.EqualFold(own, key) }):
+			f.reject("is set by the project itself; the keys "+strings.Join(OwnTags, ", ")+" cannot be set, in any case", at)
 		case folded[lower] != "":
 			// https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html
 			f.reject(fmt.Sprintf("differs from the tag %s in case only, and IAM takes them for the same", folded[lower]), at)

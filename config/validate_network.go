@@ -42,12 +42,6 @@ func (f *file) validateRange() {
 		f.reject(shown+" is not private; allowed: a range within 10.0.0.0/8, 172.16.0.0/12 or 192.168.0.0/16", "network.cidr")
 		return
 	}
-	// A network of two zones leaves room for the third, whose blocks lie between.
-	needed := 2 * max(len(network.Zones), 3)
-	if available := 1 << max(network.SubnetPrefixLength-prefix.Bits(), 0); available < needed {
-		f.reject(fmt.Sprintf("%s holds %d subnets of /%d (network.subnetPrefixLength), and %d zones need room for %d", shown, available, network.SubnetPrefixLength, len(network.Zones), needed),
-			"network.cidr", "network.subnetPrefixLength", "network.zones")
-	}
 }
 
 func (f *file) validateZones() {

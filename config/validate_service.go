@@ -12,13 +12,7 @@ import (
 func (f *file) validateService() {
 	f.validateSize()
 	f.validateTasks()
-	f.validateDeployment()
 
-	health := f.environment.Service.HealthCheck
-	const timeout, interval = "service.healthCheck.timeoutSeconds", "service.healthCheck.intervalSeconds"
-	if health.TimeoutSeconds >= health.IntervalSeconds {
-		f.reject(fmt.Sprintf("a time-out of %s is not under an interval of %s", f.show(timeout, health.TimeoutSeconds, "seconds"), f.show(interval, health.IntervalSeconds, "seconds")), timeout, interval)
-	}
 }
 
 func (f *file) validateSize() {
@@ -43,39 +37,12 @@ func memoryWords(sizes []int) string {
 }
 
 func (f *file) validateTasks() {
-	const desired, minimum, maximum = "service.desiredCount", "service.scaling.minimumTasks", "service.scaling.maximumTasks"
-	service := f.environment.Service
-	scaling := service.Scaling
+	const minimum, maximum = "service.scaling.minimumTasks", "service.scaling.maximumTasks"
+	scaling := f.environment.Service.Scaling
 	if scaling.MinimumTasks > scaling.MaximumTasks {
 		f.reject(fmt.Sprintf("a minimum of %s is more than a maximum of %s", f.show(minimum, scaling.MinimumTasks, "tasks"), f.show(maximum, scaling.MaximumTasks, "tasks")), minimum, maximum)
 	}
-	if scaling.Enabled && (service.DesiredCount < scaling.MinimumTasks || service.DesiredCount > scaling.MaximumTasks) {
-		f.reject(fmt.Sprintf("a desired count of %s is outside the range of scaling, %s to %s", f.show(desired, service.DesiredCount), f.show(minimum, scaling.MinimumTasks), f.show(maximum, scaling.MaximumTasks)),
-			desired, minimum, maximum)
-	}
 }
-
-// validateDeployment checks that a deployment can either start a task beside the old ones or
-// stop one first. ECS rounds the most tasks down and the fewest up, so few tasks are the
-// hardest: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-type-ecs.html
-func (f *file) validateDeployment() {
-	const least, most = "service.minimumHealthyPercent", "service.maximumPercent"
-	service := f.environment.Service
-	tasks, tasksPath := service.DesiredCount, "service.desiredCount"
-	if service.Scaling.Enabled {
-		tasks, tasksPath = service.Scaling.MinimumTasks, "service.scaling.minimumTasks"
-	}
-	highest := tasks * service.MaximumPercent / 100
-	lowest := (tasks*service.MinimumHealthyPercent + 99) / 100
-	if highest <= tasks && lowest >= tasks {
-		f.reject(fmt.Sprintf("a deployment could neither start nor stop a task: with %s, %s and %s, at most %d and at least %d run; raise %s or lower %s",
-			f.show(most, service.MaximumPercent, "%"), f.show(least, service.MinimumHealthyPercent, "%"), f.show(tasksPath, tasks, "tasks"), highest, lowest, most, least),
-			most, least, tasksPath)
-	}
-}
-
-// serviceVariables are the names that the task definition gives values to itself.
-var serviceVariables = []string{"DB_HOST", "DB_PORT", "DB_USERNAME", "DB_PASSWORD"}
 
 func (f *file) validateContainer() {
 	f.validateImage()
@@ -141,8 +108,8 @@ func (f *file) validateVariables() {
 			switch {
 			case !limits[group.path+".*"].Entry.MatchString(name):
 				f.reject("is not a variable's name; allowed: letters, digits and underscores, no digit first", at)
-			case slices.Contains(serviceVariables, name):
-				f.reject("is set by the service itself; the names "+strings.Join(serviceVariables, ", ")+" cannot be set", at)
+			case slices.Contains(ServiceVariables, name):
+				f.reject("is set by the service itself; the names "+strings.Join(ServiceVariables, ", ")+" cannot be set", at)
 			}
 		}
 	}

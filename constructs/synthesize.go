@@ -2,8 +2,8 @@ package constructs
 
 import (
 	"fmt"
+	"path"
 	"runtime"
-	"slices"
 	"strings"
 
 	"github.com/aws/jsii-runtime-go"
@@ -12,10 +12,9 @@ import (
 	"tap/config"
 )
 
-// Synthesize writes the Terraform JSON of every environment's stack below the folder output, and
-// that of tap-state when an environment keeps its state in a bucket. An empty output leaves the choice
-// to the cdktf command, which asks for cdktf.out unless told otherwise. Errors name the stack and the
-// construct; the folder's parent has to exist.
+// Synthesize writes the Terraform JSON of every environment's stack below the folder output, and that of tap-state when
+// an environment keeps its state in a bucket. An empty output leaves the choice to the cdktf command, which asks for
+// cdktf.out unless told otherwise. Errors name the stack and the line that failed; the folder's parent has to exist.
 func Synthesize(environments []config.Environment, output string) error {
 	settings := &cdktf.AppConfig{}
 	if output != "" {
@@ -25,7 +24,7 @@ func Synthesize(environments []config.Environment, output string) error {
 	if err := guard("app", func() { app = cdktf.NewApp(settings) }); err != nil {
 		return err
 	}
-	var state config.Environment // any that keeps its state in the bucket: all name the same one
+	var state config.Environment // any that keeps its state in a bucket: all name the same one
 	for _, environment := range environments {
 		if err := guard("stack tap-"+environment.Suffix, func() { NewTapStack(app, environment) }); err != nil {
 			return err
@@ -43,35 +42,32 @@ func Synthesize(environments []config.Environment, output string) error {
 	return guard("app", func() { app.Synth() })
 }
 
-// guard turns a panic, which is how jsii reports an error, into an error of one line that names what
-// was being built and the construct that panicked.
+// guard turns a panic, which is how jsii reports an error, into an error of one line that names what was being built
+// and the line of this package or an area's that panicked.
 func guard(what string, build func()) (err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
-			err = fmt.Errorf("%s%s: %s", what, panicking(), firstLine(cause))
+			message, _, _ := strings.Cut(strings.TrimSpace(fmt.Sprint(cause)), "\n")
+			err = fmt.Errorf("%s%s: %s", what, panickingLine(), message)
 		}
 	}()
 	build()
 	return nil
 }
 
-// panicking names the innermost of this module's functions on the panicking stack.
-func panicking() string {
+// panickingLine is the innermost line below this folder on the panicking stack, outside this file.
+func panickingLine() string {
+	_, this, _, _ := runtime.Caller(0)
 	callers := make([]uintptr, 64)
 	frames := runtime.CallersFrames(callers[:runtime.Callers(1, callers)])
 	for {
 		frame, more := frames.Next()
-		name, ours := strings.CutPrefix(frame.Function, "tap/constructs")
-		if name = strings.TrimLeft(name, "/."); ours && !slices.Contains([]string{"panicking", "guard", "guard.func1"}, name) {
-			return ": " + name
+		file, ours := strings.CutPrefix(frame.File, path.Dir(this)+"/")
+		if ours && frame.File != this {
+			return fmt.Sprintf(": %s:%d", file, frame.Line)
 		}
 		if !more {
 			return ""
 		}
 	}
-}
-
-func firstLine(cause any) string {
-	line, _, _ := strings.Cut(strings.TrimSpace(fmt.Sprint(cause)), "\n")
-	return line
 }

@@ -1,10 +1,8 @@
-// Package constructs builds the payment API's infrastructure: one package for each area, and here the
-// whole system on one page.
+// Package constructs builds the payment API's infrastructure: one package for each area, and here the whole system on
+// one page.
 package constructs
 
 import (
-	"strconv"
-
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/provider"
@@ -12,161 +10,164 @@ import (
 
 	"tap/config"
 	"tap/constructs/database"
+	"tap/constructs/deployment"
 	"tap/constructs/encryption"
 	"tap/constructs/firewall"
-	"tap/constructs/internal/immutable"
-	"tap/constructs/internal/loggroup"
+	"tap/constructs/internal/bucket"
 	"tap/constructs/loadbalancer"
 	"tap/constructs/monitoring"
 	"tap/constructs/network"
 	"tap/constructs/policy"
 	"tap/constructs/service"
-	"tap/constructs/state"
+	"tap/constructs/versions"
 )
-
-// terraformVersion is the oldest Terraform that understands write-only arguments.
-const terraformVersion = ">= 1.11"
 
 // NewTapStack declares the stack tap-<suffix>: everything of one environment.
 func NewTapStack(app constructs.Construct, environment config.Environment) cdktf.TerraformStack {
-	suffix := environment.Suffix
-	stack := newStack(app, "tap-"+suffix, environment.Region, environment.Account, suffix, environment.Tags)
+	name := "tap-" + environment.Suffix
+	stack := newStack(app, name, environment.Region, environment.Account, environment.Suffix, environment.Tags)
 	if environment.State.Bucket == "" {
-		state.NewLocal(stack, "tap-"+suffix)
+		newLocalBackend(stack, name)
 	} else {
-		state.NewS3(stack, "tap-"+suffix, environment.State.Bucket, environment.State.Region, environment.Account)
+		newS3Backend(stack, name, environment.State, environment.Account)
 	}
 
-	where := policy.NewAccount(stack, "account", environment.Region)
-	deployment := immutable.New(stack, "deployment", map[string]string{
-		"region":                     environment.Region,
-		"network.cidr":               environment.Network.CIDR,
-		"network.subnetPrefixLength": strconv.Itoa(environment.Network.SubnetPrefixLength),
-		"database.masterUsername":    environment.Database.MasterUsername,
-	})
-	key := encryption.New(stack, "encryption", encryption.Props{
-		Suffix:             suffix,
-		Account:            where,
-		DeletionWindowDays: environment.Encryption.DeletionWindowDays,
-		PreventDestroy:     environment.PreventDestroy,
-	})
-	logs := loggroup.Retention{Days: environment.Logs.RetentionDays, KeyARN: key.ARN, PreventDestroy: environment.PreventDestroy}
+	deployed := deployment.Deployment{
+		Suffix:           environment.Suffix,
+		Account:          policy.NewAccount(stack, "account", environment.Region),
+		Protect:          environment.Protect,
+		LogRetentionDays: environment.Logs.RetentionDays,
+		ID: deployment.NewID(stack, "deployment", map[string]string{
+			"class":        string(environment.Class), // chooses the name of the database's master user
+			"region":       environment.Region,
+			"network.cidr": environment.Network.CIDR,
+		}),
+	}
+	deployed.KeyARN = encryption.New(stack, "encryption", encryption.Props{
+		Deployment: deployed,
+		Config:     environment.Encryption,
+	}).ARN
 
-	net := network.New(stack, "network", network.Props{
-		Suffix:         suffix,
-		Account:        where,
-		Network:        environment.Network,
-		Logs:           logs,
-		Sessions:       environment.Service.ExecuteCommand,
-		PreventDestroy: environment.PreventDestroy,
+	vpc := network.New(stack, "network", network.Props{
+		Deployment: deployed,
+		Config:     environment.Network,
+		Sessions:   environment.Service.ExecuteCommand,
 	})
-	data := database.New(stack, "database", database.Props{
-		Suffix:         suffix,
-		Account:        where,
-		Network:        net,
-		Database:       environment.Database,
-		KeyARN:         key.ARN,
-		Logs:           logs,
-		PreventDestroy: environment.PreventDestroy,
-		DeploymentID:   deployment.ID,
+	cluster := database.New(stack, "database", database.Props{
+		Deployment: deployed,
+		Config:     environment.Database,
+		Network:    vpc,
 	})
 	balancer := loadbalancer.New(stack, "load-balancer", loadbalancer.Props{
-		Suffix:                     suffix,
-		Account:                    where,
-		Network:                    net,
-		LoadBalancer:               environment.LoadBalancer,
-		HealthCheck:                environment.Service.HealthCheck,
+		Deployment:                 deployed,
+		Config:                     environment.LoadBalancer,
+		Network:                    vpc,
 		Port:                       environment.Service.Port,
+		HealthCheck:                environment.Service.HealthCheck,
 		DeregistrationDelaySeconds: environment.Service.DeregistrationDelaySeconds,
-		PreventDestroy:             environment.PreventDestroy,
 	})
 	topic := monitoring.NewTopic(stack, "alarm-topic", monitoring.TopicProps{
-		Suffix:  suffix,
-		Account: where,
-		KeyARN:  key.ARN,
-		Emails:  environment.Monitoring.Emails,
+		Deployment: deployed,
+		Emails:     environment.Monitoring.Emails,
 	})
 	requests := monitoring.NewRequests(stack, "request-alarms", monitoring.RequestsProps{
-		Suffix:       suffix,
+		Deployment:   deployed,
+		Config:       environment.Monitoring,
 		Topic:        topic,
 		LoadBalancer: balancer,
-		Monitoring:   environment.Monitoring,
 	})
 	api := service.New(stack, "service", service.Props{
-		Suffix:           suffix,
-		Account:          where,
-		Network:          net,
-		Database:         data,
+		Deployment:       deployed,
+		Config:           environment.Service,
+		Network:          vpc,
+		Database:         cluster,
 		LoadBalancer:     balancer,
-		Service:          environment.Service,
-		KeyARN:           key.ARN,
-		Logs:             logs,
 		DeploymentAlarms: []*string{requests.ErrorRateAlarm, requests.LatencyAlarm},
 	})
-	waf := firewall.New(stack, "firewall", firewall.Props{
-		Suffix:          suffix,
-		Account:         where,
-		Firewall:        environment.Firewall,
+	acl := firewall.New(stack, "firewall", firewall.Props{
+		Deployment:      deployed,
+		Config:          environment.Firewall,
 		LoadBalancerARN: balancer.ARN,
-		Logs:            logs,
 	})
-	watch := monitoring.New(stack, "monitoring", monitoring.Props{
-		Suffix:       suffix,
-		Region:       environment.Region,
+	alarms := monitoring.New(stack, "monitoring", monitoring.Props{
+		Deployment:   deployed,
 		Topic:        topic,
 		Requests:     requests,
 		LoadBalancer: balancer,
 		Service:      api,
-		Database:     data,
-		Firewall:     waf,
-		Settings:     environment.Database,
-		Monitoring:   environment.Monitoring,
+		Database:     cluster,
+		Firewall:     acl,
 	})
 
-	output(stack, "VPCId", "VPC ID", net.VPCID)
+	output(stack, "VPCId", "VPC ID", vpc.VPCID)
 	output(stack, "ECSClusterName", "ECS cluster name", api.ClusterName)
 	output(stack, "ECSServiceName", "ECS service name", api.Name)
-	output(stack, "DBClusterIdentifier", "Aurora cluster identifier", data.Identifier)
-	output(stack, "DBSecretArn", "ARN of the database secret", data.Secret.ARN)
+	output(stack, "DBClusterIdentifier", "Aurora cluster identifier", cluster.Identifier)
+	output(stack, "DBSecretArn", "ARN of the database secret", cluster.Secret.ARN)
 	output(stack, "LoadBalancerArn", "Application Load Balancer ARN", balancer.ARN)
 	output(stack, "LoadBalancerDNS", "Application Load Balancer DNS name", balancer.DNSName)
 	output(stack, "TargetGroupArn", "Target group ARN", balancer.TargetGroupARN)
-	output(stack, "DashboardName", "CloudWatch dashboard name", watch.DashboardName)
-	output(stack, "WebACLArn", "WAF web ACL ARN", waf.ARN)
+	output(stack, "DashboardName", "CloudWatch dashboard name", alarms.DashboardName)
+	output(stack, "WebACLArn", "WAF web ACL ARN", acl.ARN)
 	return stack
 }
 
-// NewStateStack declares the stack tap-state: the bucket that the environments keep their states in.
-// Its own state is a local file, since the bucket has to exist before anything can be kept in it.
-func NewStateStack(app constructs.Construct, settings config.State, account string) cdktf.TerraformStack {
-	stack := newStack(app, "tap-state", settings.Region, account, "state", nil)
-	state.NewLocal(stack, "tap-state")
-	output(stack, "StateBucket", "S3 bucket of the Terraform states", state.NewBucket(stack, "state", settings.Bucket))
+// NewStateStack declares the stack tap-state: the bucket of the environments' states. Its own state is a local file,
+// since the bucket has to exist before it can contain a state.
+func NewStateStack(app constructs.Construct, state config.State, account string) cdktf.TerraformStack {
+	stack := newStack(app, "tap-state", state.Region, account, "state", nil)
+	newLocalBackend(stack, "tap-state")
+	states := bucket.New(stack, "state", bucket.Props{
+		Name:           jsii.String(state.Bucket),
+		Protect:        true,
+		NoncurrentDays: 365, // how long an overwritten state can be restored
+	})
+	output(stack, "StateBucket", "S3 bucket of the Terraform states", states.Name)
 	return stack
 }
 
-// newStack declares a stack with its provider. Every resource carries the tags Project, Environment
-// and ManagedBy beside those of the environment's file.
-func newStack(app constructs.Construct, name, region, account, environment string, tags map[string]string) cdktf.TerraformStack {
+// newStack declares a stack with its provider and the tags that every resource has.
+func newStack(app constructs.Construct, name, region, account, environment string,
+	tags map[string]string) cdktf.TerraformStack {
 	stack := cdktf.NewTerraformStack(app, jsii.String(name))
-	stack.AddOverride(jsii.String("terraform.required_version"), terraformVersion)
+	stack.AddOverride(jsii.String("terraform.required_version"), versions.Terraform)
 	all := map[string]*string{
-		"Project":     jsii.String("tap"),
-		"Environment": jsii.String(environment),
-		"ManagedBy":   jsii.String("cdktf"),
+		config.TagProject:     jsii.String("tap"),
+		config.TagEnvironment: jsii.String(environment),
+		config.TagManagedBy:   jsii.String("cdktf"),
 	}
 	for key, value := range tags {
 		all[key] = jsii.String(value)
 	}
-	config := &provider.AwsProviderConfig{
+	aws := &provider.AwsProviderConfig{
 		Region:      jsii.String(region),
 		DefaultTags: []*provider.AwsProviderDefaultTags{{Tags: &all}},
 	}
 	if account != "" {
-		config.AllowedAccountIds = jsii.Strings(account)
+		aws.AllowedAccountIds = jsii.Strings(account)
 	}
-	provider.NewAwsProvider(stack, jsii.String("aws"), config)
+	provider.NewAwsProvider(stack, jsii.String("aws"), aws)
 	return stack
+}
+
+// newLocalBackend keeps a stack's state in terraform.<stack>.tfstate beside cdktf.out: the CDKTF command line deletes
+// the folders of stacks that a synthesis did not produce, and with them what is in cdktf.out/stacks/<stack>.
+func newLocalBackend(stack cdktf.TerraformStack, name string) {
+	cdktf.NewLocalBackend(stack, &cdktf.LocalBackendConfig{Path: jsii.String("../../../terraform." + name + ".tfstate")})
+}
+
+// newS3Backend keeps a stack's state in a bucket, encrypted, under a key of its own, and locked while it is in use.
+func newS3Backend(stack cdktf.TerraformStack, name string, state config.State, account string) {
+	backend := cdktf.NewS3Backend(stack, &cdktf.S3BackendConfig{
+		Bucket:  jsii.String(state.Bucket),
+		Key:     jsii.String(name + "/terraform.tfstate"),
+		Region:  jsii.String(state.Region),
+		Encrypt: jsii.Bool(true),
+	})
+	backend.AddOverride(jsii.String("use_lockfile"), true) // Terraform 1.10 or newer
+	if account != "" {
+		backend.AddOverride(jsii.String("allowed_account_ids"), jsii.Strings(account))
+	}
 }
 
 func output(stack cdktf.TerraformStack, name, description string, value *string) {

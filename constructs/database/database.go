@@ -3,7 +3,6 @@ package database
 
 import (
 	"fmt"
-	"strconv"
 
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
@@ -16,7 +15,7 @@ import (
 	"github.com/hashicorp/terraform-cdk-go/cdktf"
 
 	"tap/config"
-	"tap/constructs/internal/loggroup"
+	"tap/constructs/deployment"
 	"tap/constructs/network"
 	"tap/constructs/policy"
 )
@@ -24,18 +23,26 @@ import (
 // Port is PostgreSQL's.
 const Port = 5432
 
-const engine = "aurora-postgresql"
+const (
+	engine = "aurora-postgresql"
+	// iamUsername is the database user that tasks may log in as with an IAM token.
+	iamUsername = "payment_api"
+	// monitoringIntervalSeconds is the granularity of enhanced monitoring (RDS.6, CKV_AWS_118).
+	monitoringIntervalSeconds = 60
+	// slowStatementMilliseconds is the duration from which a statement is logged.
+	slowStatementMilliseconds = "1000"
+	// autoPauseSeconds is how long a serverless cluster is idle before it pauses; AWS allows 300 to 86,400.
+	autoPauseSeconds = 300
+	// insightsRetentionDays is the free period of Performance Insights:
+	// https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Database-Insights.html
+	insightsRetentionDays = 7
+)
 
-// Props says what the database is and how it is kept.
+// Props configures New.
 type Props struct {
-	Suffix         string
-	Account        policy.Account
-	Network        network.Network
-	Database       config.Database
-	KeyARN         *string // encrypts storage, snapshots, the secret, insights and logs
-	Logs           loggroup.Retention
-	PreventDestroy bool
-	DeploymentID   *string // unique to this deployment of the environment
+	Deployment deployment.Deployment
+	Network    network.Network
+	Config     config.Database
 }
 
 // Database is a cluster with one writer and any number of readers.
@@ -44,40 +51,33 @@ type Database struct {
 	Endpoint      *string // host name of the writer
 	SecurityGroup network.SecurityGroup
 	Secret        Secret
+	Readers       int  // how many readers there are
+	IsServerless  bool // capacity is measured in ACUs
 	// IAMUserARN is the database user that a role may be allowed to connect as (rds-db:connect).
 	IAMUserARN *string
-	// Writer is what has to exist before the endpoint answers.
+	// Writer has to exist before the endpoint answers.
 	Writer cdktf.ITerraformDependable
 }
 
 // New creates the database.
 func New(scope constructs.Construct, id string, props Props) Database {
 	this := constructs.NewConstruct(scope, jsii.String(id))
-	settings := props.Database
-	identifier := "paymentdb-" + props.Suffix
-	tags := &map[string]*string{"Name": jsii.String("PaymentDB-" + props.Suffix)}
+	d := props.Deployment
+	identifier := "paymentdb-" + d.Suffix
 
-	group := props.Network.NewSecurityGroup(this, "security-group", "PaymentDB-"+props.Suffix, "Aurora cluster of the payment API")
+	group := props.Network.NewSecurityGroup(this, "security-group", d.Name("PaymentDB"), "Aurora cluster of the payment API")
 	subnets := dbsubnetgroup.NewDbSubnetGroup(this, jsii.String("subnet-group"), &dbsubnetgroup.DbSubnetGroupConfig{
 		Name:        jsii.String(identifier),
 		Description: jsii.String("Private subnets of the payment API"),
 		SubnetIds:   &props.Network.PrivateSubnets,
-		Tags:        tags,
+		Tags:        d.Tags("PaymentDB"),
 	})
 	secret := newSecret(this, props, identifier)
-	monitoring := newMonitoringRole(this, props)
-	// Aurora exports to a log group of this name; it is created first, to be encrypted and to end with the cluster.
-	logs := loggroup.New(this, "postgresql-logs", "/aws/rds/cluster/"+identifier+"/postgresql", props.Logs)
-	clusterParameters, instanceParameters := newParameterGroups(this, props, identifier)
-	monitoringRole := monitoring.ARN
-	if settings.MonitoringIntervalSeconds == 0 {
-		// RDS refuses a role for no monitoring:
-		// https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_CreateDBInstance.html
-		monitoringRole = nil
-	}
-
-	version, lifecycle := newVersion(this, settings)
-	lifecycle.PreventDestroy = jsii.Bool(props.PreventDestroy)
+	monitoring := newMonitoringRole(this, d)
+	// Aurora exports to a log group of this name.
+	logs := d.NewLogGroup(this, "postgresql-logs", "/aws/rds/cluster/"+identifier+"/postgresql")
+	clusterParameters, instanceParameters := newParameterGroups(this, props.Config, identifier)
+	version, lifecycle := newVersion(this, props)
 
 	cluster := rdscluster.NewRdsCluster(this, jsii.String("cluster"), &rdscluster.RdsClusterConfig{
 		ClusterIdentifier:                jsii.String(identifier),
@@ -88,96 +88,99 @@ func New(scope constructs.Construct, id string, props Props) Database {
 		Port:                             jsii.Number(Port),
 		DbSubnetGroupName:                subnets.Name(),
 		VpcSecurityGroupIds:              &[]*string{group.ID},
-		MasterUsername:                   jsii.String(settings.MasterUsername),
+		MasterUsername:                   jsii.String(props.Config.MasterUsername),
 		MasterPasswordWo:                 secret.storedPassword,
-		MasterPasswordWoVersion:          jsii.Number(settings.PasswordVersion),
+		MasterPasswordWoVersion:          jsii.Number(props.Config.PasswordVersion),
 		IamDatabaseAuthenticationEnabled: jsii.Bool(true), // RDS.12, CKV_AWS_162
 
 		StorageEncrypted:                   jsii.Bool(true), // RDS.27, CKV_AWS_96, CKV_AWS_327
-		KmsKeyId:                           props.KeyARN,
+		KmsKeyId:                           d.KeyARN,
 		DbClusterParameterGroupName:        clusterParameters.Name(),
 		EnabledCloudwatchLogsExports:       jsii.Strings("postgresql"), // RDS.37, CKV_AWS_324
-		DatabaseInsightsMode:               jsii.String(settings.Insights),
+		DatabaseInsightsMode:               jsii.String("standard"),
 		PerformanceInsightsEnabled:         jsii.Bool(true),
-		PerformanceInsightsKmsKeyId:        props.KeyARN,
-		PerformanceInsightsRetentionPeriod: jsii.Number(insightsRetentionDays(settings)),
+		PerformanceInsightsKmsKeyId:        d.KeyARN,
+		PerformanceInsightsRetentionPeriod: jsii.Number(insightsRetentionDays),
 
-		BackupRetentionPeriod:            jsii.Number(settings.BackupRetentionDays), // RDS.50 asks for 7 or more
-		PreferredBackupWindow:            jsii.String(settings.BackupWindow),
-		PreferredMaintenanceWindow:       jsii.String(settings.MaintenanceWindow),
-		ApplyImmediately:                 jsii.Bool(settings.ApplyImmediately),
-		CopyTagsToSnapshot:               jsii.Bool(true),                        // RDS.16, CKV_AWS_313
-		DeletionProtection:               jsii.Bool(settings.DeletionProtection), // RDS.7, CKV_AWS_139
-		SkipFinalSnapshot:                jsii.Bool(!settings.FinalSnapshot),
+		BackupRetentionPeriod:      jsii.Number(props.Config.BackupRetentionDays), // RDS.50 asks for 7 or more
+		PreferredBackupWindow:      jsii.String(props.Config.BackupWindow),
+		PreferredMaintenanceWindow: jsii.String(props.Config.MaintenanceWindow),
+		// Otherwise a new master password would wait for the window while the tasks already use it:
+		// https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/Aurora.Modifying.html
+		ApplyImmediately:                 jsii.Bool(true),
+		CopyTagsToSnapshot:               jsii.Bool(true),      // RDS.16, CKV_AWS_313
+		DeletionProtection:               jsii.Bool(d.Protect), // RDS.7, CKV_AWS_139
+		SkipFinalSnapshot:                jsii.Bool(!props.Config.FinalSnapshot),
 		FinalSnapshotIdentifier:          finalSnapshot(props, identifier),
-		Serverlessv2ScalingConfiguration: serverless(settings),
+		Serverlessv2ScalingConfiguration: serverless(props.Config),
 
-		Tags:      tags,
+		Tags:      d.Tags("PaymentDB"),
 		DependsOn: &[]cdktf.ITerraformDependable{logs},
 		Lifecycle: lifecycle,
 	})
 
-	result := Database{
+	// newInstance creates an instance of the cluster. A failover prefers the lowest tier; readers of tiers 0 and 1
+	// of a serverless cluster would always be as large as the writer.
+	newInstance := func(name string, tier int, after ...cdktf.ITerraformDependable) rdsclusterinstance.RdsClusterInstance {
+		return rdsclusterinstance.NewRdsClusterInstance(this, jsii.String(name), &rdsclusterinstance.RdsClusterInstanceConfig{
+			Identifier:                         jsii.String(identifier + "-" + name),
+			ClusterIdentifier:                  cluster.Id(),
+			Engine:                             jsii.String(engine),
+			InstanceClass:                      jsii.String(props.Config.InstanceClass),
+			PromotionTier:                      jsii.Number(tier),
+			DbParameterGroupName:               instanceParameters.Name(),
+			PubliclyAccessible:                 jsii.Bool(false),                          // RDS.2, CKV_AWS_17
+			AutoMinorVersionUpgrade:            jsii.Bool(!props.Config.IsExactVersion()), // RDS.13, RDS.35, CKV_AWS_226
+			CopyTagsToSnapshot:                 jsii.Bool(true),
+			ApplyImmediately:                   jsii.Bool(props.Config.ApplyInstancesImmediately),
+			PreferredMaintenanceWindow:         jsii.String(props.Config.MaintenanceWindow),
+			MonitoringInterval:                 jsii.Number(monitoringIntervalSeconds),
+			MonitoringRoleArn:                  monitoring.ARN,
+			PerformanceInsightsEnabled:         jsii.Bool(true), // CKV_AWS_353, CKV_AWS_354
+			PerformanceInsightsKmsKeyId:        d.KeyARN,
+			PerformanceInsightsRetentionPeriod: jsii.Number(insightsRetentionDays),
+			Tags:                               &map[string]*string{"Name": jsii.String(d.Name("PaymentDB") + "-" + name)},
+			DependsOn:                          &after,
+		})
+	}
+	writer := newInstance("writer", 0, monitoring.Permissions)
+	for number := 1; number <= props.Config.Readers; number++ {
+		// A cluster is created empty, and its first instance becomes the writer:
+		// https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_CreateDBCluster.html
+		newInstance(fmt.Sprintf("reader-%d", number), 2, monitoring.Permissions, writer)
+	}
+	return Database{
 		Identifier:    cluster.ClusterIdentifier(),
 		Endpoint:      cluster.Endpoint(),
 		SecurityGroup: group,
 		Secret:        secret,
-		IAMUserARN:    props.Account.ARN("rds-db", "dbuser:"+*cluster.ClusterResourceId()+"/"+settings.IAMUsername),
+		Readers:       props.Config.Readers,
+		IsServerless:  props.Config.IsServerless(),
+		IAMUserARN:    d.Account.ARN("rds-db", "dbuser:"+*cluster.ClusterResourceId()+"/"+iamUsername),
+		Writer:        writer,
 	}
-	for number := 0; number <= settings.Readers; number++ {
-		// A failover prefers the lowest tier; readers of tiers 0 and 1 of a serverless cluster
-		// would always be as large as the writer.
-		name, tier := "writer", 0
-		ready := []cdktf.ITerraformDependable{monitoring.Permissions}
-		if number > 0 {
-			name, tier = fmt.Sprintf("reader-%d", number), 2
-			// A cluster is created empty, and its first instance becomes the writer:
-			// https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_CreateDBCluster.html
-			ready = append(ready, result.Writer)
-		}
-		instance := rdsclusterinstance.NewRdsClusterInstance(this, jsii.String(name), &rdsclusterinstance.RdsClusterInstanceConfig{
-			Identifier:                         jsii.String(identifier + "-" + name),
-			ClusterIdentifier:                  cluster.Id(),
-			Engine:                             jsii.String(engine),
-			InstanceClass:                      jsii.String(settings.InstanceClass),
-			PromotionTier:                      jsii.Number(tier),
-			DbParameterGroupName:               instanceParameters.Name(),
-			PubliclyAccessible:                 jsii.Bool(false),                      // RDS.2, CKV_AWS_17
-			AutoMinorVersionUpgrade:            jsii.Bool(!settings.IsExactVersion()), // RDS.13, RDS.35, CKV_AWS_226
-			CopyTagsToSnapshot:                 jsii.Bool(true),
-			ApplyImmediately:                   jsii.Bool(settings.ApplyImmediately),
-			PreferredMaintenanceWindow:         jsii.String(settings.MaintenanceWindow),
-			MonitoringInterval:                 jsii.Number(settings.MonitoringIntervalSeconds), // RDS.6, CKV_AWS_118
-			MonitoringRoleArn:                  monitoringRole,
-			PerformanceInsightsEnabled:         jsii.Bool(true), // CKV_AWS_353, CKV_AWS_354
-			PerformanceInsightsKmsKeyId:        props.KeyARN,
-			PerformanceInsightsRetentionPeriod: jsii.Number(insightsRetentionDays(settings)),
-			Tags:                               &map[string]*string{"Name": jsii.String("PaymentDB-" + props.Suffix + "-" + name)},
-			DependsOn:                          &ready,
-		})
-		if number == 0 {
-			result.Writer = instance
-		}
-	}
-	return result
 }
 
-// newParameterGroups creates the cluster's and the instances' own parameter groups: the default
-// ones cannot be changed. Names are completed by AWS because another engine family replaces a group
-// that is still in use.
-func newParameterGroups(scope constructs.Construct, props Props, identifier string) (rdsclusterparametergroup.RdsClusterParameterGroup, dbparametergroup.DbParameterGroup) {
+// newParameterGroups creates parameter groups for the cluster and its instances: AWS's default ones cannot be
+// changed. Another major version replaces a group while the cluster still uses it: the new one is created first,
+// so AWS completes its name.
+func newParameterGroups(scope constructs.Construct, database config.Database, identifier string) (
+	rdsclusterparametergroup.RdsClusterParameterGroup, dbparametergroup.DbParameterGroup) {
 	parameter := func(name, value string) *rdsclusterparametergroup.RdsClusterParameterGroupParameter {
 		return &rdsclusterparametergroup.RdsClusterParameterGroupParameter{Name: jsii.String(name), Value: jsii.String(value)}
 	}
+	family := jsii.String(database.ParameterGroupFamily())
 	cluster := rdsclusterparametergroup.NewRdsClusterParameterGroup(scope, jsii.String("cluster-parameters"), &rdsclusterparametergroup.RdsClusterParameterGroupConfig{
 		NamePrefix:  jsii.String(identifier + "-"),
-		Family:      jsii.String(props.Database.ParameterGroupFamily()),
-		Description: jsii.String("TLS only; connections, DDL and slow statements are logged, values are not"),
+		Family:      family,
+		Description: jsii.String("TLS only; connections, DDL and slow statements are logged without their parameters"),
 		Parameter: []*rdsclusterparametergroup.RdsClusterParameterGroupParameter{
 			// Who connected, from where and when (PCI DSS 10.2.1).
 			parameter("log_connections", "1"),
 			parameter("log_disconnections", "1"),
-			parameter("log_min_duration_statement", strconv.Itoa(props.Database.SlowStatementMilliseconds)),
+			// Without the detail of an error, which repeats the row that a constraint refused.
+			parameter("log_error_verbosity", "terse"),
+			parameter("log_min_duration_statement", slowStatementMilliseconds),
 			// Bound values can be card data: 0 keeps them out of the log, also of failed statements.
 			parameter("log_parameter_max_length", "0"),
 			parameter("log_parameter_max_length_on_error", "0"),
@@ -189,82 +192,76 @@ func newParameterGroups(scope constructs.Construct, props Props, identifier stri
 	})
 	instance := dbparametergroup.NewDbParameterGroup(scope, jsii.String("instance-parameters"), &dbparametergroup.DbParameterGroupConfig{
 		NamePrefix:  jsii.String(identifier + "-"),
-		Family:      jsii.String(props.Database.ParameterGroupFamily()),
+		Family:      family,
 		Description: jsii.String("Inherits the cluster's parameters; one set here would need no restart to be attached"),
 		Lifecycle:   &cdktf.TerraformResourceLifecycle{CreateBeforeDestroy: jsii.Bool(true)},
 	})
 	return cluster, instance
 }
 
-// newMonitoringRole creates the role that sends enhanced monitoring, with the permissions of the
-// AWS managed policy AmazonRDSEnhancedMonitoringRole, narrowed to the account.
-func newMonitoringRole(scope constructs.Construct, props Props) policy.Role {
-	group := *props.Account.ARN("logs", "log-group:RDS*")
+// newMonitoringRole creates the role that sends enhanced monitoring, with the permissions of the AWS managed
+// policy AmazonRDSEnhancedMonitoringRole, narrowed to the account.
+func newMonitoringRole(scope constructs.Construct, d deployment.Deployment) policy.Role {
+	group := *d.Account.ARN("logs", "log-group:RDS*")
 	return policy.NewRole(scope, "monitoring-role", policy.RoleProps{
-		Name:        "PaymentDBMonitoringRole-" + props.Suffix,
+		Name:        d.Name("PaymentDBMonitoringRole"),
 		Description: "Sends the database's enhanced monitoring",
 		Service:     "monitoring.rds.amazonaws.com",
-		Conditions:  []policy.Condition{policy.Equals("aws:SourceAccount", props.Account.ID)},
+		Conditions:  []policy.Condition{policy.Equals("aws:SourceAccount", d.Account.ID)},
 		Statements: []policy.Statement{
 			{
-				Sid: "CreateGroups", Actions: []string{"logs:CreateLogGroup", "logs:PutRetentionPolicy"},
-				Resources: []*string{jsii.String(group)},
+				Sid: "CreateGroups", Resources: []*string{jsii.String(group)},
+				Actions: []string{"logs:CreateLogGroup", "logs:PutRetentionPolicy"},
 			},
 			{
-				Sid: "WriteStreams", Actions: []string{"logs:CreateLogStream", "logs:DescribeLogStreams", "logs:GetLogEvents", "logs:PutLogEvents"},
-				Resources: []*string{jsii.String(group + ":log-stream:*")},
+				Sid: "WriteStreams", Resources: []*string{jsii.String(group + ":log-stream:*")},
+				Actions: []string{
+					"logs:CreateLogStream", "logs:DescribeLogStreams", "logs:GetLogEvents", "logs:PutLogEvents",
+				},
 			},
 		},
 	})
 }
 
-// insightsRetentionDays is the period of each mode of Database Insights:
-// https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Database-Insights.html
-func insightsRetentionDays(settings config.Database) int {
-	if settings.Insights == "advanced" {
-		return 465
+// newVersion returns the cluster's engine version and its lifecycle. An exact minor version is kept. Of a major
+// version it is the newest minor at the time when the cluster is created; from then on AWS upgrades it, and
+// Terraform leaves the version alone. The bare major version would be sent with every later change, a rotation of
+// the password included, and AWS refuses all of it once the cluster is past the minor version that the major
+// means: https://github.com/hashicorp/terraform-provider-aws/issues/45026
+func newVersion(scope constructs.Construct, props Props) (*string, *cdktf.TerraformResourceLifecycle) {
+	lifecycle := props.Deployment.Lifecycle()
+	if props.Config.IsExactVersion() {
+		return jsii.String(props.Config.EngineVersion), lifecycle
 	}
-	return 7
-}
-
-// newVersion returns the cluster's engine version and the lifecycle that goes with it. An exact minor is
-// kept. Of a major version it is the newest minor at the time when the cluster is made; from then on
-// AWS upgrades it, and Terraform leaves the version alone. The bare major would be sent with every
-// later change, a rotation of the password included, and AWS refuses all of it once the cluster is
-// past the minor that the major stands for:
-// https://github.com/hashicorp/terraform-provider-aws/issues/45026
-func newVersion(scope constructs.Construct, settings config.Database) (*string, *cdktf.TerraformResourceLifecycle) {
-	if settings.IsExactVersion() {
-		return jsii.String(settings.EngineVersion), &cdktf.TerraformResourceLifecycle{}
-	}
+	lifecycle.IgnoreChanges = jsii.Strings("engine_version")
 	newest := dataawsrdsengineversion.NewDataAwsRdsEngineVersion(scope, jsii.String("newest-version"), &dataawsrdsengineversion.DataAwsRdsEngineVersionConfig{
 		Engine:               jsii.String(engine),
-		ParameterGroupFamily: jsii.String(settings.ParameterGroupFamily()),
+		ParameterGroupFamily: jsii.String(props.Config.ParameterGroupFamily()),
 		Latest:               jsii.Bool(true),
 	})
-	return newest.Version(), &cdktf.TerraformResourceLifecycle{IgnoreChanges: jsii.Strings("engine_version")}
+	return newest.Version(), lifecycle
 }
 
-// finalSnapshot names the snapshot that a deleted cluster leaves: always the same for one deployment of
-// the environment, and another one for the next, whose own snapshot would otherwise be refused.
+// finalSnapshot names the snapshot that a deleted cluster leaves: always the same for one deployment of the
+// environment, and another one for the next, whose snapshot AWS would refuse under the same name.
 func finalSnapshot(props Props, identifier string) *string {
-	if !props.Database.FinalSnapshot {
+	if !props.Config.FinalSnapshot {
 		return nil
 	}
-	return jsii.Sprintf("%s-final-%s", identifier, *props.DeploymentID)
+	return jsii.Sprintf("%s-final-%s", identifier, *props.Deployment.ID)
 }
 
 // serverless is the capacity range of a cluster whose instances are db.serverless.
-func serverless(settings config.Database) *rdscluster.RdsClusterServerlessv2ScalingConfiguration {
-	if !settings.IsServerless() {
+func serverless(database config.Database) *rdscluster.RdsClusterServerlessv2ScalingConfiguration {
+	if !database.IsServerless() {
 		return nil
 	}
 	scaling := &rdscluster.RdsClusterServerlessv2ScalingConfiguration{
-		MinCapacity: jsii.Number(settings.Serverless.MinimumCapacity),
-		MaxCapacity: jsii.Number(settings.Serverless.MaximumCapacity),
+		MinCapacity: jsii.Number(database.Serverless.MinimumCapacity),
+		MaxCapacity: jsii.Number(database.Serverless.MaximumCapacity),
 	}
-	if settings.Serverless.MinimumCapacity == 0 {
-		scaling.SecondsUntilAutoPause = jsii.Number(settings.Serverless.AutoPauseSeconds)
+	if database.Serverless.MinimumCapacity == 0 {
+		scaling.SecondsUntilAutoPause = jsii.Number(autoPauseSeconds)
 	}
 	return scaling
 }

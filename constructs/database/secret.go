@@ -14,32 +14,32 @@ import (
 // engine, port and dbClusterIdentifier.
 type Secret struct {
 	ARN *string // output DBSecretArn
-	// storedPassword is the password as Terraform reads it back from the stored secret; it is
-	// ephemeral and stands in no plan and no state.
+	// storedPassword is the password as Terraform reads it back from the stored secret; it is ephemeral and
+	// appears in no plan and no state.
 	storedPassword *string
 	versionID      *string
 }
 
-// Value names one key of the stored JSON the way a container's secret takes it. It carries the
-// version, so that a rotation makes a new task definition:
+// Value names one key of the stored JSON in the form that a container definition takes. It contains the version,
+// so that a rotation creates a new task definition:
 // https://docs.aws.amazon.com/AmazonECS/latest/developerguide/secrets-envvar-secrets-manager.html
 func (s Secret) Value(key string) *string {
 	return jsii.Sprintf("%s:%s::%s", *s.ARN, key, *s.versionID)
 }
 
-// newSecret stores a random password and reads it back for the cluster. Giving the random password
-// to both would be wrong: an apply that stops between the two draws another one when it is repeated,
-// and only one of them would get it.
+// newSecret stores a random password and reads it back for the cluster. If both got the random password itself, an
+// apply that stops between the two would draw another one when it is repeated, and only one of them would get it.
 func newSecret(scope constructs.Construct, props Props, identifier string) Secret {
 	this := constructs.NewConstruct(scope, jsii.String("secret"))
-	// A deleted secret's name stays taken while it can be restored; AWS completes this one.
+	d := props.Deployment
+	// AWS completes the name: that of a deleted secret stays taken while it can be restored.
 	secret := secretsmanagersecret.NewSecretsmanagerSecret(this, jsii.String("secret"), &secretsmanagersecret.SecretsmanagerSecretConfig{
-		NamePrefix:           jsii.String("PaymentDB-" + props.Suffix + "-"),
+		NamePrefix:           jsii.String(d.Name("PaymentDB") + "-"),
 		Description:          jsii.String("Master user of the cluster " + identifier),
-		KmsKeyId:             props.KeyARN, // CKV_AWS_149
-		RecoveryWindowInDays: jsii.Number(props.Database.PasswordRecoveryDays),
-		Tags:                 &map[string]*string{"Name": jsii.String("PaymentDB-" + props.Suffix)},
-		Lifecycle:            &cdktf.TerraformResourceLifecycle{PreventDestroy: jsii.Bool(props.PreventDestroy)},
+		KmsKeyId:             d.KeyARN, // CKV_AWS_149
+		RecoveryWindowInDays: jsii.Number(props.Config.SecretRecoveryDays),
+		Tags:                 d.Tags("PaymentDB"),
+		Lifecycle:            d.Lifecycle(),
 	})
 
 	password := newEphemeral(this, "database_password", "aws_secretsmanager_random_password", map[string]any{
@@ -49,14 +49,14 @@ func newSecret(scope constructs.Construct, props Props, identifier string) Secre
 	version := secretsmanagersecretversion.NewSecretsmanagerSecretVersion(this, jsii.String("version"), &secretsmanagersecretversion.SecretsmanagerSecretVersionConfig{
 		SecretId: secret.Id(),
 		SecretStringWo: policy.JSON(map[string]any{
-			"username":            props.Database.MasterUsername,
+			"username":            props.Config.MasterUsername,
 			"password":            "${" + password + ".random_password}",
 			"engine":              "postgres",
 			"port":                Port,
 			"dbClusterIdentifier": identifier,
 		}),
-		SecretStringWoVersion: jsii.Number(props.Database.PasswordVersion),
-		// Tasks that are still to be replaced name the old version.
+		SecretStringWoVersion: jsii.Number(props.Config.PasswordVersion),
+		// Tasks that have not been replaced yet name the old version.
 		Lifecycle: &cdktf.TerraformResourceLifecycle{CreateBeforeDestroy: jsii.Bool(true)},
 	})
 	stored := newEphemeral(this, "stored_secret", "aws_secretsmanager_secret_version", map[string]any{
@@ -70,8 +70,8 @@ func newSecret(scope constructs.Construct, props Props, identifier string) Secre
 	}
 }
 
-// newEphemeral declares an ephemeral resource, which the bindings have no construct for, and returns
-// the expression that it is referred to by.
+// newEphemeral declares an ephemeral resource, for which the bindings have no construct, and returns the expression
+// that refers to it.
 func newEphemeral(scope constructs.Construct, name, kind string, arguments map[string]any) string {
 	cdktf.TerraformStack_Of(scope).AddOverride(jsii.String("ephemeral."+kind+"."+name), arguments)
 	return "ephemeral." + kind + "." + name

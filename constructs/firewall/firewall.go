@@ -13,17 +13,15 @@ import (
 	"github.com/hashicorp/terraform-cdk-go/cdktf"
 
 	"tap/config"
-	"tap/constructs/internal/loggroup"
+	"tap/constructs/deployment"
 	"tap/constructs/policy"
 )
 
-// Props says what the firewall protects and how strictly.
+// Props configures New.
 type Props struct {
-	Suffix          string
-	Account         policy.Account
-	Firewall        config.Firewall
+	Deployment      deployment.Deployment
+	Config          config.Firewall
 	LoadBalancerARN *string // what the web ACL is attached to (ELB.16, CKV2_AWS_28)
-	Logs            loggroup.Retention
 }
 
 // Firewall is a regional web ACL attached to a load balancer.
@@ -36,18 +34,20 @@ type Firewall struct {
 // add rules, never renumber them.
 func New(scope constructs.Construct, id string, props Props) Firewall {
 	this := constructs.NewConstruct(scope, jsii.String(id))
-	name := "PaymentWAF-" + props.Suffix
+	name := props.Deployment.Name("PaymentWAF")
 	acl := wafv2webacl.NewWafv2WebAcl(this, jsii.String("web-acl"), &wafv2webacl.Wafv2WebAclConfig{
 		Name:          jsii.String(name),
 		Description:   jsii.String("Filters requests to the payment API"),
 		Scope:         jsii.String("REGIONAL"),
 		DefaultAction: &wafv2webacl.Wafv2WebAclDefaultAction{Allow: &wafv2webacl.Wafv2WebAclDefaultActionAllow{}},
-		Rule:          rules(props.Firewall),
+		Rule:          rules(props.Config),
 		// Metrics and samples of the web ACL and of every rule (WAF.12).
 		VisibilityConfig: &wafv2webacl.Wafv2WebAclVisibilityConfig{
-			CloudwatchMetricsEnabled: jsii.Bool(true), SampledRequestsEnabled: jsii.Bool(true), MetricName: jsii.String(name),
+			CloudwatchMetricsEnabled: jsii.Bool(true),
+			SampledRequestsEnabled:   jsii.Bool(true),
+			MetricName:               jsii.String(name),
 		},
-		Tags: &map[string]*string{"Name": jsii.String(name)},
+		Tags: props.Deployment.Tags("PaymentWAF"),
 	})
 	wafv2webaclassociation.NewWafv2WebAclAssociation(this, jsii.String("association"), &wafv2webaclassociation.Wafv2WebAclAssociationConfigA{
 		ResourceArn: props.LoadBalancerARN,
@@ -57,22 +57,22 @@ func New(scope constructs.Construct, id string, props Props) Firewall {
 	return Firewall{ARN: acl.Arn(), Name: name}
 }
 
-// newLogging logs every request that the firewall saw, without what identifies a session (WAF.11,
+// newLogging logs every request that the firewall saw, without the headers that identify a session (WAF.11,
 // CKV2_AWS_31). WAF only writes to groups whose name starts with aws-waf-logs-.
 func newLogging(scope constructs.Construct, props Props, acl wafv2webacl.Wafv2WebAcl) {
-	group := loggroup.New(scope, "logs", "aws-waf-logs-tap-"+props.Suffix, props.Logs)
+	group := props.Deployment.NewLogGroup(scope, "logs", "aws-waf-logs-tap-"+props.Deployment.Suffix)
 	// Explicit, so that it ends with the environment. An account and Region may have ten such policies,
 	// and so ten environments: https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html
 	delivery := cloudwatchlogresourcepolicy.NewCloudwatchLogResourcePolicy(scope, jsii.String("logs-policy"), &cloudwatchlogresourcepolicy.CloudwatchLogResourcePolicyConfig{
-		PolicyName: jsii.String("PaymentWAF-" + props.Suffix),
+		PolicyName: jsii.String(props.Deployment.Name("PaymentWAF")),
 		PolicyDocument: policy.Document(policy.Statement{
 			Sid:       "DeliverFirewallLogs",
 			Principal: policy.Service("delivery.logs.amazonaws.com"),
 			Actions:   []string{"logs:CreateLogStream", "logs:PutLogEvents"},
 			Resources: []*string{jsii.String(*group.Arn() + ":*")},
 			Conditions: []policy.Condition{
-				policy.Equals("aws:SourceAccount", props.Account.ID),
-				policy.ARNLike("aws:SourceArn", props.Account.ARN("logs", "*")),
+				policy.Equals("aws:SourceAccount", props.Deployment.Account.ID),
+				policy.ARNLike("aws:SourceArn", props.Deployment.Account.ARN("logs", "*")),
 			},
 		}),
 	})
@@ -93,29 +93,29 @@ func newLogging(scope constructs.Construct, props Props, acl wafv2webacl.Wafv2We
 // rules are the web ACL's rules by priority. Together they cost 1,175 web ACL capacity units of the
 // managed groups and some 40 of our own; 1,500 are included in the price:
 // https://docs.aws.amazon.com/waf/latest/developerguide/aws-managed-rule-groups-list.html
-func rules(settings config.Firewall) []*wafv2webacl.Wafv2WebAclRule {
-	counted := func(name string) bool { return slices.Contains(settings.Count, name) }
+func rules(firewall config.Firewall) []*wafv2webacl.Wafv2WebAclRule {
+	counted := func(name string) bool { return slices.Contains(firewall.Count, name) }
 	return []*wafv2webacl.Wafv2WebAclRule{
-		blocking(1, "RateLimitRule", counted, map[string]any{
-			"rate_based_statement": map[string]any{"limit": settings.RateLimit, "aggregate_key_type": "IP"},
+		blocking(1, config.RateLimitRule, counted, map[string]any{
+			"rate_based_statement": map[string]any{"limit": firewall.RateLimit, "aggregate_key_type": "IP"},
 		}),
-		blocking(2, "SQLInjectionRule", counted, map[string]any{
+		blocking(2, config.SQLInjectionRule, counted, map[string]any{
 			"sqli_match_statement": map[string]any{
 				"field_to_match":      map[string]any{"body": map[string]any{"oversize_handling": "CONTINUE"}},
 				"text_transformation": []any{map[string]any{"priority": 0, "type": "URL_DECODE"}},
 			},
 		}),
-		managed(10, "AWSManagedRulesAmazonIpReputationList", counted),
+		managed(10, config.ReputationRules, counted),
 		// Merchants call from servers in a cloud, which the hosting rule takes for anonymous (CKV2_AWS_76).
-		managed(20, "AWSManagedRulesAnonymousIpList", counted, "HostingProviderIPList"),
+		managed(20, config.AnonymousRules, counted, "HostingProviderIPList"),
 		// The rule would block every body over 8 KB.
-		managed(30, "AWSManagedRulesCommonRuleSet", counted, "SizeRestrictions_BODY"),
-		managed(40, "AWSManagedRulesKnownBadInputsRuleSet", counted), // CKV_AWS_192
-		managed(50, "AWSManagedRulesSQLiRuleSet", counted),
+		managed(30, config.CommonRules, counted, "SizeRestrictions_BODY"),
+		managed(40, config.BadInputRules, counted), // CKV_AWS_192
+		managed(50, config.SQLInjectionRules, counted),
 	}
 }
 
-// blocking is a rule of our own that blocks what it matches, or counts it while it is tried out.
+// blocking is a rule of the project that blocks what it matches, or counts it while it is tried out.
 func blocking(priority int, name string, counted func(string) bool, statement map[string]any) *wafv2webacl.Wafv2WebAclRule {
 	action := &wafv2webacl.Wafv2WebAclRuleAction{Block: &wafv2webacl.Wafv2WebAclRuleActionBlock{}}
 	if counted(name) {
@@ -127,7 +127,7 @@ func blocking(priority int, name string, counted func(string) bool, statement ma
 	}
 }
 
-// managed is a rule group that AWS keeps, with its own actions but for the rules that only count.
+// managed is a rule group of AWS with its own actions, except that countedRules only count.
 func managed(priority int, name string, counted func(string) bool, countedRules ...string) *wafv2webacl.Wafv2WebAclRule {
 	override := &wafv2webacl.Wafv2WebAclRuleOverrideAction{None: &wafv2webacl.Wafv2WebAclRuleOverrideActionNone{}}
 	if counted(name) {
@@ -149,6 +149,8 @@ func managed(priority int, name string, counted func(string) bool, countedRules 
 
 func visible(metric string) *wafv2webacl.Wafv2WebAclRuleVisibilityConfig {
 	return &wafv2webacl.Wafv2WebAclRuleVisibilityConfig{
-		CloudwatchMetricsEnabled: jsii.Bool(true), SampledRequestsEnabled: jsii.Bool(true), MetricName: jsii.String(metric),
+		CloudwatchMetricsEnabled: jsii.Bool(true),
+		SampledRequestsEnabled:   jsii.Bool(true),
+		MetricName:               jsii.String(metric),
 	}
 }

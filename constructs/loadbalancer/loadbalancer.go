@@ -1,8 +1,10 @@
-// Package loadbalancer is the one way in: an Application Load Balancer, its certificate, the
-// target group of the service and the record of every request.
+// Package loadbalancer is the one way in from the internet: an Application Load Balancer, its certificate, the
+// target group of the service and the access logs.
 package loadbalancer
 
 import (
+	"slices"
+
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/lb"
@@ -11,6 +13,7 @@ import (
 	"github.com/hashicorp/terraform-cdk-go/cdktf"
 
 	"tap/config"
+	"tap/constructs/deployment"
 	"tap/constructs/internal/bucket"
 	"tap/constructs/network"
 	"tap/constructs/policy"
@@ -20,16 +23,24 @@ import (
 // https://docs.aws.amazon.com/elasticloadbalancing/latest/application/describe-ssl-policies.html
 const tlsPolicy = "ELBSecurityPolicy-TLS13-1-2-Res-2021-06"
 
-// Props says what the load balancer serves and how.
+// The health check's time-out and thresholds are those of the original system.
+const (
+	healthCheckTimeoutSeconds = 5
+	healthyThreshold          = 2 // checks in a row that make a target healthy
+	unhealthyThreshold        = 3 // failed checks in a row that make it unhealthy
+)
+
+// replacedLogDays is how long a version of an access log that expired or was overwritten can be restored.
+const replacedLogDays = 7
+
+// Props configures New.
 type Props struct {
-	Suffix                     string
-	Account                    policy.Account
+	Deployment                 deployment.Deployment
 	Network                    network.Network
-	LoadBalancer               config.LoadBalancer
+	Config                     config.LoadBalancer
 	HealthCheck                config.HealthCheck
 	Port                       int // where the targets listen
 	DeregistrationDelaySeconds int
-	PreventDestroy             bool // of the access logs
 }
 
 // LoadBalancer is an internet-facing load balancer that forwards to one target group.
@@ -43,8 +54,8 @@ type LoadBalancer struct {
 	TargetGroupFullName *string
 	// CertificateARN is the certificate that clients see; nil without HTTPS.
 	CertificateARN *string
-	// Listener forwards to the target group: a service can only be attached to a target group
-	// that a listener uses.
+	// Listener forwards to the target group. Depend on it to attach a service: ECS refuses a target group that
+	// no listener uses.
 	Listener cdktf.ITerraformDependable
 }
 
@@ -53,28 +64,30 @@ type LoadBalancer struct {
 // so that HTTPS can be added to a running environment.
 func New(scope constructs.Construct, id string, props Props) LoadBalancer {
 	this := constructs.NewConstruct(scope, jsii.String(id))
-	https := props.LoadBalancer.HTTPS()
+	https := props.Config.HTTPS()
 
-	group := props.Network.NewSecurityGroup(this, "security-group", "PaymentALB-"+props.Suffix, "Load balancer of the payment API")
-	ready := append([]cdktf.ITerraformDependable{network.AllowFromInternet(this, "http", group, 80)}, props.Network.Routes...)
+	group := props.Network.NewSecurityGroup(this, "security-group", props.Deployment.Name("PaymentALB"),
+		"Load balancer of the payment API")
+	ready := []cdktf.ITerraformDependable{network.AllowFromInternet(this, "http", group, 80)}
 	if https {
 		ready = append(ready, network.AllowFromInternet(this, "https", group, 443))
 	}
 
 	logs := newAccessLogs(this, props)
+	ready = slices.Concat(ready, props.Network.Ready, logs.Ready)
 	balancer := lb.NewLb(this, jsii.String("load-balancer"), &lb.LbConfig{
-		Name:                     jsii.String("PaymentALB-" + props.Suffix),
+		Name:                     jsii.String(props.Deployment.Name("PaymentALB")),
 		LoadBalancerType:         jsii.String("application"),
 		Internal:                 jsii.Bool(false),
 		Subnets:                  &props.Network.PublicSubnets,
 		SecurityGroups:           &[]*string{group.ID},
-		IdleTimeout:              jsii.Number(props.LoadBalancer.IdleTimeoutSeconds),
-		DropInvalidHeaderFields:  jsii.Bool(true),          // ELB.4, CKV_AWS_131
-		DesyncMitigationMode:     jsii.String("defensive"), // ELB.12, CKV_AWS_328
-		EnableDeletionProtection: jsii.Bool(props.LoadBalancer.DeletionProtection),
+		IdleTimeout:              jsii.Number(props.Config.IdleTimeoutSeconds),
+		DropInvalidHeaderFields:  jsii.Bool(true),                     // ELB.4, CKV_AWS_131
+		DesyncMitigationMode:     jsii.String("defensive"),            // ELB.12, CKV_AWS_328
+		EnableDeletionProtection: jsii.Bool(props.Deployment.Protect), // ELB.6, CKV_AWS_150
 		AccessLogs:               &lb.LbAccessLogs{Bucket: logs.Name, Enabled: jsii.Bool(true)},
-		Tags:                     &map[string]*string{"Name": jsii.String("PaymentALB-" + props.Suffix)},
-		DependsOn:                dependencies(ready, logs.Ready),
+		Tags:                     props.Deployment.Tags("PaymentALB"),
+		DependsOn:                &ready,
 	})
 	targets := newTargetGroup(this, props)
 
@@ -96,7 +109,7 @@ func New(scope constructs.Construct, id string, props Props) LoadBalancer {
 		result.Listener = lblistener.NewLbListener(this, jsii.String("http-listener"), &listener)
 		return result
 	}
-	result.CertificateARN = newCertificate(this, props.LoadBalancer, balancer)
+	result.CertificateARN = newCertificate(this, props.Config, balancer)
 	result.Listener = lblistener.NewLbListener(this, jsii.String("https-listener"), &lblistener.LbListenerConfig{
 		LoadBalancerArn: balancer.Arn(),
 		Port:            jsii.Number(443),
@@ -121,13 +134,11 @@ func forward(targets lbtargetgroup.LbTargetGroup) []*lblistener.LbListenerDefaul
 	return []*lblistener.LbListenerDefaultAction{{Type: jsii.String("forward"), TargetGroupArn: targets.Arn()}}
 }
 
-// newTargetGroup creates the group that the service's tasks register with. A change of its port
-// replaces it while the listener still uses it: hence a name that AWS completes, and the new one
-// first.
+// newTargetGroup creates the group that the service's tasks register with. Another port replaces it, and AWS
+// refuses to delete a group that a listener uses: the new one is created first, so AWS completes its name.
 func newTargetGroup(scope constructs.Construct, props Props) lbtargetgroup.LbTargetGroup {
-	check := props.HealthCheck
 	return lbtargetgroup.NewLbTargetGroup(scope, jsii.String("target-group"), &lbtargetgroup.LbTargetGroupConfig{
-		NamePrefix:          jsii.String("PayTG-"), // six characters at most
+		NamePrefix:          jsii.String("PayTG-"), // the provider refuses more than six characters when it plans
 		VpcId:               props.Network.VPCID,
 		Port:                jsii.Number(props.Port),
 		Protocol:            jsii.String("HTTP"),
@@ -135,45 +146,40 @@ func newTargetGroup(scope constructs.Construct, props Props) lbtargetgroup.LbTar
 		DeregistrationDelay: jsii.Sprintf("%d", props.DeregistrationDelaySeconds),
 		HealthCheck: &lbtargetgroup.LbTargetGroupHealthCheck{
 			Enabled:            jsii.Bool(true),
-			Path:               jsii.String(check.Path),
+			Path:               jsii.String(props.HealthCheck.Path),
 			Protocol:           jsii.String("HTTP"),
 			Matcher:            jsii.String("200"),
-			Interval:           jsii.Number(check.IntervalSeconds),
-			Timeout:            jsii.Number(check.TimeoutSeconds),
-			HealthyThreshold:   jsii.Number(check.HealthyThreshold),
-			UnhealthyThreshold: jsii.Number(check.UnhealthyThreshold),
+			Interval:           jsii.Number(props.HealthCheck.IntervalSeconds),
+			Timeout:            jsii.Number(healthCheckTimeoutSeconds),
+			HealthyThreshold:   jsii.Number(healthyThreshold),
+			UnhealthyThreshold: jsii.Number(unhealthyThreshold),
 		},
 		Stickiness: &lbtargetgroup.LbTargetGroupStickiness{Enabled: jsii.Bool(false), Type: jsii.String("lb_cookie")},
-		Tags:       &map[string]*string{"Name": jsii.String("PaymentTG-" + props.Suffix)},
+		Tags:       props.Deployment.Tags("PaymentTG"),
 		Lifecycle:  &cdktf.TerraformResourceLifecycle{CreateBeforeDestroy: jsii.Bool(true)},
 	})
 }
 
-// newAccessLogs creates the bucket that a record of every request is delivered to (ELB.5, CKV_AWS_91):
+// newAccessLogs creates the bucket of the access logs (ELB.5, CKV_AWS_91):
 // https://docs.aws.amazon.com/elasticloadbalancing/latest/application/enable-access-logging.html
 func newAccessLogs(scope constructs.Construct, props Props) bucket.Bucket {
+	account := props.Deployment.Account
 	return bucket.New(scope, "access-logs", bucket.Props{
 		// The account makes the name unique among all buckets of the world.
-		Name:           jsii.Sprintf("payment-alb-logs-%s-%s-%s", props.Suffix, *props.Account.ID, props.Account.Region),
-		PreventDestroy: props.PreventDestroy,
-		ExpireDays:     props.LoadBalancer.AccessLogRetentionDays,
-		NoncurrentDays: props.LoadBalancer.AccessLogRetentionDays,
+		Name:           jsii.Sprintf("payment-alb-logs-%s-%s-%s", props.Deployment.Suffix, *account.ID, account.Region),
+		Protect:        props.Deployment.Protect,
+		ExpireDays:     props.Deployment.LogRetentionDays,
+		NoncurrentDays: replacedLogDays,
 		Statements: func(arn string) []policy.Statement {
 			return []policy.Statement{{
-				Sid:        "DeliverAccessLogs",
-				Principal:  policy.Service("logdelivery.elasticloadbalancing.amazonaws.com"),
-				Actions:    []string{"s3:PutObject"},
-				Resources:  []*string{jsii.Sprintf("%s/AWSLogs/%s/*", arn, *props.Account.ID)},
-				Conditions: []policy.Condition{policy.ARNLike("aws:SourceArn", props.Account.ARN("elasticloadbalancing", "loadbalancer/*"))},
+				Sid:       "DeliverAccessLogs",
+				Principal: policy.Service("logdelivery.elasticloadbalancing.amazonaws.com"),
+				Actions:   []string{"s3:PutObject"},
+				Resources: []*string{jsii.Sprintf("%s/AWSLogs/%s/*", arn, *account.ID)},
+				Conditions: []policy.Condition{
+					policy.ARNLike("aws:SourceArn", account.ARN("elasticloadbalancing", "loadbalancer/*")),
+				},
 			}}
 		},
 	})
-}
-
-func dependencies(lists ...[]cdktf.ITerraformDependable) *[]cdktf.ITerraformDependable {
-	all := []cdktf.ITerraformDependable{}
-	for _, list := range lists {
-		all = append(all, list...)
-	}
-	return &all
 }

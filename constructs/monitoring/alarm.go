@@ -1,13 +1,17 @@
 package monitoring
 
 import (
+	"strings"
+
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/cloudwatchmetricalarm"
 	"github.com/hashicorp/terraform-cdk-go/cdktf"
+
+	"tap/constructs/deployment"
 )
 
-// metric is one CloudWatch metric.
+// metric is a CloudWatch metric.
 type metric struct {
 	namespace  string
 	name       string
@@ -27,18 +31,18 @@ func (m metric) dimensionMap() *map[string]*string {
 	return &values
 }
 
-// operand is a metric that takes part in an expression under its id.
+// operand is a metric in an expression, which refers to it by its id.
 type operand struct {
 	id        string
 	metric    metric
-	statistic string
+	statistic string // a name (Sum) or a percentile (p99)
 }
 
-// What an alarm makes of periods without data:
+// How an alarm treats periods without data:
 // https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-missing-data.html
 const (
-	missingIsFine = "notBreaching"
-	missingAlarms = "breaching"
+	missingIsGood = "notBreaching"
+	missingIsBad  = "breaching"
 )
 
 const (
@@ -47,27 +51,27 @@ const (
 	below   = "LessThanThreshold"
 )
 
-// alarm is one symptom: the value of a metric, or of an expression over metrics, and when it is bad.
+// alarm is a symptom: the value of a metric, or of an expression over metrics, and when it is bad.
 type alarm struct {
 	id          string
 	name        string // without the suffix
 	description string // ends with what to do first
 	metric      metric
-	statistic   string
-	expression  string // takes the place of metric
+	statistic   string // a name (Average) or a percentile (p99.9)
+	expression  string // instead of metric and statistic
 	operands    []operand
 	comparison  string
 	threshold   float64
 	period      int // seconds
-	periods     int // so many bad periods in a row raise the alarm
+	periods     int // bad periods in a row that raise the alarm
 	missing     string
-	after       []cdktf.ITerraformDependable // without which the alarm would be raised as soon as it is made
+	after       []cdktf.ITerraformDependable // the alarm would be raised at once if it were created earlier
 }
 
-// create makes the alarm, which notifies the topic both when it is raised and when it is over.
-func (a alarm) create(scope constructs.Construct, suffix string, topic Topic) cloudwatchmetricalarm.CloudwatchMetricAlarm {
+// create creates the alarm, which notifies the topic both when it is raised and when it is over.
+func (a alarm) create(scope constructs.Construct, d deployment.Deployment, topic Topic) cloudwatchmetricalarm.CloudwatchMetricAlarm {
 	config := &cloudwatchmetricalarm.CloudwatchMetricAlarmConfig{
-		AlarmName:          jsii.String(a.name + "-" + suffix),
+		AlarmName:          jsii.String(d.Name(a.name)),
 		AlarmDescription:   jsii.String(a.description),
 		ComparisonOperator: jsii.String(a.comparison),
 		Threshold:          jsii.Number(a.threshold),
@@ -82,12 +86,19 @@ func (a alarm) create(scope constructs.Construct, suffix string, topic Topic) cl
 		config.Namespace = jsii.String(a.metric.namespace)
 		config.MetricName = jsii.String(a.metric.name)
 		config.Dimensions = a.metric.dimensionMap()
-		config.Statistic = jsii.String(a.statistic)
+		if strings.HasPrefix(a.statistic, "p") { // CloudWatch takes a percentile in another attribute
+			config.ExtendedStatistic = jsii.String(a.statistic)
+		} else {
+			config.Statistic = jsii.String(a.statistic)
+		}
 		config.Period = jsii.Number(a.period)
 		return cloudwatchmetricalarm.NewCloudwatchMetricAlarm(scope, jsii.String(a.id), config)
 	}
 	queries := []*cloudwatchmetricalarm.CloudwatchMetricAlarmMetricQuery{{
-		Id: jsii.String("result"), Expression: jsii.String(a.expression), Label: jsii.String(a.name), ReturnData: jsii.Bool(true),
+		Id:         jsii.String("result"),
+		Expression: jsii.String(a.expression),
+		Label:      jsii.String(a.name),
+		ReturnData: jsii.Bool(true),
 	}}
 	for _, o := range a.operands {
 		queries = append(queries, &cloudwatchmetricalarm.CloudwatchMetricAlarmMetricQuery{

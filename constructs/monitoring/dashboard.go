@@ -17,14 +17,14 @@ const (
 	alarmsHeight = 3
 )
 
-// line is one graph of a widget: a metric with a statistic, or an expression over other lines.
+// line is a graph of a widget: a metric with a statistic, or an expression over other lines.
 type line struct {
 	id         string // only where an expression refers to it
 	metric     metric
 	statistic  string
 	label      string
 	expression string
-	hidden     bool // only there for an expression
+	hidden     bool // an operand that is not drawn
 }
 
 type widget struct {
@@ -32,8 +32,8 @@ type widget struct {
 	lines []line
 }
 
-// newDashboard creates the dashboard: the state of every alarm on top, then what clients see, what runs,
-// and the database, a row each.
+// newDashboard creates the dashboard: the state of every alarm on top, then what clients see, what runs, and the
+// database, a row each.
 func newDashboard(scope constructs.Construct, props Props, alarmARNs []*string) *string {
 	body := []any{map[string]any{
 		"type": "alarm", "x": 0, "y": 0, "width": 24, "height": alarmsHeight,
@@ -46,13 +46,13 @@ func newDashboard(scope constructs.Construct, props Props, alarmARNs []*string) 
 			"y":     alarmsHeight + index/columns*widgetHeight,
 			"width": widgetWidth, "height": widgetHeight,
 			"properties": map[string]any{
-				"view": "timeSeries", "title": widget.title, "region": props.Region, "period": 60,
+				"view": "timeSeries", "title": widget.title, "region": props.Deployment.Account.Region, "period": 60,
 				"metrics": rendered(widget.lines),
 			},
 		})
 	}
 	return cloudwatchdashboard.NewCloudwatchDashboard(scope, jsii.String("dashboard"), &cloudwatchdashboard.CloudwatchDashboardConfig{
-		DashboardName: jsii.String("PaymentAPI-" + props.Suffix),
+		DashboardName: jsii.String(props.Deployment.Name("PaymentAPI")),
 		DashboardBody: policy.JSON(map[string]any{"widgets": body}),
 	}).DashboardName()
 }
@@ -96,7 +96,7 @@ func widgets(props Props) []widget {
 		{"Database Freeable Memory", []line{{metric: data.freeableMemory, statistic: "Minimum", label: "bytes"}}},
 		{"Replica Lag", []line{{metric: data.replicaLag, statistic: "Maximum", label: "ms"}}},
 	}
-	if props.Settings.IsServerless() {
+	if props.Database.IsServerless {
 		all = append(all, widget{"Database Capacity", []line{{metric: data.capacity, statistic: "Average", label: "ACU"}}})
 	}
 	return all

@@ -7,19 +7,20 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"tap/config"
+	"tap/constructs/deployment"
 	"tap/constructs/loadbalancer"
 )
 
-// RequestsProps says which requests are watched, and from what value on they are too bad.
+// RequestsProps configures NewRequests.
 type RequestsProps struct {
-	Suffix       string
+	Deployment   deployment.Deployment
+	Config       config.Monitoring
 	Topic        Topic
 	LoadBalancer loadbalancer.LoadBalancer
-	Monitoring   config.Monitoring
 }
 
-// Requests are the alarms of what clients see. They exist before the service, so that a deployment can be
-// rolled back by them.
+// Requests are the alarms of what clients see. They exist before the service, so that they can roll a deployment
+// back.
 type Requests struct {
 	// ErrorRateAlarm and LatencyAlarm are alarm names.
 	ErrorRateAlarm, LatencyAlarm *string
@@ -27,37 +28,43 @@ type Requests struct {
 	arns []*string
 }
 
-// NewRequests creates the alarms on requests. Where nobody calls there is no data, which is fine:
-// that nobody can call is another alarm's business.
+// NewRequests creates the alarms on requests. Where nobody calls there is no data, which is good: that nobody can
+// call is for NoHealthyTargetAlarm.
 func NewRequests(scope constructs.Construct, id string, props RequestsProps) Requests {
 	this := constructs.NewConstruct(scope, jsii.String(id))
 	traffic := trafficOf(props.LoadBalancer)
-	thresholds := props.Monitoring
 
 	errorRate := alarm{
 		id: "error-rate", name: "HighErrorRateAlarm",
-		description: fmt.Sprintf("At least %g %% of requests failed with a 5xx of the service in 5 minutes. First: read the service's latest log events and, if a deployment is under way, roll it back.", thresholds.ErrorRatePercent),
-		expression:  errorRatio(thresholds.MinimumRequests),
-		operands:    []operand{{"errors", traffic.targetErrors, "Sum"}, {"requests", traffic.requests, "Sum"}},
-		comparison:  atLeast, threshold: thresholds.ErrorRatePercent, period: 300, periods: 1, missing: missingIsFine,
-	}.create(this, props.Suffix, props.Topic)
+		description: fmt.Sprintf("At least %g %% of requests failed with a 5xx of the service in 5 minutes. "+
+			"First: read the service's latest log events and, if a deployment is under way, roll it back.",
+			props.Config.ErrorRatePercent),
+		expression: errorRatio(props.Config.MinimumRequests),
+		operands:   []operand{{"errors", traffic.targetErrors, "Sum"}, {"requests", traffic.requests, "Sum"}},
+		comparison: atLeast, threshold: props.Config.ErrorRatePercent, period: 300, periods: 1, missing: missingIsGood,
+	}.create(this, props.Deployment, props.Topic)
 
 	latency := alarm{
 		id: "latency", name: "HighLatencyAlarm",
-		description: fmt.Sprintf("The slowest 1 %% of requests took %g s or more over 5 minutes. First: compare the database's CPU and connections on the dashboard with the service's CPU.", thresholds.LatencySeconds),
-		expression:  fmt.Sprintf("IF(requests >= %d, latency, 0)", thresholds.MinimumRequests),
-		operands:    []operand{{"latency", traffic.latency, "p99"}, {"requests", traffic.requests, "Sum"}},
-		comparison:  atLeast, threshold: thresholds.LatencySeconds, period: 300, periods: 1, missing: missingIsFine,
-	}.create(this, props.Suffix, props.Topic)
+		description: fmt.Sprintf("The slowest 1 %% of requests took %g s or more over 5 minutes. "+
+			"First: compare the database's CPU and connections on the dashboard with the service's CPU.",
+			props.Config.LatencySeconds),
+		expression: fmt.Sprintf("IF(requests >= %d, latency, 0)", props.Config.MinimumRequests),
+		operands:   []operand{{"latency", traffic.latency, "p99"}, {"requests", traffic.requests, "Sum"}},
+		comparison: atLeast, threshold: props.Config.LatencySeconds, period: 300, periods: 1, missing: missingIsGood,
+	}.create(this, props.Deployment, props.Topic)
 
-	// The load balancer answers by itself when no target can: such requests are not among those it counts.
+	// The load balancer answers by itself when no target can, and does not count such requests.
 	balancer := alarm{
 		id: "load-balancer-error-rate", name: "HighLoadBalancerErrorRateAlarm",
-		description: fmt.Sprintf("At least %g %% of requests were answered with a 5xx by the load balancer itself in 5 minutes. First: look at the healthy targets and at the reasons for which tasks stopped.", thresholds.ErrorRatePercent),
-		expression:  fmt.Sprintf("IF(FILL(requests, 0) + FILL(errors, 0) >= %d, 100 * FILL(errors, 0) / (FILL(requests, 0) + FILL(errors, 0)), 0)", thresholds.MinimumRequests),
-		operands:    []operand{{"errors", traffic.balancerErrors, "Sum"}, {"requests", traffic.requests, "Sum"}},
-		comparison:  atLeast, threshold: thresholds.ErrorRatePercent, period: 300, periods: 1, missing: missingIsFine,
-	}.create(this, props.Suffix, props.Topic)
+		description: fmt.Sprintf("The load balancer itself answered at least %g %% of requests with a 5xx in 5 minutes. "+
+			"First: look at the healthy targets and at the reasons for which tasks stopped.",
+			props.Config.ErrorRatePercent),
+		expression: fmt.Sprintf("IF(FILL(requests, 0) + FILL(errors, 0) >= %d, "+
+			"100 * FILL(errors, 0) / (FILL(requests, 0) + FILL(errors, 0)), 0)", props.Config.MinimumRequests),
+		operands:   []operand{{"errors", traffic.balancerErrors, "Sum"}, {"requests", traffic.requests, "Sum"}},
+		comparison: atLeast, threshold: props.Config.ErrorRatePercent, period: 300, periods: 1, missing: missingIsGood,
+	}.create(this, props.Deployment, props.Topic)
 
 	result := Requests{
 		ErrorRateAlarm: errorRate.AlarmName(),
@@ -65,21 +72,25 @@ func NewRequests(scope constructs.Construct, id string, props RequestsProps) Req
 		arns:           []*string{errorRate.Arn(), latency.Arn(), balancer.Arn()},
 	}
 	if props.LoadBalancer.CertificateARN != nil {
-		// Published twice a day; ACM renews 60 days before the end, so 30 days mean that it could not:
+		// Published twice a day. ACM renews 60 or 45 days before the end, so 30 days mean that it could not:
 		// https://docs.aws.amazon.com/acm/latest/userguide/cloudwatch-metrics.html
 		expiry := alarm{
 			id: "certificate", name: "ExpiringCertificateAlarm",
-			description: "The load balancer's certificate ends in 30 days or less. First: check that its DNS validation record still exists, or import a new certificate.",
-			metric:      metric{"AWS/CertificateManager", "DaysToExpiry", []dimension{{"CertificateArn", props.LoadBalancer.CertificateARN}}}, statistic: "Minimum",
-			comparison: atMost, threshold: 30, period: 86400, periods: 1, missing: missingIsFine,
-		}.create(this, props.Suffix, props.Topic)
+			description: "The load balancer's certificate ends in 30 days or less. " +
+				"First: check that its DNS validation record still exists, or import a new certificate.",
+			metric: metric{"AWS/CertificateManager", "DaysToExpiry", []dimension{
+				{"CertificateArn", props.LoadBalancer.CertificateARN},
+			}},
+			statistic:  "Minimum",
+			comparison: atMost, threshold: 30, period: 86400, periods: 1, missing: missingIsGood,
+		}.create(this, props.Deployment, props.Topic)
 		result.arns = append(result.arns, expiry.Arn())
 	}
 	return result
 }
 
-// errorRatio is the share of requests that failed in percent. Under the minimum one failed request
-// would already be a high share.
+// errorRatio is the share of requests that failed, in percent, and 0 under the minimum of requests, where one that
+// failed would already be a high share.
 func errorRatio(minimum int) string {
 	return fmt.Sprintf("IF(requests >= %d, 100 * FILL(errors, 0) / requests, 0)", minimum)
 }

@@ -9,15 +9,14 @@ import (
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/snstopicpolicy"
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/snstopicsubscription"
 
+	"tap/constructs/deployment"
 	"tap/constructs/policy"
 )
 
-// TopicProps says who hears an alarm.
+// TopicProps configures NewTopic.
 type TopicProps struct {
-	Suffix  string
-	Account policy.Account
-	KeyARN  *string // CKV_AWS_26; alarms cannot publish to a topic under the AWS managed key
-	Emails  []string
+	Deployment deployment.Deployment
+	Emails     []string // who hears an alarm
 }
 
 // Topic is the SNS topic that every alarm notifies.
@@ -25,14 +24,15 @@ type Topic struct {
 	ARN *string
 }
 
-// NewTopic creates the topic, which only CloudWatch alarms of the account may publish to. An e-mail
-// address gets a message to confirm; until then it hears nothing.
+// NewTopic creates the topic, which only CloudWatch alarms of the account may publish to. Each e-mail address gets a
+// message to confirm its subscription, and until then no other.
 func NewTopic(scope constructs.Construct, id string, props TopicProps) Topic {
 	this := constructs.NewConstruct(scope, jsii.String(id))
+	d := props.Deployment
 	topic := snstopic.NewSnsTopic(this, jsii.String("topic"), &snstopic.SnsTopicConfig{
-		Name:           jsii.String("PaymentAlarms-" + props.Suffix),
-		DisplayName:    jsii.String("Payment API " + props.Suffix),
-		KmsMasterKeyId: props.KeyARN,
+		Name:           jsii.String(d.Name("PaymentAlarms")),
+		DisplayName:    jsii.String("Payment API " + d.Suffix),
+		KmsMasterKeyId: d.KeyARN, // CKV_AWS_26; alarms cannot publish to a topic under the AWS managed key
 	})
 	arn := topic.Arn()
 	clearText := policy.DenyClearText("sns:Publish", arn)
@@ -44,13 +44,14 @@ func NewTopic(scope constructs.Construct, id string, props TopicProps) Topic {
 			Actions:   []string{"sns:Publish"},
 			Resources: []*string{arn},
 			Conditions: []policy.Condition{
-				policy.Equals("aws:SourceAccount", props.Account.ID),
-				policy.ARNLike("aws:SourceArn", props.Account.ARN("cloudwatch", "alarm:*")),
+				policy.Equals("aws:SourceAccount", d.Account.ID),
+				policy.ARNLike("aws:SourceArn", d.Account.ARN("cloudwatch", "alarm:*")),
 			},
 		}),
 	})
 	for _, email := range props.Emails {
-		snstopicsubscription.NewSnsTopicSubscription(this, jsii.String("email-"+strings.ReplaceAll(email, "/", "-")), &snstopicsubscription.SnsTopicSubscriptionConfig{
+		id := jsii.String("email-" + strings.ReplaceAll(email, "/", "-"))
+		snstopicsubscription.NewSnsTopicSubscription(this, id, &snstopicsubscription.SnsTopicSubscriptionConfig{
 			TopicArn: arn,
 			Protocol: jsii.String("email"),
 			Endpoint: jsii.String(email),

@@ -1,8 +1,9 @@
-// Package network is the VPC: where things stand, what can reach what, and a record of what did.
+// Package network is the VPC: its subnets, what can reach what, and the flow logs.
 package network
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
@@ -19,19 +20,15 @@ import (
 	"github.com/hashicorp/terraform-cdk-go/cdktf"
 
 	"tap/config"
-	"tap/constructs/internal/loggroup"
+	"tap/constructs/deployment"
 	"tap/constructs/policy"
 )
 
-// Props says what the network looks like.
+// Props configures New.
 type Props struct {
-	Suffix   string
-	Account  policy.Account
-	Network  config.Network
-	Logs     loggroup.Retention
-	Sessions bool // tasks are reached with ECS Exec, which has an endpoint of its own
-	// PreventDestroy refuses another range of the VPC or of a subnet: what stands in it cannot move.
-	PreventDestroy bool
+	Deployment deployment.Deployment
+	Config     config.Network
+	Sessions   bool // tasks are reached with ECS Exec, which has an endpoint of its own
 }
 
 // Network is a VPC with a public and a private subnet in each zone.
@@ -39,8 +36,9 @@ type Network struct {
 	VPCID          *string
 	PublicSubnets  []*string
 	PrivateSubnets []*string
-	// Routes is what has to exist before AWS and the internet can be reached from, or can reach, a subnet.
-	Routes []cdktf.ITerraformDependable
+	// Ready has to exist before anything in a subnet can reach AWS and the internet, or be reached: routes and
+	// endpoints.
+	Ready []cdktf.ITerraformDependable
 
 	hasNAT         bool
 	endpoints      SecurityGroup // of the interface endpoints; without ID when there are none
@@ -51,17 +49,17 @@ type Network struct {
 // gateways changes routes and nothing else.
 func New(scope constructs.Construct, id string, props Props) Network {
 	this := constructs.NewConstruct(scope, jsii.String(id))
-	named := func(kind string) *map[string]*string { return nameTag(kind + "-" + props.Suffix) }
+	named := props.Deployment.Tags
 
 	main := vpc.NewVpc(this, jsii.String("vpc"), &vpc.VpcConfig{
-		CidrBlock:          jsii.String(props.Network.CIDR),
+		CidrBlock:          jsii.String(props.Config.CIDR),
 		EnableDnsHostnames: jsii.Bool(true),
 		EnableDnsSupport:   jsii.Bool(true),
 		InstanceTenancy:    jsii.String("default"),
 		Tags:               named("PaymentVPC"),
-		Lifecycle:          &cdktf.TerraformResourceLifecycle{PreventDestroy: jsii.Bool(props.PreventDestroy)},
+		Lifecycle:          props.Deployment.Lifecycle(), // what is in its range cannot move
 	})
-	// Without rules of its own Terraform removes those that AWS puts there (EC2.2).
+	// Declared without rules: Terraform removes those that AWS puts there (EC2.2).
 	defaultsecuritygroup.NewDefaultSecurityGroup(this, jsii.String("default-security-group"), &defaultsecuritygroup.DefaultSecurityGroupConfig{
 		VpcId: main.Id(),
 		Tags:  named("PaymentVPCDefault"),
@@ -71,19 +69,19 @@ func New(scope constructs.Construct, id string, props Props) Network {
 		Tags:  named("PaymentInternetGateway"),
 	})
 
-	network := Network{VPCID: main.Id(), hasNAT: props.Network.NATGateways > 0}
+	network := Network{VPCID: main.Id(), hasNAT: props.Config.NATGateways > 0}
 	var privateTables []*string
 	var gateways []natgateway.NatGateway
-	for index, zone := range props.Network.Subnets() {
+	for index, zone := range props.Config.Subnets() {
 		number := index + 1
-		public, publicTable := newSubnet(this, fmt.Sprintf("public-%d", number), main.Id(), zone.Zone, zone.Public, props.PreventDestroy, named(fmt.Sprintf("PaymentPublicSubnet%d", number)))
+		public, publicTable := newSubnet(this, props.Deployment, "public", number, main.Id(), zone.Zone, zone.Public)
 		toInternet := route.NewRoute(this, jsii.Sprintf("public-%d-default", number), &route.RouteConfig{
 			RouteTableId:         publicTable,
 			DestinationCidrBlock: jsii.String(anywhere),
 			GatewayId:            internet.Id(),
 		})
-		network.Routes = append(network.Routes, toInternet)
-		if index < props.Network.NATGateways {
+		network.Ready = append(network.Ready, toInternet)
+		if index < props.Config.NATGateways {
 			address := eip.NewEip(this, jsii.Sprintf("nat-%d-address", number), &eip.EipConfig{
 				Domain: jsii.String("vpc"),
 				Tags:   named(fmt.Sprintf("PaymentNATGateway%d", number)),
@@ -95,7 +93,7 @@ func New(scope constructs.Construct, id string, props Props) Network {
 				DependsOn:    &[]cdktf.ITerraformDependable{toInternet},
 			}))
 		}
-		private, privateTable := newSubnet(this, fmt.Sprintf("private-%d", number), main.Id(), zone.Zone, zone.Private, props.PreventDestroy, named(fmt.Sprintf("PaymentPrivateSubnet%d", number)))
+		private, privateTable := newSubnet(this, props.Deployment, "private", number, main.Id(), zone.Zone, zone.Private)
 		privateTables = append(privateTables, privateTable)
 		network.PublicSubnets = append(network.PublicSubnets, public)
 		network.PrivateSubnets = append(network.PrivateSubnets, private)
@@ -104,7 +102,7 @@ func New(scope constructs.Construct, id string, props Props) Network {
 		if len(gateways) == 0 {
 			break
 		}
-		network.Routes = append(network.Routes, route.NewRoute(this, jsii.Sprintf("private-%d-default", index+1), &route.RouteConfig{
+		network.Ready = append(network.Ready, route.NewRoute(this, jsii.Sprintf("private-%d-default", index+1), &route.RouteConfig{
 			RouteTableId:         table,
 			DestinationCidrBlock: jsii.String(anywhere),
 			NatGatewayId:         gateways[index%len(gateways)].Id(),
@@ -116,18 +114,24 @@ func New(scope constructs.Construct, id string, props Props) Network {
 	return network
 }
 
-// newSubnet creates a subnet with its own route table. Nothing that starts in it gets a public
-// address by itself (EC2.15).
-func newSubnet(scope constructs.Construct, id string, vpcID *string, zone, cidr string, preventDestroy bool, tags *map[string]*string) (subnetID, tableID *string) {
+// newSubnet creates the public or private subnet of a zone with its own route table. Nothing that starts in it
+// gets a public address by itself (EC2.15).
+func newSubnet(scope constructs.Construct, d deployment.Deployment, kind string, number int, vpcID *string,
+	zone, cidr string) (subnetID, tableID *string) {
+	id := fmt.Sprintf("%s-%d", kind, number)
+	tags := d.Tags(fmt.Sprintf("Payment%sSubnet%d", strings.ToUpper(kind[:1])+kind[1:], number))
 	created := subnet.NewSubnet(scope, jsii.String(id), &subnet.SubnetConfig{
 		VpcId:               vpcID,
 		AvailabilityZone:    jsii.String(zone),
 		CidrBlock:           jsii.String(cidr),
 		MapPublicIpOnLaunch: jsii.Bool(false),
 		Tags:                tags,
-		Lifecycle:           &cdktf.TerraformResourceLifecycle{PreventDestroy: jsii.Bool(preventDestroy)},
+		Lifecycle:           d.Lifecycle(),
 	})
-	table := routetable.NewRouteTable(scope, jsii.String(id+"-routes"), &routetable.RouteTableConfig{VpcId: vpcID, Tags: tags})
+	table := routetable.NewRouteTable(scope, jsii.String(id+"-routes"), &routetable.RouteTableConfig{
+		VpcId: vpcID,
+		Tags:  tags,
+	})
 	routetableassociation.NewRouteTableAssociation(scope, jsii.String(id+"-association"), &routetableassociation.RouteTableAssociationConfig{
 		SubnetId:     created.Id(),
 		RouteTableId: table.Id(),
@@ -138,15 +142,15 @@ func newSubnet(scope constructs.Construct, id string, vpcID *string, zone, cidr 
 // newFlowLog records all traffic of the VPC, accepted and rejected (EC2.6, CKV2_AWS_11).
 func newFlowLog(scope constructs.Construct, vpcID *string, props Props) {
 	this := constructs.NewConstruct(scope, jsii.String("flow-log"))
-	group := loggroup.New(this, "group", "/tap-"+props.Suffix+"/vpc-flow-logs", props.Logs)
+	group := props.Deployment.NewLogGroup(this, "group", "/tap-"+props.Deployment.Suffix+"/vpc-flow-logs")
 	role := policy.NewRole(this, "role", policy.RoleProps{
-		Name:        "PaymentFlowLogRole-" + props.Suffix,
+		Name:        props.Deployment.Name("PaymentFlowLogRole"),
 		Description: "Writes the VPC's flow logs",
 		Service:     "vpc-flow-logs.amazonaws.com",
 		// https://docs.aws.amazon.com/vpc/latest/userguide/flow-logs-iam-role.html
 		Conditions: []policy.Condition{
-			policy.Equals("aws:SourceAccount", props.Account.ID),
-			policy.ARNLike("aws:SourceArn", props.Account.ARN("ec2", "vpc-flow-log/*")),
+			policy.Equals("aws:SourceAccount", props.Deployment.Account.ID),
+			policy.ARNLike("aws:SourceArn", props.Deployment.Account.ARN("ec2", "vpc-flow-log/*")),
 		},
 		Statements: []policy.Statement{{
 			Sid:       "WriteFlowLogs",
@@ -160,8 +164,8 @@ func newFlowLog(scope constructs.Construct, vpcID *string, props Props) {
 		LogDestinationType:     jsii.String("cloud-watch-logs"),
 		LogDestination:         group.Arn(),
 		IamRoleArn:             role.ARN,
-		MaxAggregationInterval: jsii.Number(props.Network.FlowLogs.AggregationSeconds),
-		Tags:                   nameTag("PaymentFlowLog-" + props.Suffix),
+		MaxAggregationInterval: jsii.Number(props.Config.FlowLogIntervalSeconds),
+		Tags:                   props.Deployment.Tags("PaymentFlowLog"),
 		DependsOn:              &[]cdktf.ITerraformDependable{role.Permissions},
 	})
 }

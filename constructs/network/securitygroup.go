@@ -9,8 +9,8 @@ import (
 	"github.com/hashicorp/terraform-cdk-go/cdktf"
 )
 
-// SecurityGroup starts without any rule: what it may reach and who may reach it is said by
-// Allow and its like, one call for each edge of the graph.
+// SecurityGroup has no rule of its own: each call of Allow and its like adds one edge, what it may reach or what
+// may reach it.
 type SecurityGroup struct {
 	ID   *string
 	Name string
@@ -68,9 +68,8 @@ func AllowFromInternet(scope constructs.Construct, id string, to SecurityGroup, 
 	})
 }
 
-// AllowAWS lets members of a security group reach what a task needs of AWS (images, logs,
-// secrets) on port 443: through the NAT gateway and then anywhere, or, without one, the VPC's own
-// endpoints only.
+// AllowAWS lets members of a security group reach what a task needs of AWS (images, logs, secrets) on port 443:
+// through the NAT gateway and then anywhere, or, without one, the VPC's own endpoints only.
 func (n Network) AllowAWS(scope constructs.Construct, id string, from SecurityGroup) []cdktf.ITerraformDependable {
 	this := constructs.NewConstruct(scope, jsii.String(id))
 	out := func(id string, rule vpcsecuritygroupegressrule.VpcSecurityGroupEgressRuleConfig) cdktf.ITerraformDependable {

@@ -1,4 +1,3 @@
-// Package account tells where a stack is deployed, as far as Terraform knows it only when it plans.
 package policy
 
 import (
@@ -8,18 +7,21 @@ import (
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/dataawspartition"
 )
 
-// Account is the AWS account and Region of a stack, the parts that ARNs are made of.
+// Account is the AWS account and Region of a stack, the parts of its ARNs. Terraform learns ID and Partition
+// only when it plans.
 type Account struct {
 	ID        *string // 12 digits
-	Partition *string // aws, aws-us-gov or aws-cn
+	Partition *string // aws or aws-us-gov
 	Region    string
 }
 
-// New looks the account up with the credentials that Terraform runs with.
+// NewAccount looks the account up with the credentials that Terraform runs with.
 func NewAccount(scope constructs.Construct, id, region string) Account {
 	this := constructs.NewConstruct(scope, jsii.String(id))
-	identity := dataawscalleridentity.NewDataAwsCallerIdentity(this, jsii.String("identity"), &dataawscalleridentity.DataAwsCallerIdentityConfig{})
-	partition := dataawspartition.NewDataAwsPartition(this, jsii.String("partition"), &dataawspartition.DataAwsPartitionConfig{})
+	identity := dataawscalleridentity.NewDataAwsCallerIdentity(this, jsii.String("identity"),
+		&dataawscalleridentity.DataAwsCallerIdentityConfig{})
+	partition := dataawspartition.NewDataAwsPartition(this, jsii.String("partition"),
+		&dataawspartition.DataAwsPartitionConfig{})
 	return Account{ID: identity.AccountId(), Partition: partition.Partition(), Region: region}
 }
 
@@ -28,7 +30,13 @@ func (a Account) ARN(service, resource string) *string {
 	return jsii.Sprintf("arn:%s:%s:%s:%s:%s", *a.Partition, service, a.Region, *a.ID, resource)
 }
 
-// Root is the principal that stands for the account's own IAM policies.
+// Root is the principal that delegates to the account's own IAM policies.
 func (a Account) Root() *string {
 	return jsii.Sprintf("arn:%s:iam::%s:root", *a.Partition, *a.ID)
+}
+
+// Endpoint is the host name of a service in the Region, for example logs.us-east-1.amazonaws.com, which
+// policies name the service by.
+func (a Account) Endpoint(service string) *string {
+	return jsii.String(service + "." + a.Region + ".amazonaws.com")
 }

@@ -1,4 +1,4 @@
-// Package policy writes IAM policies: which principal may do what with which resource.
+// Package policy writes IAM policies, the roles that have them, and the ARNs in them.
 package policy
 
 import (
@@ -18,7 +18,7 @@ type Statement struct {
 	Conditions []Condition
 }
 
-// Principal is whom a statement of a resource's policy speaks of.
+// Principal is whom a statement of a resource's policy applies to.
 type Principal struct {
 	Type       string // AWS or Service
 	Identifier *string
@@ -36,7 +36,7 @@ func Service(name string) Principal {
 	return Principal{Type: "Service", Identifier: jsii.String(name)}
 }
 
-// Anyone is every principal; what it is for is said by the conditions.
+// Anyone is every principal; the conditions of the statement limit it.
 func Anyone() Principal {
 	return Principal{Type: "AWS", Identifier: jsii.String("*")}
 }
@@ -46,7 +46,7 @@ func Equals(variable string, values ...*string) Condition {
 	return Condition{Test: "StringEquals", Variable: variable, Values: values}
 }
 
-// ARNLike is the condition that a key matches one of the ARNs, which may hold asterisks.
+// ARNLike is the condition that a key matches one of the ARNs, which may contain asterisks.
 func ARNLike(variable string, values ...*string) Condition {
 	return Condition{Test: "ArnLike", Variable: variable, Values: values}
 }
@@ -61,9 +61,8 @@ func DenyClearText(action string, resources ...*string) Statement {
 	}
 }
 
-// Document returns the JSON of a policy. It is text and not a data source, which Terraform would only
-// read during the apply whenever something that the policy names changes: a reviewer sees the policy
-// itself in the plan.
+// Document returns the JSON of a policy. It is text and not a data source, so that a reviewer sees the policy
+// itself in the plan: Terraform reads a data source only during the apply when something that it names changes.
 func Document(statements ...Statement) *string {
 	rendered := make([]map[string]any, 0, len(statements))
 	for _, statement := range statements {
@@ -96,30 +95,31 @@ func (s Statement) render() map[string]any {
 	return rendered
 }
 
-// Role is an IAM role that an AWS service takes on.
+// Role is an IAM role that an AWS service assumes.
 type Role struct {
 	ARN *string
-	// Permissions is what has to exist before the role is of use.
+	// Permissions is the role's policy: depend on it before using the role.
 	Permissions iamrolepolicy.IamRolePolicy
 }
 
-// RoleProps says what a role is for.
+// RoleProps configures NewRole.
 type RoleProps struct {
 	Name        string
 	Description string
-	Service     string      // the service principal that takes the role on
-	Conditions  []Condition // of taking it on
+	Service     string      // the service principal that may assume the role
+	Conditions  []Condition // of assuming it
 	Statements  []Statement // what the role may do; at least one
 }
 
-// NewRole creates a role and the one inline policy that says what it may do.
+// NewRole creates a role and its one inline policy.
 func NewRole(scope constructs.Construct, id string, props RoleProps) Role {
 	this := constructs.NewConstruct(scope, jsii.String(id))
 	role := iamrole.NewIamRole(this, jsii.String("role"), &iamrole.IamRoleConfig{
 		Name:        jsii.String(props.Name),
 		Description: jsii.String(props.Description),
 		AssumeRolePolicy: Document(Statement{
-			Sid: "Assume", Actions: []string{"sts:AssumeRole"}, Principal: Service(props.Service), Conditions: props.Conditions,
+			Sid: "Assume", Actions: []string{"sts:AssumeRole"}, Principal: Service(props.Service),
+			Conditions: props.Conditions,
 		}),
 	})
 	permissions := iamrolepolicy.NewIamRolePolicy(this, jsii.String("policy"), &iamrolepolicy.IamRolePolicyConfig{

@@ -5,20 +5,20 @@ import (
 	"github.com/aws/jsii-runtime-go"
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/ecscluster"
 	"github.com/hashicorp/terraform-cdk-go/cdktf"
-
-	"tap/constructs/internal/loggroup"
 )
 
-// newCluster creates the cluster with Container Insights (ECS.12, CKV_AWS_65). Sessions of ECS Exec are
-// logged to a group of the stack's own, which is there while nobody may open one too: it keeps the
-// evidence when ECS Exec is switched off again.
+// newCluster creates the cluster with Container Insights (ECS.12, CKV_AWS_65). The log group of ECS Exec's sessions
+// exists whether or not anybody may open one: switching ECS Exec off does not delete the evidence.
 func newCluster(scope constructs.Construct, props Props) ecscluster.EcsCluster {
-	name := "PaymentCluster-" + props.Suffix
-	insights := loggroup.New(scope, "container-insights-logs", "/aws/ecs/containerinsights/"+name+"/performance", props.Logs)
-	sessions := loggroup.New(scope, "sessions-logs", sessionsLogGroup(props.Suffix), props.Logs)
+	d := props.Deployment
+	name := d.Name("PaymentCluster")
+	insights := d.NewLogGroup(scope, "container-insights-logs", "/aws/ecs/containerinsights/"+name+"/performance")
+	sessions := d.NewLogGroup(scope, "sessions-logs", sessionsLogGroup(d.Suffix))
 	return ecscluster.NewEcsCluster(scope, jsii.String("cluster"), &ecscluster.EcsClusterConfig{
-		Name:    jsii.String(name),
-		Setting: []*ecscluster.EcsClusterSetting{{Name: jsii.String("containerInsights"), Value: jsii.String(props.Service.ContainerInsights)}},
+		Name: jsii.String(name),
+		Setting: []*ecscluster.EcsClusterSetting{{
+			Name: jsii.String("containerInsights"), Value: jsii.String(props.Config.ContainerInsights),
+		}},
 		Configuration: &ecscluster.EcsClusterConfiguration{
 			ExecuteCommandConfiguration: &ecscluster.EcsClusterConfigurationExecuteCommandConfiguration{
 				Logging: jsii.String("OVERRIDE"),
@@ -28,11 +28,9 @@ func newCluster(scope constructs.Construct, props Props) ecscluster.EcsCluster {
 				},
 			},
 		},
-		Tags:      &map[string]*string{"Name": jsii.String(name)},
+		Tags:      d.Tags("PaymentCluster"),
 		DependsOn: &[]cdktf.ITerraformDependable{insights},
 	})
 }
 
-func sessionsLogGroup(suffix string) string {
-	return "/tap-" + suffix + "/execute-command"
-}
+func sessionsLogGroup(suffix string) string { return "/tap-" + suffix + "/execute-command" }

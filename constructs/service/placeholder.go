@@ -5,12 +5,12 @@ import (
 	"strings"
 )
 
-// PlaceholderImage runs while an environment names no image of its own.
+// PlaceholderImage runs while an environment has no image of its own.
 const PlaceholderImage = "public.ecr.aws/nginx/nginx:latest"
 
-// PlaceholderCommand makes nginx answer the health check with 200 and everything else with 404. The
-// image by itself answers 404 to the health check, so that no task would ever become healthy. All
-// files are kept in /tmp: the root file system is read-only.
+// PlaceholderCommand makes nginx answer the health check with 200 and everything else with 404. The image by itself
+// answers 404 to the health check, so that no task would ever become healthy. All files are in /tmp: the root file
+// system is read-only.
 func PlaceholderCommand(port int, healthCheckPath string) []string {
 	location, _, _ := strings.Cut(healthCheckPath, "?") // nginx compares without the query
 	configuration := fmt.Sprintf(`pid /tmp/nginx.pid;

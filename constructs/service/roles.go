@@ -9,12 +9,19 @@ import (
 	"tap/constructs/policy"
 )
 
-// newRoles creates the execution role and the task role.
+// roles are the two roles of a task: what ECS needs to start it, and what the program in it may do (CKV_AWS_249 asks
+// that they differ).
+type roles struct {
+	execution, task policy.Role
+}
+
+// newRoles creates them.
 func newRoles(scope constructs.Construct, props Props) roles {
+	d := props.Deployment
 	// Only ECS, and only for this account.
 	trust := []policy.Condition{
-		policy.Equals("aws:SourceAccount", props.Account.ID),
-		policy.ARNLike("aws:SourceArn", props.Account.ARN("ecs", "*")),
+		policy.Equals("aws:SourceAccount", d.Account.ID),
+		policy.ARNLike("aws:SourceArn", d.Account.ARN("ecs", "*")),
 	}
 	readSecret := policy.Statement{
 		Sid:       "ReadDatabaseSecret",
@@ -22,32 +29,36 @@ func newRoles(scope constructs.Construct, props Props) roles {
 		Resources: []*string{props.Database.Secret.ARN},
 	}
 	decrypt := policy.Statement{
-		Sid: "DecryptSecrets", Actions: []string{"kms:Decrypt"}, Resources: []*string{props.KeyARN},
-		Conditions: []policy.Condition{policy.Equals("kms:ViaService", jsii.String("secretsmanager."+props.Account.Region+".amazonaws.com"))},
+		Sid: "DecryptSecrets", Actions: []string{"kms:Decrypt"}, Resources: []*string{d.KeyARN},
+		Conditions: []policy.Condition{policy.Equals("kms:ViaService", d.Account.Endpoint("secretsmanager"))},
 	}
 
 	execution := []policy.Statement{
 		{
 			Sid: "WriteLogs", Actions: []string{"logs:CreateLogStream", "logs:PutLogEvents"},
-			Resources: []*string{jsii.String(*props.Account.ARN("logs", "log-group:"+serviceLogGroup(props.Suffix)) + ":*")},
+			Resources: []*string{jsii.String(*d.Account.ARN("logs", "log-group:"+serviceLogGroup(d.Suffix)) + ":*")},
 		},
 		readSecret, decrypt,
 	}
-	if arns := secretARNs(props.Service.Secrets); len(arns) > 0 {
+	if arns := secretARNs(props.Config.Secrets); len(arns) > 0 {
 		execution = append(execution, policy.Statement{
-			Sid: "ReadFurtherSecrets", Actions: []string{"secretsmanager:GetSecretValue"}, Resources: *jsii.Strings(arns...),
+			Sid: "ReadFurtherSecrets", Resources: *jsii.Strings(arns...),
+			Actions: []string{"secretsmanager:GetSecretValue"},
 		})
 	}
-	if account, region, repository, ok := props.Service.PrivateRepository(); ok {
+	if account, region, repository, ok := props.Config.PrivateRepository(); ok {
 		execution = append(execution,
 			policy.Statement{
 				// AWS takes no resource for it.
-				Sid: "SignInToECR", Actions: []string{"ecr:GetAuthorizationToken"}, Resources: *jsii.Strings("*"),
+				Sid: "SignInToECR", Resources: *jsii.Strings("*"),
+				Actions: []string{"ecr:GetAuthorizationToken"},
 			},
 			policy.Statement{
-				Sid:       "PullImage",
-				Actions:   []string{"ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"},
-				Resources: []*string{jsii.Sprintf("arn:%s:ecr:%s:%s:repository/%s", *props.Account.Partition, region, account, repository)},
+				Sid:     "PullImage",
+				Actions: []string{"ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"},
+				Resources: []*string{
+					jsii.Sprintf("arn:%s:ecr:%s:%s:repository/%s", *d.Account.Partition, region, account, repository),
+				},
 			})
 	}
 
@@ -57,20 +68,20 @@ func newRoles(scope constructs.Construct, props Props) roles {
 			Sid: "ConnectToDatabase", Actions: []string{"rds-db:connect"}, Resources: []*string{props.Database.IAMUserARN},
 		},
 	}
-	if props.Service.ExecuteCommand {
+	if props.Config.ExecuteCommand {
 		task = append(task, executeCommandStatements(props)...)
 	}
 
 	return roles{
 		execution: policy.NewRole(scope, "execution-role", policy.RoleProps{
-			Name:        "PaymentExecutionRole-" + props.Suffix,
+			Name:        d.Name("PaymentExecutionRole"),
 			Description: "Starts tasks of the payment API: image, secrets, logs",
 			Service:     "ecs-tasks.amazonaws.com",
 			Conditions:  trust,
 			Statements:  execution,
 		}),
 		task: policy.NewRole(scope, "task-role", policy.RoleProps{
-			Name:        "PaymentTaskRole-" + props.Suffix,
+			Name:        d.Name("PaymentTaskRole"),
 			Description: "What the payment API itself may do",
 			Service:     "ecs-tasks.amazonaws.com",
 			Conditions:  trust,
@@ -82,7 +93,8 @@ func newRoles(scope constructs.Construct, props Props) roles {
 // executeCommandStatements is what a task needs for ECS Exec with logged sessions:
 // https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-exec.html
 func executeCommandStatements(props Props) []policy.Statement {
-	group := *props.Account.ARN("logs", "log-group:"+sessionsLogGroup(props.Suffix))
+	account := props.Deployment.Account
+	group := *account.ARN("logs", "log-group:"+sessionsLogGroup(props.Deployment.Suffix))
 	return []policy.Statement{
 		{
 			// AWS takes no resource for these.
@@ -93,7 +105,8 @@ func executeCommandStatements(props Props) []policy.Statement {
 			},
 		},
 		{
-			Sid: "FindSessionLog", Actions: []string{"logs:DescribeLogGroups"}, Resources: []*string{props.Account.ARN("logs", "log-group:*")},
+			Sid: "FindSessionLog", Resources: []*string{account.ARN("logs", "log-group:*")},
+			Actions: []string{"logs:DescribeLogGroups"},
 		},
 		{
 			Sid: "LogSessions", Resources: []*string{jsii.String(group + ":*")},
@@ -102,8 +115,8 @@ func executeCommandStatements(props Props) []policy.Statement {
 	}
 }
 
-// secretARNs are the secrets behind the references of an environment file, without the JSON keys,
-// each once and in order.
+// secretARNs are the secrets that the references of an environment file name, without the JSON keys, each once and
+// in order.
 func secretARNs(references map[string]string) []string {
 	var arns []string
 	seen := map[string]bool{}

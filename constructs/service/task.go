@@ -10,18 +10,19 @@ import (
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/ecstaskdefinition"
 	"github.com/hashicorp/terraform-cdk-go/cdktf"
 
+	"tap/config"
 	"tap/constructs/database"
-	"tap/constructs/internal/loggroup"
 	"tap/constructs/policy"
 )
 
-func serviceLogGroup(suffix string) string {
-	return "/tap-" + suffix + "/payment-api"
-}
+// container is the name of the API's container, without the suffix.
+const container = "PaymentContainer"
 
-// container is what ECS takes in the JSON of a container definition, as far as it is used here:
+func serviceLogGroup(suffix string) string { return "/tap-" + suffix + "/payment-api" }
+
+// containerDefinition is the part of ECS's container definition that is used here:
 // https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ContainerDefinition.html
-type container struct {
+type containerDefinition struct {
 	Name                   string           `json:"name"`
 	Image                  string           `json:"image"`
 	Essential              bool             `json:"essential"`
@@ -58,8 +59,8 @@ type healthCheck struct {
 }
 
 type linuxParameters struct {
-	// InitProcessEnabled runs an init process that reaps the children of sessions and of programs
-	// that were not written to be process 1.
+	// InitProcessEnabled runs an init process that reaps the children of sessions and of programs that were not
+	// written to be process 1.
 	InitProcessEnabled bool    `json:"initProcessEnabled"`
 	Tmpfs              []tmpfs `json:"tmpfs"`
 }
@@ -77,71 +78,71 @@ type logConfiguration struct {
 
 // newTaskDefinition creates the task definition and the log group of its container.
 func newTaskDefinition(scope constructs.Construct, props Props, roles roles) ecstaskdefinition.EcsTaskDefinition {
-	logs := loggroup.New(scope, "logs", serviceLogGroup(props.Suffix), props.Logs)
+	d := props.Deployment
+	logs := d.NewLogGroup(scope, "logs", serviceLogGroup(d.Suffix))
 	return ecstaskdefinition.NewEcsTaskDefinition(scope, jsii.String("task-definition"), &ecstaskdefinition.EcsTaskDefinitionConfig{
-		Family:                  jsii.String("PaymentTask-" + props.Suffix),
+		Family:                  jsii.String(d.Name("PaymentTask")),
 		RequiresCompatibilities: jsii.Strings("FARGATE"),
 		NetworkMode:             jsii.String("awsvpc"),
-		Cpu:                     jsii.String(strconv.Itoa(props.Service.CPU)),
-		Memory:                  jsii.String(strconv.Itoa(props.Service.Memory)),
+		Cpu:                     jsii.String(strconv.Itoa(props.Config.CPU)),
+		Memory:                  jsii.String(strconv.Itoa(props.Config.Memory)),
 		ExecutionRoleArn:        roles.execution.ARN,
 		TaskRoleArn:             roles.task.ARN,
 		RuntimePlatform: &ecstaskdefinition.EcsTaskDefinitionRuntimePlatform{
 			OperatingSystemFamily: jsii.String("LINUX"), CpuArchitecture: jsii.String("X86_64"),
 		},
-		ContainerDefinitions: policy.JSON([]container{newContainer(props, *logs.Name())}),
-		// The old revision stays until the service runs the new one: a deployment that fails is
-		// rolled back to it.
+		ContainerDefinitions: policy.JSON([]containerDefinition{newContainer(props, *logs.Name())}),
+		// A deployment that fails is rolled back to the old revision, which stays until the service runs the new one.
 		Lifecycle: &cdktf.TerraformResourceLifecycle{CreateBeforeDestroy: jsii.Bool(true)},
 	})
 }
 
-func newContainer(props Props, logGroup string) container {
-	settings := props.Service
-	this := container{
-		Name:                   containerName(props.Suffix),
-		Image:                  settings.Image,
+func newContainer(props Props, logGroup string) containerDefinition {
+	service := props.Config
+	result := containerDefinition{
+		Name:                   props.Deployment.Name(container),
+		Image:                  service.Image,
 		Essential:              true,
-		Command:                settings.Command,
-		User:                   settings.User,                   // ECS.20
-		ReadonlyRootFilesystem: settings.ReadonlyRootFilesystem, // ECS.5, CKV_AWS_336
-		StopTimeout:            settings.StopTimeoutSeconds,
-		PortMappings:           []portMapping{{ContainerPort: settings.Port, HostPort: settings.Port, Protocol: "tcp"}},
+		Command:                service.Command,
+		User:                   service.User,                   // ECS.20
+		ReadonlyRootFilesystem: service.ReadonlyRootFilesystem, // ECS.5, CKV_AWS_336
+		StopTimeout:            service.StopTimeoutSeconds,
+		PortMappings:           []portMapping{{ContainerPort: service.Port, HostPort: service.Port, Protocol: "tcp"}},
 		Environment: []variable{
-			{Name: "DB_HOST", Value: *props.Database.Endpoint},
-			{Name: "DB_PORT", Value: strconv.Itoa(database.Port)},
+			{Name: config.DatabaseHost, Value: *props.Database.Endpoint},
+			{Name: config.DatabasePort, Value: strconv.Itoa(database.Port)},
 		},
 		Secrets: []secretVariable{
-			{Name: "DB_PASSWORD", ValueFrom: *props.Database.Secret.Value("password")},
-			{Name: "DB_USERNAME", ValueFrom: *props.Database.Secret.Value("username")},
+			{Name: config.DatabasePassword, ValueFrom: *props.Database.Secret.Value("password")},
+			{Name: config.DatabaseUsername, ValueFrom: *props.Database.Secret.Value("username")},
 		},
 		LinuxParameters: linuxParameters{
 			InitProcessEnabled: true,
-			// A volume would belong to root, and a user that is not root could not write to it; Fargate has
-			// tmpfs since January 2026: https://github.com/aws/containers-roadmap/issues/938 and 736
-			Tmpfs: []tmpfs{{ContainerPath: "/tmp", Size: settings.TmpfsMiB, MountOptions: []string{"nosuid", "nodev"}}},
+			// A volume would belong to root, and a user that is not root could not write to it:
+			// https://github.com/aws/containers-roadmap/issues/938
+			Tmpfs: []tmpfs{{ContainerPath: "/tmp", Size: service.TmpfsMiB, MountOptions: []string{"nosuid", "nodev"}}},
 		},
 		LogConfiguration: logConfiguration{LogDriver: "awslogs", Options: map[string]string{
 			"awslogs-group":         logGroup,
-			"awslogs-region":        props.Account.Region,
+			"awslogs-region":        props.Deployment.Account.Region,
 			"awslogs-stream-prefix": "payment-api",
 		}},
 	}
-	if settings.IsPlaceholder() {
-		this.Image = PlaceholderImage
-		this.Command = PlaceholderCommand(settings.Port, settings.HealthCheck.Path)
-		this.User = "" // root, to listen on a port under 1024
+	if service.IsPlaceholder() {
+		result.Image = PlaceholderImage
+		result.Command = PlaceholderCommand(service.Port, service.HealthCheck.Path)
+		result.User = "" // root, to listen on a port under 1024
 	}
-	for _, name := range sortedKeys(settings.Environment) {
-		this.Environment = append(this.Environment, variable{Name: name, Value: settings.Environment[name]})
+	for _, name := range sortedKeys(service.Environment) {
+		result.Environment = append(result.Environment, variable{Name: name, Value: service.Environment[name]})
 	}
-	for _, name := range sortedKeys(settings.Secrets) {
-		this.Secrets = append(this.Secrets, secretVariable{Name: name, ValueFrom: settings.Secrets[name]})
+	for _, name := range sortedKeys(service.Secrets) {
+		result.Secrets = append(result.Secrets, secretVariable{Name: name, ValueFrom: service.Secrets[name]})
 	}
-	if len(settings.ContainerHealthCheck) > 0 {
-		this.HealthCheck = &healthCheck{Command: settings.ContainerHealthCheck}
+	if len(service.ContainerHealthCheck) > 0 {
+		result.HealthCheck = &healthCheck{Command: service.ContainerHealthCheck}
 	}
-	return this
+	return result
 }
 
 func sortedKeys(values map[string]string) []string {

@@ -1,4 +1,4 @@
-// Package bucket makes private S3 buckets: nothing public, TLS only, versioned, encrypted.
+// Package bucket creates private S3 buckets: nothing public, TLS only, versioned, encrypted.
 package bucket
 
 import (
@@ -16,10 +16,10 @@ import (
 	"tap/constructs/policy"
 )
 
-// Props says what a bucket holds and for how long.
+// Props configures New.
 type Props struct {
 	Name           *string
-	PreventDestroy bool // while false, a destroy empties the bucket first
+	Protect        bool // while false, a destroy empties the bucket first
 	ExpireDays     int  // objects are deleted after so many days; 0 keeps them for ever
 	NoncurrentDays int  // overwritten and deleted versions are kept for so many days
 	// Statements of the bucket's policy, given the bucket's ARN; clear text is denied in any case.
@@ -29,7 +29,7 @@ type Props struct {
 // Bucket is a private S3 bucket.
 type Bucket struct {
 	Name *string
-	// Ready is what has to exist before a service can write to the bucket.
+	// Ready has to exist before a service can write to the bucket.
 	Ready []cdktf.ITerraformDependable
 }
 
@@ -39,8 +39,8 @@ func New(scope constructs.Construct, id string, props Props) Bucket {
 	this := constructs.NewConstruct(scope, jsii.String(id))
 	bucket := s3bucket.NewS3Bucket(this, jsii.String("bucket"), &s3bucket.S3BucketConfig{
 		Bucket:       props.Name,
-		ForceDestroy: jsii.Bool(!props.PreventDestroy),
-		Lifecycle:    &cdktf.TerraformResourceLifecycle{PreventDestroy: jsii.Bool(props.PreventDestroy)},
+		ForceDestroy: jsii.Bool(!props.Protect),
+		Lifecycle:    &cdktf.TerraformResourceLifecycle{PreventDestroy: jsii.Bool(props.Protect)},
 	})
 	name := bucket.Bucket()
 	blocked := s3bucketpublicaccessblock.NewS3BucketPublicAccessBlock(this, jsii.String("public-access"), &s3bucketpublicaccessblock.S3BucketPublicAccessBlockConfig{

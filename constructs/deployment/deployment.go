@@ -1,0 +1,82 @@
+// Package deployment is what every area of an environment needs to know of it as a whole.
+package deployment
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/cloudwatchloggroup"
+	"github.com/hashicorp/terraform-cdk-go/cdktf"
+
+	"tap/constructs/policy"
+)
+
+// Deployment is one environment in one AWS account.
+type Deployment struct {
+	// Suffix ends the name of every resource.
+	Suffix string
+	// Account is where the environment is deployed.
+	Account policy.Account
+	// ID is unique to the deployment, and the same for as long as it lasts.
+	ID *string
+	// Protect refuses plans that destroy or replace what holds data, evidence or traffic.
+	Protect bool
+	// LogRetentionDays is how long logs are kept (CKV_AWS_338 asks for 365 in production).
+	LogRetentionDays int
+	// KeyARN is the KMS key that encrypts whatever the environment stores.
+	KeyARN *string
+}
+
+// Name returns the name of a resource, <kind>-<suffix>.
+func (d Deployment) Name(kind string) string { return kind + "-" + d.Suffix }
+
+// Tags returns the tag Name for a resource.
+func (d Deployment) Tags(kind string) *map[string]*string {
+	return &map[string]*string{"Name": jsii.String(d.Name(kind))}
+}
+
+// Lifecycle is that of a resource which holds data, evidence or traffic.
+func (d Deployment) Lifecycle() *cdktf.TerraformResourceLifecycle {
+	return &cdktf.TerraformResourceLifecycle{PreventDestroy: jsii.Bool(d.Protect)}
+}
+
+// NewLogGroup creates a log group under the environment's key (CKV_AWS_158). The service that writes to it
+// has to depend on it: a group that AWS creates by itself is kept for ever, unencrypted, and left behind
+// by a destroy.
+func (d Deployment) NewLogGroup(scope constructs.Construct, id, name string) cloudwatchloggroup.CloudwatchLogGroup {
+	return cloudwatchloggroup.NewCloudwatchLogGroup(scope, jsii.String(id), &cloudwatchloggroup.CloudwatchLogGroupConfig{
+		Name:            jsii.String(name),
+		RetentionInDays: jsii.Number(d.LogRetentionDays),
+		KmsKeyId:        d.KeyARN,
+		Lifecycle:       d.Lifecycle(),
+	})
+}
+
+// NewID records the values, which are named by their keys in the environment file, in the state at the first
+// apply, and fails every later plan in which one of them differs, before anything is changed. Otherwise
+// Terraform would look for the environment in another Region, or replace what holds data by something that
+// AWS refuses to create beside it. It returns Deployment.ID.
+func NewID(scope constructs.Construct, id string, values map[string]string) *string {
+	conditions := []*cdktf.Postcondition{}
+	for _, key := range slices.Sorted(maps.Keys(values)) {
+		deployed := fmt.Sprintf("self.output[%q]", key)
+		conditions = append(conditions, &cdktf.Postcondition{
+			Condition: fmt.Sprintf("${%s == %q}", deployed, values[key]),
+			ErrorMessage: jsii.Sprintf(
+				"%s is ${%s} in this deployment and cannot become %s; restore it, or destroy the environment first",
+				key, deployed, values[key]),
+		})
+	}
+	record := cdktf.NewTerraformResource(scope, jsii.String(id), &cdktf.TerraformResourceConfig{
+		TerraformResourceType: jsii.String("terraform_data"),
+		Lifecycle: &cdktf.TerraformResourceLifecycle{
+			IgnoreChanges: jsii.Strings("input"),
+			Postcondition: &conditions,
+		},
+	})
+	record.AddOverride(jsii.String("input"), values)
+	return record.GetStringAttribute(jsii.String("id"))
+}
