@@ -23,8 +23,6 @@ import (
 	"syscall"
 	"text/tabwriter"
 
-	"github.com/aws/jsii-runtime-go"
-
 	"tap/config"
 	"tap/constructs"
 	"tap/internal/emulator"
@@ -120,7 +118,7 @@ func synthesize(root, output string) ([]stack, error) {
 		}
 		environments = append(environments, loaded...)
 	}
-	defer jsii.Close()
+	defer kernel.Close()
 	if err := constructs.Synthesize(environments, output); err != nil {
 		return nil, err
 	}
