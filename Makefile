@@ -10,7 +10,7 @@ PACKAGES = $$(go list ./... | grep -v /node_modules/)
 LOCAL = go build -o .local/bin/local ./internal/local && exec .local/bin/local
 
 .DEFAULT_GOAL := help
-.PHONY: help local local-status local-destroy test golden lint generate scan clean
+.PHONY: help local local-status local-destroy test golden lint generate scan bench clean
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | while IFS='	' read -r name text; do printf '  make %-15s %s\n' "$$name" "$$text"; done
@@ -50,6 +50,10 @@ generate: ## write everything in generated/ anew
 scan: ## check every stack with checkov, against the waivers
 	@internal/local/prerequisites.sh go node python
 	go run ./tests/scan
+
+bench: ## measure a synthesis with the fast and the stock kernel, and one of an empty app
+	@internal/local/prerequisites.sh go node
+	go test ./internal/kernel -run '^$$' -bench . -benchtime 7x
 
 clean: ## stop the emulator and remove what the commands have made (never a state of AWS)
 	@internal/local/prerequisites.sh go
