@@ -10,7 +10,7 @@ PACKAGES = $$(go list ./... | grep -v /node_modules/)
 LOCAL = go build -o .local/bin/local ./internal/local && exec .local/bin/local
 
 .DEFAULT_GOAL := help
-.PHONY: help local local-status local-destroy test golden lint generate scan clean
+.PHONY: help local local-status local-destroy test golden lint generate scan bench clean
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | while IFS='	' read -r name text; do printf '  make %-15s %s\n' "$$name" "$$text"; done
@@ -60,6 +60,10 @@ scan: .local/scan/.installed ## check every stack with checkov, against the waiv
 		PIP_USER=0 .local/scan/bin/python -I -m pip install --no-deps --require-hashes --no-compile --no-input \
 		--disable-pip-version-check -r $<; } >.local/scan-install.log 2>&1 || { tail -n 20 .local/scan-install.log; exit 1; }
 	@touch $@
+
+bench: ## measure a synthesis with the fast and the stock kernel, and one of an empty app
+	@internal/local/prerequisites.sh go node
+	go test ./internal/kernel -run '^$$' -bench . -benchtime 7x
 
 clean: ## stop the emulator and remove what the commands have made (never a state of AWS)
 	@internal/local/prerequisites.sh go

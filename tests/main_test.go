@@ -11,8 +11,6 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/aws/jsii-runtime-go"
-
 	"tap/config"
 	"tap/constructs"
 	"tap/internal/kernel"
@@ -25,7 +23,7 @@ func TestMain(m *testing.M) {
 	flag.Parse()
 	kernel.Accelerate()
 	code := m.Run()
-	jsii.Close()
+	kernel.Close()
 	removeProgram()
 	os.Exit(code)
 }

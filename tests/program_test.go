@@ -55,11 +55,12 @@ func run(t *testing.T, folder string, variables ...string) result {
 	if err != nil {
 		t.Fatal(err)
 	}
+	temporary := t.TempDir()
 	command := exec.Command(path)
 	command.Dir = folder
 	// Nothing of the test's own environment but what finds node, and the packages that it has unpacked before.
 	command.Env = append([]string{
-		"PATH=" + os.Getenv("PATH"), "HOME=" + folder, "TMPDIR=" + t.TempDir(),
+		"PATH=" + os.Getenv("PATH"), "HOME=" + folder, "TMPDIR=" + temporary,
 		"JSII_RUNTIME_PACKAGE_CACHE_ROOT=" + filepath.Join(cache, "aws", "jsii", "package-cache"),
 	}, variables...)
 	var output, errors bytes.Buffer
@@ -67,6 +68,9 @@ func run(t *testing.T, folder string, variables ...string) result {
 	err = command.Run()
 	if err != nil && command.ProcessState == nil {
 		t.Fatal(err)
+	}
+	if left, err := os.ReadDir(temporary); err != nil || len(left) > 0 {
+		t.Errorf("the program left %v in its temporary folder (%v)", left, err)
 	}
 	return result{command.ProcessState.ExitCode(), output.String(), errors.String(), files(t, filepath.Join(folder, "cdktf.out"))}
 }

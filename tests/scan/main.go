@@ -19,8 +19,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/aws/jsii-runtime-go"
-
 	"tap/config"
 	"tap/constructs"
 	"tap/internal/kernel"
@@ -84,7 +82,7 @@ func synthesize(folder string) (stacks []*stack, err error) {
 		}
 		environments = append(environments, loaded...)
 	}
-	defer jsii.Close()
+	defer kernel.Close()
 	if err := errors.Join(os.RemoveAll(folder), constructs.Synthesize(environments, folder)); err != nil {
 		return nil, err
 	}
