@@ -24,8 +24,9 @@ type configuration struct {
 	text    string // what the file contains
 }
 
+// A block provider_installation is recognized by its form, nested once, in a text without the lines of comments.
 var (
-	comment = regexp.MustCompile(`(?s)/\*.*?\*/|(?m:^[ \t]*(?:#|//).*?$)`)
+	comment = regexp.MustCompile(`(?sm)^[ \t]*(?:/\*.*?\*/|(?:#|//).*?$)`)
 	block   = regexp.MustCompile(`(?m)^[ \t]*"?provider_installation"?[\s:]*\{(?:[^{}]|\{[^{}]*\})*\}\n?`)
 )
 
@@ -103,37 +104,37 @@ func (s Source) Write(folder string) (path string, err error) {
 // Instructions says how a stack is deployed to AWS with the provider from the source: the configuration, which Write
 // has written to the file, and the whole commands.
 func (s Source) Instructions(stack, file string) string {
-	text := s.String() + "\n"
+	text, option := s.String()+"\n", " --skip-provider-lock"
 	if s.Installation != "" {
-		text += fmt.Sprintf("\nIts CLI configuration, in %s with what else is in %s:\n\n%s", file, s.user.file, s.Installation)
+		text += fmt.Sprintf("\nIts CLI configuration, with what else %s contains:\n\n%s", s.user.file, s.Installation)
 	}
 	if s.needsFile() {
-		text += fmt.Sprintf("\nIt is used for AWS in a shell where it is exported:\n\n  export %s='%s'\n", configVariable, file)
+		text += fmt.Sprintf("\nIt is used in a shell where it is exported:\n\n  export %s='%s'\n", configVariable, file)
 	}
-	skip := ""
-	if s.says != s.options.registry() {
-		text += "\nWithout --skip-provider-lock cdktf asks the registry, whatever the configuration says:\n"
-		skip = " --skip-provider-lock"
+	if s.says == s.options.registry() {
+		option = "" // which keeps cdktf from asking the registry, whatever the configuration says
 	}
 	return text + fmt.Sprintf(`
+With the CDKTF command line:
+
   npx cdktf deploy %[1]s%[2]s
 
-or
+With %[3]s alone:
 
   npx cdktf synth
   %[3]s -chdir=cdktf.out/stacks/%[1]s init
   %[3]s -chdir=cdktf.out/stacks/%[1]s apply
-`, stack, skip, s.options.Program)
+`, stack, option, s.options.Program)
 }
 
 // nowhere says all that was tried, and how to make a mirror.
 func (s Source) nowhere() string {
-	return fmt.Sprintf(`the AWS provider, %s %s for %s, is not to be had. Tried:
+	return fmt.Sprintf(`the AWS provider, %s %s for %s, cannot be found. Tried:
   %s
 On a machine that reaches %s, in an empty folder, make a mirror:
   echo '{"terraform": {"required_providers": {"aws": {"source": %[1]q, "version": %[2]q}}}}' >aws.tf.json
   %[6]s providers mirror -platform=%[3]s mirror
 Copy the folder mirror to this machine and name it:
   export %[7]s=/path/to/mirror`, versions.Provider, versions.ProviderVersions, s.options.Platform,
-		strings.Join(s.tried, "\n  "), s.options.registry(), s.options.Program, MirrorVariable)
+		strings.Join(s.tried, "\n  "), s.options.registry(), filepath.Base(s.options.Program), MirrorVariable)
 }

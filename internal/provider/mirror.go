@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -30,51 +29,50 @@ type release struct {
 	path    string // the packed file, or the program in the folder that one was unpacked to
 }
 
-// packageName matches the paths of packages below a mirror's folder of the provider: packed and unpacked ones.
-var packageName = regexp.MustCompile(
-	`^(?:terraform-provider-aws_([^_/]+)_(\w+)\.zip|([^/]+)/(\w+)/terraform-provider-aws[^/]*)$`)
+func (r release) String() string {
+	return fmt.Sprintf("%d.%d.%d", r.version[0], r.version[1], r.version[2])
+}
 
-// newestIn returns the newest version in the range that a mirror has for this platform.
+// newestIn returns the newest version in the range that a mirror has for this platform, packed or unpacked.
 func (o Options) newestIn(mirror string) (newest release, err error) {
 	folder := filepath.Join(mirror, o.address())
-	packed, _ := fs.Glob(os.DirFS(folder), "*.zip") // what cannot be read is not there for Terraform either
-	unpacked, _ := fs.Glob(os.DirFS(folder), "*/*/*")
-	base, _ := filepath.EvalSymlinks(mirror) // the only symbolic link that Terraform follows
+	base, _ := filepath.EvalSymlinks(mirror)
+	if resolved, err := filepath.EvalSymlinks(folder); err == nil && resolved != filepath.Join(base, o.address()) {
+		return newest, fmt.Errorf("%s is behind a symbolic link, which %s does not follow", folder, o.Program)
+	}
 	var others []string
-	for _, name := range append(packed, unpacked...) {
-		match := packageName.FindStringSubmatch(name)
-		if match == nil {
-			continue
-		}
-		text, platform := match[1]+match[3], match[2]+match[4]
-		version, err := parse(text)
-		if real, _ := filepath.EvalSymlinks(filepath.Join(folder, match[3])); real != filepath.Join(base, o.address(), match[3]) {
-			others = append(others, text+" behind a symbolic link")
-		} else if err != nil || !inRange(version) || platform != o.Platform {
-			others = append(others, text+" for "+platform)
-		} else if slices.Compare(version[:], newest.version[:]) > 0 {
-			newest = release{version, mirror, filepath.Join(folder, name)}
+	for _, layout := range []struct{ pattern, format string }{
+		{"terraform-provider-aws_*.zip", "terraform-provider-aws_%d.%d.%d_" + o.Platform + ".zip"},
+		{"*/*/terraform-provider-aws*", "%d.%d.%d/" + o.Platform + "/terraform-provider-aws"},
+	} {
+		names, _ := fs.Glob(os.DirFS(folder), layout.pattern) // what cannot be read is not there for Terraform either
+		for _, name := range names {
+			r := release{mirror: mirror, path: filepath.Join(folder, name)}
+			_, err := fmt.Sscanf(name, layout.format, &r.version[0], &r.version[1], &r.version[2])
+			if err != nil || !r.inRange() { // a pre-release does not have the format
+				others = append(others, name)
+			} else if slices.Compare(r.version[:], newest.version[:]) > 0 {
+				newest = r
+			}
 		}
 	}
 	if newest.path == "" && others == nil {
 		return newest, fmt.Errorf("no package of the provider is in %s", folder)
 	}
 	if newest.path == "" {
-		return newest, fmt.Errorf("it has %s, not %s for %s", strings.Join(others, ", "), versions.ProviderVersions, o.Platform)
+		slices.Sort(others)
+		return newest, fmt.Errorf("none of its packages is %s for %s: %s",
+			versions.ProviderVersions, o.Platform, strings.Join(others, ", "))
 	}
 	return newest, nil
 }
 
-func parse(version string) (numbers [3]int, err error) {
-	_, err = fmt.Sscanf(version+";", "%d.%d.%d;", &numbers[0], &numbers[1], &numbers[2]) // no pre-release
-	return numbers, err
-}
-
-func inRange(version [3]int) bool {
+// inRange knows the one form that versions.ProviderVersions has.
+func (r release) inRange() bool {
 	var from, to [3]int
 	_, err := fmt.Sscanf(versions.ProviderVersions+";", ">= %d.%d.%d, < %d.%d.%d;",
 		&from[0], &from[1], &from[2], &to[0], &to[1], &to[2])
-	return err == nil && slices.Compare(version[:], from[:]) >= 0 && slices.Compare(version[:], to[:]) < 0
+	return err == nil && slices.Compare(r.version[:], from[:]) >= 0 && slices.Compare(r.version[:], to[:]) < 0
 }
 
 // isMirror reports whether a folder contains anything of the provider.
@@ -115,11 +113,11 @@ func (r release) check() error {
 // exposed returns an error if others than root and the user can exchange a file: it, what symbolic links lead to, or a
 // folder above is writable for everybody or belongs to another user.
 func (o Options) exposed(file string) error {
-	real, err := filepath.EvalSymlinks(file)
+	resolved, err := filepath.EvalSymlinks(file)
 	if err != nil {
 		return err
 	}
-	for _, path := range []string{file, real} {
+	for _, path := range []string{file, resolved} {
 		for below := ""; path != below && below != o.Root; path, below = filepath.Dir(path), path {
 			info, err := os.Stat(path)
 			if err != nil {

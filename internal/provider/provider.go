@@ -30,7 +30,7 @@ type Options struct {
 	Checkout  string              // the repository
 	Root      string              // the folder that contains /opt and the like
 	Platform  string              // of the packages, such as linux_amd64
-	Transport *http.Transport     // reaches the registry
+	Transport *http.Transport     // reaches the registry; has a Proxy
 }
 
 // Machine returns the options of this machine. It runs the program to see whether it is Terraform or OpenTofu.
@@ -182,7 +182,7 @@ func (s *Source) newest(mirrors []string) (newest *release) {
 
 // from completes the source with a release in a mirror.
 func (s Source) from(r release, why string) Source {
-	s.says = fmt.Sprintf("%d.%d.%d from the mirror %s (%s)", r.version[0], r.version[1], r.version[2], r.mirror, why)
+	s.says = fmt.Sprintf("%s from the mirror %s (%s)", r, r.mirror, why)
 	s.Installation = fmt.Sprintf(`provider_installation {
   filesystem_mirror {
     path    = %q

@@ -119,7 +119,14 @@ func (m *machine) find() string {
 	return strings.ReplaceAll(text, m.root, "")
 }
 
-const ownBlock = "provider_installation {\n  filesystem_mirror {\n    path = \"/own\"\n  }\n}\n"
+const ownBlock = `provider_installation {
+  network_mirror {
+    url     = "https://mirror.test/"
+    include = ["*/*/*"]
+  }
+  # direct {
+}
+`
 
 // Each source goes before those that are there already.
 func TestOrderOfTheSources(t *testing.T) {
@@ -128,8 +135,8 @@ func TestOrderOfTheSources(t *testing.T) {
 		add  func()
 		want string
 	}{
-		{func() {}, "is not to be had"},
-		{func() { m.unpacked("opt/mirror", "5.100.0") }, "provider: 5.100.0 from the mirror /opt/mirror (found on this machine)"},
+		{func() {}, "cannot be found"},
+		{func() { m.unpacked("opt/m", "5.100.0") }, "provider: 5.100.0 from the mirror /opt/m (found on this machine)"},
 		{func() { m.online(answers) }, "provider: registry.terraform.io\n"},
 		{func() { m.unpacked("home/.terraform.d/plugins", "5.99.1") },
 			"provider: 5.99.1 from the mirror /home/.terraform.d/plugins (terraform looks there by itself)"},
@@ -157,8 +164,8 @@ func TestDecisions(t *testing.T) {
 	}{
 		"nothing is there": {func(m *machine) { m.env["TF_CLI_CONFIG_FILE"] = m.root + "/missing" },
 			"TAP_PROVIDER_MIRROR is not set…TF_CLI_CONFIG_FILE names /missing, which is not there…/home/.terraformrc…" +
-				"terraform looks by itself…https://registry.terraform.io/…no network…/opt, /srv, /usr/local/share, /usr/share, " +
-				"/var/lib, /home…terraform providers mirror -platform=linux_amd64 …export TAP_PROVIDER_MIRROR="},
+				"terraform looks by itself…https://registry.terraform.io/…no network…/opt, /srv, /usr/local/share, " +
+				"/usr/share, /var/lib, /home…terraform providers mirror -platform=linux_amd64 …export TAP_PROVIDER_MIRROR="},
 		"the variable names a missing file": {func(m *machine) {
 			m.env["TF_CLI_CONFIG_FILE"] = m.root + "/missing"
 			m.write("home/.terraformrc", ownBlock)
@@ -169,18 +176,19 @@ func TestDecisions(t *testing.T) {
 		"the configuration cannot be read": {func(m *machine) { m.write("home/.terraformrc/x", "") },
 			"/home/.terraformrc: is a directory"},
 
-		"versions are numbers": {func(m *machine) { m.unpacked("opt/m", "5.99.1", "5.100.0", "5.101.0-beta1", "6.0.0") },
-			"5.100.0 from the mirror /opt/m"},
+		"versions are numbers": {func(m *machine) {
+			m.unpacked("opt/m", "5.99.1", "5.100.0", "5.101.0-beta1", "6.0.0")
+		}, "5.100.0 from the mirror /opt/m"},
 		"the newest mirror": {func(m *machine) { m.unpacked("opt/m", "5.99.1"); m.unpacked("srv/m", "5.100.0") },
 			"5.100.0 from the mirror /srv/m"},
 		"none is in the range": {func(m *machine) {
 			m.unpacked("opt/m", "5.99.0", "6.0.0")
 			m.env[MirrorVariable] = m.root + "/opt/m"
-		}, "TAP_PROVIDER_MIRROR=/opt/m cannot be used: it has 5.99.0 for linux_amd64, 6.0.0 for linux_amd64, not >= 5.99.1"},
+		}, "TAP_PROVIDER_MIRROR=/opt/m cannot be used: none of its packages is …: 5.99.0/linux…, 6.0.0/linux"},
 		"another platform": {func(m *machine) { m.options.Platform = "darwin_arm64"; m.unpacked("opt/m", "5.100.0") },
-			"/opt/m: it has 5.100.0 for linux_amd64, not >= 5.99.1, < 6.0.0 for darwin_arm64"},
+			"/opt/m: none of its packages is >= 5.99.1, < 6.0.0 for darwin_arm64: 5.100.0/linux_amd64/"},
 		"no mirror": {func(m *machine) { m.env[MirrorVariable] = "/nowhere" },
-			"TAP_PROVIDER_MIRROR=/nowhere cannot be used: no package of the provider is in /nowhere/registry.terraform.io/hashicorp/aws"},
+			"TAP_PROVIDER_MIRROR=/nowhere cannot be used: no package of the provider is in /nowhere/registry"},
 		"too deep": {func(m *machine) { m.unpacked("srv/1/2/3/4", "5.100.0") }, "no mirror to use"},
 		"deep":     {func(m *machine) { m.unpacked("home/1/2/3", "5.100.0") }, "5.100.0 from the mirror /home/1/2/3"},
 		"a project's folder": {func(m *machine) { m.unpacked("home/project/.terraform/providers", "5.100.0") },
@@ -189,7 +197,7 @@ func TestDecisions(t *testing.T) {
 			m.unpacked("opt/m", "5.100.0")
 			m.options.OpenTofu = true
 			os.Symlink("registry.terraform.io", m.root+"/opt/m/registry.opentofu.org")
-		}, "/opt/m: it has 5.100.0 behind a symbolic link"},
+		}, "/opt/m/registry.opentofu.org/hashicorp/aws is behind a symbolic link"},
 		"OpenTofu": {func(m *machine) {
 			m.options.OpenTofu = true
 			m.unpacked("opt/m", "5.100.0")
@@ -202,7 +210,7 @@ func TestDecisions(t *testing.T) {
 			path := filepath.Join(m.root, m.packed("opt/m", "5.100.0", "terraform-provider-aws"))
 			os.Truncate(path, 50)
 			m.unpacked("srv/m", "5.99.1")
-		}, "5.99.1 from the mirror /srv/m…passed over /opt/m: /opt/m/…_5.100.0_linux_amd64.zip is damaged: zip: not a valid"},
+		}, "5.99.1 from the mirror /srv/m…passed over /opt/m: /opt/m/…_5.100.0_linux_amd64.zip is damaged"},
 		"a packed file with a wrong byte": {func(m *machine) {
 			path := filepath.Join(m.root, m.packed("opt/m", "5.100.0", "terraform-provider-aws"))
 			content, _ := os.ReadFile(path)
@@ -242,12 +250,13 @@ func TestDecisions(t *testing.T) {
 			m.online(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
 		}, `"https://packages.test/aws.zip": context deadline exceeded`},
 		"a proxy that is not there": {func(m *machine) {
-			m.options.Transport.Proxy = http.ProxyURL(&url.URL{Scheme: "http", Host: "proxy.test", User: url.UserPassword("me", "secret")})
+			proxy := &url.URL{Scheme: "http", Host: "proxy.test", User: url.UserPassword("me", "secret")}
+			m.options.Transport.Proxy = http.ProxyURL(proxy)
 		}, "no network (HTTPS_PROXY is http://me:xxxxx@proxy.test)"},
 		"a folder that hides the registry": {func(m *machine) {
 			m.online(answers)
 			m.unpacked("usr/share/terraform/plugins", "4.67.0")
-		}, "registry.terraform.io; passed over /usr/share/terraform/plugins: it has 4.67.0…\n  direct {}\n"},
+		}, "registry.terraform.io; passed over /usr/share/terraform/plugins: …: 4.67.0/…\n  direct {}\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
