@@ -49,6 +49,9 @@ func (o Options) get(ctx context.Context, address *url.URL, into any) error {
 	request := (&http.Request{Method: http.MethodGet, URL: address}).WithContext(ctx)
 	response, err := (&http.Client{Transport: o.Transport}).Do(request)
 	if err != nil {
+		if ctx.Err() != nil {
+			err = fmt.Errorf("%s: no answer within %s", address, registryTime)
+		}
 		if proxy, _ := o.Transport.Proxy(request); proxy != nil {
 			err = fmt.Errorf("%w (HTTPS_PROXY is %s)", err, proxy.Redacted())
 		}
