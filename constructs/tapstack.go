@@ -131,6 +131,10 @@ func newStack(app constructs.Construct, name, region, account, environment strin
 	tags map[string]string) cdktf.TerraformStack {
 	stack := cdktf.NewTerraformStack(app, jsii.String(name))
 	stack.AddOverride(jsii.String("terraform.required_version"), versions.Terraform)
+	// The bindings ask for exactly the version that they are made from.
+	stack.AddOverride(jsii.String("terraform.required_providers.aws"), map[string]string{
+		"source": versions.Provider, "version": versions.ProviderVersions,
+	})
 	all := map[string]*string{
 		config.TagProject:     jsii.String("tap"),
 		config.TagEnvironment: jsii.String(environment),
