@@ -10,6 +10,9 @@ PACKAGES = $$(go list ./... | grep -v /node_modules/)
 # Built first and then run in place of the shell, so that an interrupt reaches it.
 LOCAL = go build -o .local/bin/local ./internal/local && exec .local/bin/local
 
+# What the tests need to be installed.
+TOOLS = node_modules/.package-lock.json .local/venv/.installed
+
 # Shows each test as it ends. With CI=true a test that is skipped fails the run.
 TEST = TAP_TOOLS=1 $(GOTESTSUM) --format testname --format-hide-empty-pkg --post-run-command \
 	'sh -c "test \"$$CI\" != true || test $$TESTS_SKIPPED = 0 || { echo in CI no test may be skipped; exit 1; }"' \
@@ -26,10 +29,11 @@ LONG_LINES = git ls-files '*.go' '*.js' '*.py' '*.sh' Makefile .ci/run | grep -v
 	END { exit failed }'
 
 .DEFAULT_GOAL := help
-.PHONY: help local local-status local-destroy test test-long test-all golden lint scan generate bench provider clean tools
+.PHONY: help local local-status local-destroy test test-long test-all golden lint scan generate bench provider clean \
+	tools
 
 help: ## list these commands
-	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | while IFS='	' read -r name text; do printf '  make %-15s %s\n' "$$name" "$$text"; done
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
 
 local: tools .local/venv/.installed ## deploy tap-dev to an AWS emulator on this machine, or what has changed
 	@$(LOCAL) up
@@ -40,10 +44,10 @@ local-status: ## say what runs on this machine and what it contains
 local-destroy: ## destroy what runs on this machine and stop the emulator
 	@$(LOCAL) destroy
 
-test: tools node_modules/.package-lock.json .local/venv/.installed ## test, with one deployment to the emulator (minutes)
+test: tools $(TOOLS) ## test everything that is quick, and one deployment to the emulator
 	@$(TEST) -skip ^TestLong -timeout 10m
 
-test-long: tools node_modules/.package-lock.json .local/venv/.installed ## test all that takes long, with many deployments
+test-long: tools $(TOOLS) ## test the rest, with many deployments
 	@$(TEST) -run ^TestLong -timeout 40m
 
 test-all: test test-long ## both

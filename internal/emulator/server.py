@@ -1,20 +1,7 @@
-"""Starts moto's own server with the few AWS API methods that this project needs and moto lacks.
+"""Starts moto's own server, which here also answers what the Terraform provider asks and moto does not know.
 
-Each added method applies only where moto really lacks it, so that a newer moto silently takes its own:
-  Application Auto Scaling  ListTagsForResource, TagResource, UntagResource
-                            The Terraform provider reads and writes the tags of scalable targets.
-  ECS                       ListServiceDeployments, DescribeServiceDeployments
-                            The Terraform provider asks them while it waits for a steady service.
-  RDS                       DescribeDBEngineVersions
-                            A stack asks for the newest minor version of Aurora PostgreSQL.
-
-What it answers otherwise:
-  ECS                       A new service runs as many tasks as it desires: the provider waits for them.
-  ECS, RDS, EC2             What FORGOTTEN lists, and the descriptions of rules between security groups, are
-                            remembered: the provider would find them changed and set them with every apply.
-  S3                        Delete markers of a bucket whose versioning is suspended can be deleted.
-  /moto-api/tap/inventory   An added page: what clients created and did not delete. Moto's own data.json
-                            cannot tell: it keeps listing what was deleted.
+A method that a newer moto brings itself replaces the one of this file. What moto answers otherwise than AWS is
+mended where the provider would fail, wait for ever, or find a change and set it again with every apply.
 
 Moto trusts whoever can connect. Here pages of other sites are refused, and the Docker daemon, which moto starts
 containers with, is out of reach.
@@ -54,7 +41,7 @@ def add_methods(target, *methods):
             setattr(target, method.__name__, method)
 
 
-# Application Auto Scaling: the tags of scalable targets, by the target's ARN. They are forgotten with the backend.
+# Application Auto Scaling: the provider reads and writes the tags of scalable targets, which are kept here by ARN.
 
 
 def tags_of(response, arn):
@@ -85,7 +72,7 @@ def register_scalable_target(self):
     return answer
 
 
-# ECS: every deployment of a service has already succeeded.
+# ECS: the provider waits for a steady service, so every deployment has already succeeded and every task runs.
 
 
 initialize = Service.__init__
@@ -139,7 +126,7 @@ def describe_service_deployments(self):
         if found["serviceDeploymentArn"] in wanted]})
 
 
-# RDS: the minor versions of a parameter group family; two, so that one is the newest.
+# RDS: a stack asks for the newest minor version of Aurora PostgreSQL; there are two, so that one is the newest.
 
 
 def describe_db_engine_versions(self):
@@ -198,7 +185,7 @@ def remember_all():
         lambda self: self.ip_range.get("Description") or self.source_group.get("Description"))
 
 
-# The inventory: what clients created and did not delete.
+# The page /moto-api/tap/inventory. Moto's own data.json keeps listing what was deleted.
 
 # What moto makes by itself with a backend (the default VPC, AWS managed policies, the default
 # event bus and the like), by the backend. The strong references keep a reused id() from lying.
