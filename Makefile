@@ -14,7 +14,8 @@ LOCAL = go build -o .local/bin/local ./internal/local && exec .local/bin/local
 TOOLS = node_modules/.package-lock.json .local/venv/.installed
 
 # Shows each test as it ends. With CI=true a test that is skipped fails the run.
-TEST = TAP_TOOLS=1 $(GOTESTSUM) --format testname --format-hide-empty-pkg --post-run-command \
+TEST = go build -o .local/bin/local ./internal/local && \
+	TAP_TOOLS=1 .local/bin/local provider $(GOTESTSUM) --format testname --format-hide-empty-pkg --post-run-command \
 	'sh -c "test \"$$CI\" != true || test $$TESTS_SKIPPED = 0 || { echo in CI no test may be skipped; exit 1; }"' \
 	-- -count=1 $(PACKAGES)
 

@@ -78,14 +78,14 @@ Change environments/%s.yaml or a construct and run make local again; make local-
 }
 
 func deploy(ctx context.Context, e *emulator.Emulator) error {
-	configuration, line, err := providerConfiguration()
+	source, err := findProvider(ctx)
 	if err != nil {
 		return err
 	}
-	variables := environment(e)
-	if configuration != "" {
-		fmt.Println(line)
-		variables = append(variables, "TF_CLI_CONFIG_FILE="+configuration)
+	fmt.Println(source)
+	variables, err := source.Environment(environment(e), ".local")
+	if err != nil {
+		return err
 	}
 	if err := runProgram(ctx, variables, ".", "go", "run", "."); err != nil {
 		return err
@@ -243,7 +243,7 @@ func attach() (*emulator.Emulator, error) {
 func environment(e *emulator.Emulator) []string {
 	variables := slices.DeleteFunc(e.Environment(os.Environ()), func(entry string) bool {
 		name, value, _ := strings.Cut(entry, "=")
-		if name == "TF_CLI_CONFIG_FILE" { // counts only if the file exists
+		if name == "TF_CLI_CONFIG_FILE" { // Terraform warns of a file that does not exist
 			_, err := os.Stat(value)
 			return err != nil
 		}

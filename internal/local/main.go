@@ -21,7 +21,10 @@ const usage = `usage: local COMMAND
   status             say what runs and what it contains
   exec PROGRAM ...   run a program (aws, terraform) that then talks to the emulator
   destroy            destroy tap-dev and stop the emulator
-  stop               stop the emulator without destroying anything first`
+  stop               stop the emulator without destroying anything first
+  provider [-check]  say where Terraform gets the AWS provider from, and how to deploy to AWS with that
+  provider PROGRAM ...
+                     run a program (a test) in which Terraform gets it from there`
 
 func main() {
 	// A Ctrl-C reaches Terraform as well, which then ends in order: this process waits for it.
@@ -37,7 +40,7 @@ func main() {
 	var exit *exec.ExitError
 	switch {
 	case err == nil:
-	case errors.As(err, &exit) && os.Args[1] == "exec":
+	case errors.As(err, &exit) && len(os.Args) > 2: // of a program that was run
 		os.Exit(exit.ExitCode())
 	default:
 		fmt.Fprintf(os.Stderr, "\n%v\n", err)
@@ -49,6 +52,8 @@ func run(ctx context.Context, arguments []string) error {
 	switch {
 	case len(arguments) > 1 && arguments[0] == "exec":
 		return execute(arguments[1:])
+	case len(arguments) > 0 && arguments[0] == "provider":
+		return showProvider(ctx, arguments[1:])
 	case len(arguments) != 1:
 	case arguments[0] == "up":
 		return exclusively(func() error { return up(ctx) })
