@@ -47,6 +47,9 @@ func golden(t *testing.T, pattern string) (resources []resource) {
 		}
 		for kind, named := range stack.Resource {
 			for name, attributes := range named {
+				for _, none := range []string{"//", "depends_on", "lifecycle"} { // not attributes
+					delete(attributes, none)
+				}
 				resources = append(resources, resource{kind, name, attributes})
 			}
 		}
@@ -136,5 +139,19 @@ func TestRenames(t *testing.T) {
 		if got := findMoves(changes); !slices.Equal(got, want) {
 			t.Errorf("renamed %q: %v, expected %v", prefix, got, want)
 		}
+	}
+}
+
+func TestAttributesIdentifyMoreThanNames(t *testing.T) {
+	reader, writer := map[string]any{"identifier": "reader"}, map[string]any{"identifier": "writer"}
+	moves := findMoves([]*tfjson.ResourceChange{
+		resource{"aws_rds_cluster_instance", "db_one", reader}.change(tfjson.ActionDelete),
+		resource{"aws_rds_cluster_instance", "db_two", writer}.change(tfjson.ActionDelete),
+		resource{"aws_rds_cluster_instance", "database_one", writer}.change(tfjson.ActionCreate),
+		resource{"aws_rds_cluster_instance", "database_two", reader}.change(tfjson.ActionCreate),
+	})
+	want := move{"aws_rds_cluster_instance.db_one", "aws_rds_cluster_instance.database_two"}
+	if len(moves) != 2 || moves[0] != want {
+		t.Errorf("%v, expected %v first", moves, want)
 	}
 }
