@@ -30,8 +30,8 @@ LONG_LINES = git ls-files '*.go' '*.js' '*.py' '*.sh' Makefile .ci/run | grep -v
 	END { exit failed }'
 
 .DEFAULT_GOAL := help
-.PHONY: help local local-status local-destroy test test-long test-all golden lint scan generate bench provider clean \
-	tools
+.PHONY: help local local-status local-destroy plan deploy destroy test test-long test-all golden lint scan generate \
+	bench provider clean tools
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
@@ -44,6 +44,22 @@ local-status: ## say what runs on this machine and what it contains
 
 local-destroy: ## destroy what runs on this machine and stop the emulator
 	@$(LOCAL) destroy
+
+# STACK is the stack, and SYNTH what cdktf.json runs. A program that is built keeps its exit status, unlike go run.
+SYNTH = npx cdktf synth --output cdktf.out
+PLAN = go build -o .local/bin/plan ./internal/plan && .local/bin/plan
+STACK = $(error name the stack, for example STACK=tap-dev)
+
+plan: tools-go-node-terraform node_modules/.package-lock.json ## say what a deployment of STACK would do, in plain words
+	$(SYNTH)
+	@echo ".local/bin/plan $(STACK)" && $(PLAN) $(STACK) || test $$? -ne 1
+
+deploy: tools-go-node-terraform node_modules/.package-lock.json ## deploy STACK: the plan that was made, or after a question
+	test -e cdktf.out/stacks/$(STACK)/saved.tfplan || $(SYNTH)
+	@echo ".local/bin/plan apply $(STACK)" && $(PLAN) apply $(STACK)
+
+destroy: tools-node-terraform node_modules/.package-lock.json ## destroy STACK, after a question
+	npx cdktf destroy $(STACK)
 
 test: tools $(TOOLS) ## test everything that is quick, and one deployment to the emulator
 	@$(TEST) -skip ^TestLong -timeout 10m
