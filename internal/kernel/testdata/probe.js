@@ -20,5 +20,7 @@ process.on("exit", () => {
 		archiverModules: count("node_modules", "archiver", "lib"),
 		longestJSON,
 	};
-	fs.writeFileSync(path.join(process.env.PROBE_FOLDER, path.basename(process.argv[1])), JSON.stringify(report));
+	const file = path.join(process.env.PROBE_FOLDER, path.basename(process.argv[1]));
+	fs.writeFileSync(`${file}.unfinished`, JSON.stringify(report));
+	fs.renameSync(`${file}.unfinished`, file);
 });
