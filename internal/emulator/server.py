@@ -154,6 +154,7 @@ FORGOTTEN = {
     "performance_insights_retention_period": "PerformanceInsightsRetentionPeriod",
     "database_insights_mode": "DatabaseInsightsMode",
     "availability_zone_rebalancing": "availabilityZoneRebalancing",
+    "enable_execute_command": "enableExecuteCommand",
     "health_check_grace_period_seconds": "healthCheckGracePeriodSeconds",
 }
 

@@ -140,8 +140,8 @@ func TestLongLocalDeployment(t *testing.T) {
 		command := exec.CommandContext(ctx, program, arguments...)
 		if program == "make" {
 			command.Dir = clone
-			// None of these may have an effect; the first would make Terraform fail, the second the provider.
-			command.Env = append(os.Environ(), "TF_CLI_ARGS=-unknown", "AWS_PROFILE=unknown", "TF_WORKSPACE=other",
+			// Each of these would make the deployment fail, or deploy something else.
+			command.Env = append(os.Environ(), "TF_CLI_ARGS_apply=-unknown", "AWS_PROFILE=unknown", "TF_WORKSPACE=other",
 				"AWS_ENDPOINT_URL_STS=http://127.0.0.1:1", "ENVIRONMENT_SUFFIX=other", "MAKEFLAGS=")
 		}
 		command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
