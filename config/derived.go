@@ -50,7 +50,8 @@ func (s Scaling) Scales() bool { return s.MinimumTasks < s.MaximumTasks }
 // IsPlaceholder reports whether the service runs the placeholder instead of a real image.
 func (s Service) IsPlaceholder() bool { return s.Image == "" }
 
-var privateRepository = regexp.MustCompile(`^([0-9]{12})\.dkr\.ecr\.(` + regionExpression + `)\.amazonaws\.com/([^:@]+)(?:[:@].*)?$`)
+var privateRepository = regexp.MustCompile(
+	`^([0-9]{12})\.dkr\.ecr\.(` + regionExpression + `)\.amazonaws\.com/([^:@]+)(?:[:@].*)?$`)
 
 // PrivateRepository returns the account, the Region and the repository's name of an image in
 // a private ECR repository, for example 123456789012, us-east-1 and name/sub of

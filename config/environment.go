@@ -57,7 +57,7 @@ type State struct {
 	// Bucket is the S3 bucket of the state, created by the stack tap-state. All environments that set
 	// it set the same one. Empty: a local file beside cdktf.out.
 	Bucket string `yaml:"bucket"`
-	// Region is the bucket's Region; it needs Bucket. Empty: the environment's.
+	// Region is the bucket's Region; it needs [State.Bucket]. Empty: the environment's.
 	Region string `yaml:"region"`
 }
 
@@ -84,8 +84,8 @@ type Network struct {
 	// end; any other change would replace subnets, and cannot be made while the environment is deployed.
 	Zones []string `yaml:"zones"`
 	// NATGateways is how many NAT gateways carry the tasks' traffic to the internet: 1 saves money, one
-	// per zone survives the loss of a zone. 0 needs InterfaceEndpoints and an image in a private ECR
-	// repository of the Region.
+	// per zone survives the loss of a zone. 0 needs [Network.InterfaceEndpoints] and
+	// an image in a private ECR repository of the Region.
 	NATGateways int `yaml:"natGateways"`
 	// InterfaceEndpoints keeps the traffic for images, logs and secrets inside the VPC.
 	InterfaceEndpoints bool `yaml:"interfaceEndpoints"`
@@ -104,7 +104,7 @@ type Database struct {
 	// InstanceClass is the class of every instance, or db.serverless for Aurora Serverless v2. Which
 	// classes a Region offers is checked by AWS during the apply.
 	InstanceClass string `yaml:"instanceClass"`
-	// Serverless is the capacity range; only while InstanceClass is db.serverless.
+	// Serverless is the capacity range while [Database.InstanceClass] is db.serverless.
 	Serverless Serverless `yaml:"serverless"`
 	// Readers is how many readers there are beside the writer.
 	Readers int `yaml:"readers"`
@@ -120,10 +120,9 @@ type Database struct {
 	SecretRecoveryDays int `yaml:"-"`
 	// BackupRetentionDays is how far back the cluster can be restored.
 	BackupRetentionDays int `yaml:"backupRetentionDays"`
-	// BackupWindow is the daily time of the backup in UTC, 30 minutes or more.
+	// BackupWindow is the daily time of the backup in UTC.
 	BackupWindow string `yaml:"backupWindow"`
-	// MaintenanceWindow is the weekly time of maintenance in UTC, 30 minutes or more, apart from the
-	// backup window.
+	// MaintenanceWindow is the weekly time of maintenance in UTC, apart from [Database.BackupWindow].
 	MaintenanceWindow string `yaml:"maintenanceWindow"`
 	// ApplyInstancesImmediately applies a change of the instances at once instead of in the maintenance
 	// window. Changes of the cluster always apply at once.
@@ -137,7 +136,7 @@ type Database struct {
 type Serverless struct {
 	// MinimumCapacity is the smallest capacity; with 0 an idle cluster pauses.
 	MinimumCapacity float64 `yaml:"minimumCapacity"`
-	// MaximumCapacity is the largest capacity, not under MinimumCapacity.
+	// MaximumCapacity is the largest capacity, not under [Serverless.MinimumCapacity].
 	MaximumCapacity float64 `yaml:"maximumCapacity"`
 }
 
@@ -147,19 +146,19 @@ type Service struct {
 	// nothing else, for development only. In production it is immutable: a digest or a tag that is not
 	// latest.
 	Image string `yaml:"image"`
-	// Command replaces the image's own command; it needs Image.
+	// Command replaces the image's own command; it needs [Service.Image].
 	Command []string `yaml:"command"`
 	// Port is where the container listens. Under 1024 a user other than root may not be allowed to.
 	// Changing it interrupts a deployed service until tasks on the new port are healthy.
 	Port int `yaml:"port"`
-	// User runs a real image's process: uid or uid:gid, not root. The placeholder runs as root because
+	// User runs a real image's process: never root. The placeholder runs as root because
 	// it listens on port 80.
 	User string `yaml:"user"`
 	// ReadonlyRootFilesystem leaves /tmp as the only place that a container can write to.
 	ReadonlyRootFilesystem bool `yaml:"readonlyRootFilesystem"`
-	// TmpfsMiB is the size of /tmp, which is a part of the task's memory and less than Memory.
+	// TmpfsMiB is the size of /tmp, which is a part of the task's memory and less than [Service.Memory].
 	TmpfsMiB int `yaml:"tmpfsMiB"`
-	// CPU is the task's CPU units (1,024 are one vCPU), in a pair with Memory that Fargate offers.
+	// CPU is the task's CPU units (1,024 are one vCPU), in a pair with [Service.Memory] that Fargate offers.
 	CPU int `yaml:"cpu"`
 	// Memory is the task's memory in MiB.
 	Memory int `yaml:"memory"`
@@ -176,15 +175,14 @@ type Service struct {
 	StopTimeoutSeconds int `yaml:"stopTimeoutSeconds"`
 	// DeregistrationDelaySeconds is how long a task that leaves can finish its requests.
 	DeregistrationDelaySeconds int `yaml:"deregistrationDelaySeconds"`
-	// Environment contains further environment variables; never secrets. The variables of the database
-	// (ServiceVariables) are set by the service itself.
+	// Environment contains further environment variables; never secrets.
 	Environment map[string]string `yaml:"environment"`
 	// Secrets contains further secrets: the variable's name and the ARN of a Secrets Manager secret,
 	// followed by ":<JSON key>::" for one value of it. A secret under another customer-managed key than
 	// the environment's cannot be read.
 	Secrets map[string]string `yaml:"secrets"`
 	// ExecuteCommand lets an operator open a shell in a task with ECS Exec, which needs
-	// ReadonlyRootFilesystem to be false.
+	// [Service.ReadonlyRootFilesystem] to be false.
 	ExecuteCommand bool `yaml:"executeCommand"`
 	// ContainerInsights is enabled, or enhanced (metrics of each task and container).
 	ContainerInsights string `yaml:"-"`
@@ -194,7 +192,7 @@ type Service struct {
 type Scaling struct {
 	// MinimumTasks is the smallest number of tasks, and the number that a new service starts with.
 	MinimumTasks int `yaml:"minimumTasks"`
-	// MaximumTasks is the largest number of tasks. Where it equals MinimumTasks, nothing scales.
+	// MaximumTasks is the largest number of tasks. Where it equals [Scaling.MinimumTasks], nothing scales.
 	MaximumTasks int `yaml:"maximumTasks"`
 	// CPUPercent is the average CPU utilization that scaling holds.
 	CPUPercent int `yaml:"cpuPercent"`
@@ -218,12 +216,12 @@ type HealthCheck struct {
 // LoadBalancer configures the internet-facing Application Load Balancer.
 type LoadBalancer struct {
 	// CertificateARN is an ACM certificate of the Region: with it the load balancer serves HTTPS on 443,
-	// and 80 redirects. It excludes Domain.
+	// and 80 redirects. It excludes [LoadBalancer.Domain].
 	CertificateARN string `yaml:"certificateArn"`
 	// Domain has a certificate requested, validated and renewed, and an alias record created.
 	Domain Domain `yaml:"domain"`
 	// AllowPlainHTTP lets the load balancer serve clear-text HTTP while there is no certificate.
-	// Production without it needs CertificateARN or Domain.
+	// Production without it needs [LoadBalancer.CertificateARN] or [LoadBalancer.Domain].
 	AllowPlainHTTP bool `yaml:"allowPlainHttp"`
 	// IdleTimeoutSeconds closes a connection without traffic.
 	IdleTimeoutSeconds int `yaml:"idleTimeoutSeconds"`
@@ -241,7 +239,7 @@ type Domain struct {
 type Firewall struct {
 	// RateLimit is how many requests one address may send in 5 minutes.
 	RateLimit int `yaml:"rateLimit"`
-	// Count names rules of the web ACL (FirewallRules) that only count what they match, to try them out.
+	// Count names rules of the web ACL that only count what they match, to try them out.
 	Count []string `yaml:"count"`
 }
 
