@@ -34,7 +34,7 @@ func (f *file) read(content []byte) {
 	f.environment = Preset(class)
 	f.environment.Suffix = suffix
 	f.lines[""] = root.Line
-	f.decode(root, reflect.ValueOf(&f.environment).Elem(), "", Limit{Type: "object"})
+	f.decode(root, reflect.ValueOf(&f.environment).Elem(), "", Limit{})
 	if f.lines["class"] == 0 {
 		f.report("class", "is missing; allowed: "+limits["class"].Allowed())
 	}
@@ -70,6 +70,9 @@ func (f *file) parse(content []byte) *yaml.Node {
 		line := 0
 		fmt.Sscanf(err.Error(), "yaml: line %d:", &line)
 		message := strings.TrimPrefix(strings.TrimPrefix(err.Error(), "yaml: "), fmt.Sprintf("line %d: ", line))
+		if strings.HasPrefix(message, "unknown anchor") {
+			message = "unknown anchor" // its name may be a secret that begins with an asterisk
+		}
 		return fail(line, "is not YAML: "+message)
 	}
 	const missing = "a mapping of keys to values, with class: development or class: production"
@@ -89,7 +92,7 @@ func (f *file) decode(node *yaml.Node, target reflect.Value, path string, limit 
 	case node.Kind == yaml.AliasNode || node.Anchor != "":
 		f.report(path, "anchors and aliases (& and *) are not supported; write the value out")
 	case node.Style&yaml.TaggedStyle != 0:
-		f.report(path, "tags ("+quote(node.Tag)+") are not supported; write the plain value, in quotes if it is text")
+		f.report(path, "tags (!) are not supported; write the value without, in quotes if it is text")
 	case node.ShortTag() == "!!null":
 		f.report(path, "has no value; leave the key out to get the default")
 	case target.Kind() == reflect.Struct:
@@ -106,7 +109,7 @@ func (f *file) decode(node *yaml.Node, target reflect.Value, path string, limit 
 // entries calls decode for each key of a mapping.
 func (f *file) entries(node *yaml.Node, path string, decode func(key string, value *yaml.Node, path string)) {
 	if node.Kind != yaml.MappingNode {
-		f.report(path, describe(node)+" is not a mapping of keys to values")
+		f.report(path, "is not a mapping of keys to values")
 		return
 	}
 	first := map[string]int{}
@@ -139,11 +142,7 @@ func (f *file) decodeSection(node *yaml.Node, target reflect.Value, path string)
 			f.decode(value, field, at, limits[at])
 			return
 		}
-		if answer := becameOf(at); answer != "" {
-			f.report(at, answer)
-			return
-		}
-		f.report(at, "is not a known key; "+hint(key, path, slices.Sorted(maps.Keys(fields))))
+		f.report(at, unknownKey(key, path, slices.Sorted(maps.Keys(fields))))
 	})
 }
 
@@ -181,12 +180,12 @@ func (f *file) decodeList(node *yaml.Node, target reflect.Value, path string, li
 		}
 	}
 	if (len(items) < limit.MinItems || limit.MaxItems != 0 && len(items) > limit.MaxItems) && !f.refused(path) {
-		f.report(path, fmt.Sprintf("%d items are not valid; allowed: %d to %d", len(items), limit.MinItems, limit.MaxItems))
+		f.report(path, fmt.Sprintf("a list of %d is not valid; allowed: %d to %d", len(items), limit.MinItems, limit.MaxItems))
 	}
 	target.Set(reflect.ValueOf(items))
 }
 
-// forms are how a file writes the values of each type: YAML would read more as a number, and an account as one.
+// forms are how a file writes the values of each type. YAML takes more for a number, the digits of an account included.
 var forms = map[string]struct {
 	name       string
 	expression *regexp.Regexp
@@ -207,8 +206,8 @@ func (f *file) decodeScalar(node *yaml.Node, target reflect.Value, path string, 
 	case node.Kind != yaml.ScalarNode, isText != (limit.Type == "string"), !form.expression.MatchString(node.Value):
 		f.report(path, written+" is not "+form.name+"; allowed: "+limit.Allowed())
 	case isText && evaluated.MatchString(node.Value):
-		f.report(path, fmt.Sprintf("%s contains %s, which would be evaluated; write $NAME, for example, not ${NAME}", written,
-			evaluated.FindString(node.Value)))
+		f.report(path, fmt.Sprintf("%s contains %s, which Terraform or CDKTF would evaluate; for the shell, write $NAME",
+			written, evaluated.FindString(node.Value)))
 	case node.Decode(&value) != nil, !limit.Allows(value):
 		f.report(path, written+" is not valid; allowed: "+limit.Allowed())
 	default:
@@ -228,58 +227,6 @@ func describe(node *yaml.Node) string {
 	}
 	return abbreviate(node.Value)
 }
-
-// hint helps somebody who wrote an unknown key: with the key that was meant, or with all.
-func hint(key, section string, known []string) string {
-	nearest := slices.MinFunc(known, func(a, b string) int { return distance(key, a) - distance(key, b) })
-	if distance(key, nearest) <= max(2, len(key)/3) {
-		return "did you mean " + join(section, nearest) + "?"
-	}
-	for _, other := range Keys() {
-		if strings.HasSuffix(other.Path, "."+key) {
-			return "did you mean " + other.Path + "?"
-		}
-	}
-	return "allowed: " + joined(known)
-}
-
-// distance is how many letters have to be inserted, deleted or replaced to make b of a, in any case (Levenshtein).
-func distance(a, b string) int {
-	if len(a) > len(b)+len(a)/3+2 {
-		return len(a) // too far to matter
-	}
-	a, b = strings.ToLower(a), strings.ToLower(b)
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			replaced := diagonal
-			if a[i] != b[j] {
-				replaced++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(replaced, diagonal+1, row[j]+1)
-		}
-	}
-	return row[len(b)]
-}
-
-// join appends a key to a path. A key that is not a plain word is quoted, so that an error shows where it ends.
-func join(path, key string) string {
-	if !plainKey.MatchString(key) {
-		key = quote(key)
-	}
-	if path == "" {
-		return key
-	}
-	return path + "." + key
-}
-
-var plainKey = regexp.MustCompile(`^[A-Za-z0-9_-]{1,60}$`)
 
 // quote puts text between quotes for an error, shortened if it is long.
 func quote(text string) string { return strconv.Quote(abbreviate(text)) }

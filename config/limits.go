@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"reflect"
 	"regexp"
@@ -176,22 +177,22 @@ const (
 	day          = `(mon|tue|wed|thu|fri|sat|sun)`
 	label        = `[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?`
 	labelAnyCase = `[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?`
-	// Up to 1,999,999,999, which Linux and Docker take: https://docs.docker.com/reference/dockerfile/#user
+	// Docker takes up to 2,147,483,647 (https://github.com/moby/sys/blob/main/user/user.go); this is nearly all of them.
 	userID = `([1-9][0-9]{0,8}|1[0-9]{9})`
 )
 
-// evaluated finds what Terraform or CDKTF would replace in a text. hidden finds what a reviewer does not see, or sees in
-// another order than a file has it: all but letters, marks, numbers, punctuation, symbols and white space, and of these
-// what has no shape, for example fillers and variation selectors.
+// evaluated finds what Terraform or CDKTF would replace in a text. hidden finds what a reviewer does not see, or sees
+// in another order than a file has it: all but letters, marks, numbers, punctuation, symbols and white space, and of
+// these what has no shape, for example fillers and variation selectors.
 var (
 	evaluated = regexp.MustCompile(`[$%]\{|TfToken\[`)
-	hidden    = regexp.MustCompile(`[^\p{L}\p{M}\p{N}\p{P}\p{S} \n\t]|[` + "\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u2800" +
-		"\u3164\ufe00-\ufe0f\uffa0\ufffd\U000e0100-\U000e01ef" + `]`)
+	hidden    = regexp.MustCompile(`[^\p{L}\p{M}\p{N}\p{P}\p{S} \n\t]|[` + "\u034f\u115f\u1160\u17b4\u17b5" +
+		"\u180b-\u180d\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\ufffd\U000e0100-\U000e01ef" + `]`)
 )
 
 var (
 	region       = matching(regionExpression, "the code of an AWS Region, for example us-east-1")
-	freeText     = Limit{Words: "visible text without ${, %{ and TfToken["}.except(evaluated.String() + `|` + hidden.String())
+	freeText     = Limit{Words: "visible text without ${, %{ and TfToken["}.except(fmt.Sprint(evaluated, `|`, hidden))
 	variableName = matching(`[A-Za-z_][A-Za-z0-9_]*`, "letters, digits and underscores, no digit first, and none of "+
 		joined(ServiceVariables)+", which the service sets itself").except(`^(` + strings.Join(ServiceVariables, "|") + `)$`)
 )
@@ -237,7 +238,8 @@ func limitsOf(e *Environment) map[any]Limit {
 	zones := matching(regionExpression+`[a-z]`, "the Region and one letter, for example us-east-1a").set()
 	zones.MinItems, zones.MaxItems = 2, 6
 
-	memory := oneOf(fargateMemories(0)...)
+	memories := slices.Sorted(slices.Values(slices.Concat(slices.Collect(maps.Values(fargateSizes))...)))
+	memory := oneOf(slices.Compact(memories)...)
 	memory.Words = "512 to 249856, a size that Fargate offers with service.cpu"
 
 	return map[any]Limit{
@@ -295,7 +297,7 @@ func limitsOf(e *Environment) map[any]Limit {
 		&e.Service.Port:    between(1, 65535),
 		&e.Service.User: matching(userID+`(:(0|`+userID+`))?`, "uid or uid:gid in digits, under 2000000000, uid not 0, for "+
 			"example 1000:1000"),
-		&e.Service.CPU:      oneOf(fargateCPUs()...),
+		&e.Service.CPU:      oneOf(slices.Sorted(maps.Keys(fargateSizes))...),
 		&e.Service.Memory:   memory,
 		&e.Service.TmpfsMiB: between(1, unbounded),
 
@@ -350,45 +352,4 @@ func limitsOf(e *Environment) map[any]Limit {
 		&e.Monitoring.MinimumRequests:  between(1, unbounded),
 		&e.Monitoring.LatencySeconds:   above(0, 4000), // the longest idle time-out of the load balancer
 	}
-}
-
-// Key is a key of an environment file that contains a value, a list or a map.
-type Key struct {
-	Path  string // as a file nests it, for example service.cpu
-	Limit Limit
-}
-
-// Keys returns every key, in the order of the Go type.
-func Keys() []Key {
-	var keys []Key
-	eachField(reflect.ValueOf(&Environment{}).Elem(), "", func(field reflect.Value, path string) {
-		if field.Kind() != reflect.Struct {
-			keys = append(keys, Key{path, limits[path]})
-		}
-	})
-	return keys
-}
-
-// eachField calls visit for every field that has a key, sections included, with its path.
-func eachField(section reflect.Value, path string, visit func(field reflect.Value, path string)) {
-	for i := range section.NumField() {
-		key := section.Type().Field(i).Tag.Get("yaml")
-		if key == "-" {
-			continue
-		}
-		field, at := section.Field(i), join(path, key)
-		visit(field, at)
-		if field.Kind() == reflect.Struct {
-			eachField(field, at, visit)
-		}
-	}
-}
-
-// pathsOf returns the path of every field that has a key, by the field's address.
-func pathsOf(e *Environment) map[any]string {
-	paths := map[any]string{}
-	eachField(reflect.ValueOf(e).Elem(), "", func(field reflect.Value, path string) {
-		paths[field.Addr().Interface()] = path
-	})
-	return paths
 }

@@ -231,6 +231,7 @@ func TestContentThatIsNotAnEnvironmentIsRefused(t *testing.T) {
 		{"a letter that fills", "class: development\nregion: us-east-1\u3164\n", ":2: contains the character U+3164"},
 		{"a carriage return", "class: development\rregion: mars\n", ":1: contains the character U+000D"},
 		{"more than 64 KiB", strings.Repeat("#", 65537), ": has more than 65536 bytes"},
+		{"an unknown anchor", "A: *hunter2", ": is not YAML: unknown anchor"},
 		{"nesting without end", strings.Repeat("[", 20000), ": is not YAML: exceeded max depth of 10000"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

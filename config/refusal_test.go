@@ -71,7 +71,7 @@ const (
 	notWhole   = " is not a whole number in decimal digits without quotes; allowed: 1 to 65535"
 	notNumber  = " is not a number in decimal digits without quotes; allowed: more than 0, up to 4000"
 	notList    = ` is not a list; write [a, b], or one "- a" per line`
-	notMapping = " is not a mapping of keys to values"
+	notMapping = "is not a mapping of keys to values"
 	notValid   = " is not valid; allowed: "
 )
 
@@ -83,7 +83,7 @@ var refused = []struct {
 }{
 	{"account", notText, []string{"012345678901"}},
 	{"account", notValid + "the 12 digits of an AWS account", []string{"'1234'"}},
-	{"account", "tags (\"!!str\") are not supported", []string{"!!str 123456789012"}},
+	{"account", "tags (!) are not supported", []string{"!!str 123456789012"}},
 	{"class", "has no value", []string{"", "~"}},
 	{"class", notText + "development, production", []string{"1"}},
 	{"class", notValid + "development, production", []string{"prod", "staging"}},
@@ -109,7 +109,7 @@ var refused = []struct {
 	{"network.cidr", notValid + "the first address and the size of a range of /16 to /20", []string{
 		"10.0.0.0/8", "10.0.0.0/21", "'fd00::/16'", "10.0.300.0/16", "11.0.0.0/16", "172.32.0.0/16", "10.0.1.0/16"}},
 	{"network.zones", notList, []string{"{a: b}"}},
-	{"network.zones", "1 items are not valid; allowed: 2 to 6", []string{"[us-east-1a]"}},
+	{"network.zones", "a list of 1 is not valid; allowed: 2 to 6", []string{"[us-east-1a]"}},
 	{"network.zones[0]", notValid, []string{"us-east-1-bos-1a"}},
 	{"protect", notBoolean, []string{"'true'", "yes", "1"}},
 	{"region", notText, []string{"[us-east-1]"}},
@@ -123,7 +123,9 @@ var refused = []struct {
 	{"service.port", notValid + "1 to 65535", []string{"0", "-1", "65536", "9999999999999999999", "99999999999999999999"}},
 	{"service.port", notWhole, []string{"'80'", "0x50", "0120", "8_080", "+80", "80.0", "80.5", "http"}},
 	{"service.secrets.TOKEN", "the value" + notValid + "arn:aws:secretsmanager:<Region>", []string{"hunter2"}},
-	{"service.secrets.TOKEN", "the value contains ${, which would be", []string{"'hunter2${'"}},
+	{"service.secrets.TOKEN", "the value contains ${, which Terraform", []string{"'hunter2${'"}},
+	{"service.environment", notMapping, []string{"hunter2"}},
+	{"service.environment.TOKEN", "tags (!) are not", []string{"!hunter2 a"}},
 	{"service.environment.TOKEN", "the value" + notText, []string{"1234"}},
 	{"service.environment.TOKEN", "the value" + notValid + "visible text", []string{`"hunter2\u200b"`}},
 	{"service.tmpfsMiB", notValid + "1 to 2147483647", []string{"2147483648"}},
@@ -137,7 +139,7 @@ var refused = []struct {
 	// Terraform and CDKTF would evaluate these, also where a text is free.
 	{"monitoring.emails[0]", " contains TfToken[, which", []string{"'#{TfToken[TOKEN.0]}'"}},
 	{"region", " contains ${, which", []string{"'${TfToken[TOKEN.0]}'"}},
-	{"service.command[0]", " contains ${, which would be evaluated; write $NAME, for example", []string{"'$${b}'"}},
+	{"service.command[0]", " contains ${, which Terraform or CDKTF would evaluate; for the shell, write $NAME", []string{"'$${b}'"}},
 	{"service.image", " contains ${, which", []string{"'a:${b}'"}},
 	{"tags.Team", " contains %{, which", []string{"'%{ if true }'"}},
 	// Nobody sees these.
@@ -179,6 +181,9 @@ func TestValuesAreRefused(t *testing.T) {
 			}
 			got := f.problems[0]
 			line := 1 + strings.Count(content, "\n")
+			if strings.Contains(got.Message, "hunter2") {
+				t.Errorf("%q shows what may be a secret", got)
+			}
 			if got.Path != test.key || got.Line != line || !strings.HasPrefix(got.Message, want) {
 				t.Errorf("%s\ngot %q, want %d: %s: %s", content, got, line, test.key, want)
 			}

@@ -145,7 +145,7 @@ func window(text string, period int) (first, length int) {
 
 func (f *file) applyServiceRules() {
 	service := &f.environment.Service
-	memories := fargateMemories(service.CPU)
+	memories := fargateSizes[service.CPU]
 	f.require(slices.Contains(memories, service.Memory), fmt.Sprintf("Fargate offers %s MiB with %d CPU units",
 		joined(memories), service.CPU), &service.Memory, &service.CPU)
 	f.require(service.TmpfsMiB < service.Memory, "/tmp leaves nothing of the memory that it is a part of",

@@ -12,8 +12,8 @@ const (
 	SuffixContextKey = "environment_suffix"
 	// SuffixVariable is the environment variable that asks for one when the context does not.
 	SuffixVariable = "ENVIRONMENT_SUFFIX"
-	// StateSuffix is the suffix that no environment may have: tap-state is the stack of the
-	// bucket that holds the other stacks' state.
+	// StateSuffix is the suffix that no environment may have: tap-state is the stack of the bucket that holds the other
+	// stacks' state.
 	StateSuffix = "state"
 
 	// contextVariable is how the CDKTF command line hands the context to the program.
@@ -32,8 +32,8 @@ type RequestedSuffix struct {
 }
 
 // FindRequestedSuffix reads the suffix from the context key environment_suffix, or else from ENVIRONMENT_SUFFIX. An
-// empty value counts as none. The argument returns a variable of the process, as os.Getenv does. An error is of the type
-// Problems.
+// empty value counts as none. The argument returns a variable of the process, as os.Getenv does. An error is of the
+// type Problems.
 func FindRequestedSuffix(getenv func(string) string) (RequestedSuffix, error) {
 	source := fmt.Sprintf("context key %s in %s", SuffixContextKey, contextVariable)
 	if text := getenv(contextVariable); text != "" {
