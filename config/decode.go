@@ -1,9 +1,10 @@
 package config
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"maps"
-	"math"
 	"reflect"
 	"regexp"
 	"slices"
@@ -14,366 +15,227 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// The YAML library would stop at the first unknown key, take the last of two equal keys and
-// turn 0123 into 83. So the decoding walks the library's nodes itself: every value is taken
-// literally or refused, and everything that is wrong is reported at once.
+// The YAML library parses a file and converts its scalars, and does not fill the environment: even with KnownFields it
+// takes 0123 for 83, 80.0 for 80 and yes for true, follows aliases, skips a mapping that has a key twice, and reports
+// mistakes without their keys. One walk over its nodes takes every value literally or refuses it.
 
-// class finds the class of the file, which chooses what the decoding starts from.
-func (f *file) class(root *yaml.Node) Class {
+// read decodes and validates the content of the file.
+func (f *file) read(content []byte) {
+	root := f.parse(content)
+	if root == nil {
+		return
+	}
+	suffix, class := f.environment.Suffix, Development
 	for i := 0; i < len(root.Content); i += 2 {
-		if root.Content[i].Value == "class" {
-			class := Class(root.Content[i+1].Value)
-			if class == Development || class == Production {
-				return class
-			}
-			return Development // decode reports the value
+		if root.Content[i].Value == "class" && root.Content[i+1].Value == string(Production) {
+			class = Production
 		}
 	}
-	f.report(root.Line, "class", "is missing; allowed: "+limits["class"].Allowed())
-	return Development
+	f.environment = Preset(class)
+	f.environment.Suffix = suffix
+	f.lines[""] = root.Line
+	f.decode(root, reflect.ValueOf(&f.environment).Elem(), "", Limit{})
+	if f.lines["class"] == 0 {
+		f.report("class", "is missing; allowed: "+limits["class"].Allowed())
+	}
+	f.environment.complete()
+	if !f.refused("class") { // it decides what the other values are
+		f.applyRules()
+	}
 }
 
-// decode writes what the file says over the environment.
-func (f *file) decode(root *yaml.Node) {
-	f.value(root, reflect.ValueOf(&f.environment).Elem(), "")
+// parse returns the mapping that the content consists of; nil after a problem.
+func (f *file) parse(content []byte) *yaml.Node {
+	fail := func(line int, message string) *yaml.Node {
+		f.lines[""] = line
+		f.report("", message)
+		return nil
+	}
+	// Editors on Windows begin a file with a byte order mark, which has no meaning in UTF-8.
+	text := strings.TrimPrefix(strings.ReplaceAll(string(content), "\r\n", "\n"), "\uFEFF")
+	if at := hidden.FindStringIndex(text); at != nil {
+		character, _ := utf8.DecodeRuneInString(text[at[0]:])
+		return fail(1+strings.Count(text[:at[0]], "\n"),
+			fmt.Sprintf("contains the character U+%04X; allowed: visible text in UTF-8", character))
+	}
+	var document, second yaml.Node
+	decoder := yaml.NewDecoder(strings.NewReader(text))
+	err := decoder.Decode(&document)
+	if err == nil {
+		if err = decoder.Decode(&second); err == nil {
+			return fail(second.Line, "a second YAML document begins here; a file contains one environment")
+		}
+	}
+	if !errors.Is(err, io.EOF) {
+		line := 0
+		fmt.Sscanf(err.Error(), "yaml: line %d:", &line)
+		message := strings.TrimPrefix(strings.TrimPrefix(err.Error(), "yaml: "), fmt.Sprintf("line %d: ", line))
+		if strings.HasPrefix(message, "unknown anchor") {
+			message = "unknown anchor" // its name may be a secret that begins with an asterisk
+		}
+		return fail(line, "is not YAML: "+message)
+	}
+	const missing = "a mapping of keys to values, with class: development or class: production"
+	if document.Kind == 0 || document.Content[0].ShortTag() == "!!null" {
+		return fail(1, "is empty; allowed: "+missing)
+	}
+	root := document.Content[0]
+	if root.Kind != yaml.MappingNode {
+		return fail(root.Line, describe(root)+" is not "+missing)
+	}
+	return root
 }
 
-// value decodes a node into a target, by the target's type.
-func (f *file) value(node *yaml.Node, target reflect.Value, at string) {
-	f.lines[at] = node.Line
+// decode writes what a node contains to a field, an item of a list or a value of a map.
+func (f *file) decode(node *yaml.Node, target reflect.Value, path string, limit Limit) {
 	switch {
 	case node.Kind == yaml.AliasNode || node.Anchor != "":
-		f.report(node.Line, at, "anchors and aliases (& and *) are not supported; write the value out")
-		return
+		f.report(path, "anchors and aliases (& and *) are not supported; write the value out")
 	case node.Style&yaml.TaggedStyle != 0:
-		f.report(node.Line, at, fmt.Sprintf("tags (%s) are not supported; write the plain value, in quotes if it is text", quote(node.Tag)))
-		return
-	case node.Kind == yaml.ScalarNode && node.ShortTag() == "!!null" && at == "class":
-		f.report(node.Line, at, "has no value; allowed: "+limits[at].Allowed())
-		return
-	case node.Kind == yaml.ScalarNode && node.ShortTag() == "!!null":
-		f.report(node.Line, at, "has no value; leave the key out to get the default of the class")
-		return
-	}
-	switch target.Kind() {
-	case reflect.Struct:
-		f.structure(node, target, at)
-	case reflect.Map:
-		f.mapping(node, target, at)
-	case reflect.Slice:
-		f.list(node, target, at)
-	case reflect.String:
-		f.text(node, target, at)
-	case reflect.Bool:
-		f.boolean(node, target, at)
-	case reflect.Int:
-		f.integer(node, target, at)
-	case reflect.Float64:
-		f.decimal(node, target, at)
+		f.report(path, "tags (!) are not supported; write the value without, in quotes if it is text")
+	case node.ShortTag() == "!!null":
+		f.report(path, "has no value; leave the key out to get the default")
+	case target.Kind() == reflect.Struct:
+		f.decodeSection(node, target, path)
+	case target.Kind() == reflect.Map:
+		f.decodeMap(node, target, path, limit)
+	case target.Kind() == reflect.Slice:
+		f.decodeList(node, target, path, limit)
 	default:
-		panic("config: no decoding for " + target.Type().String())
+		f.decodeScalar(node, target, path, limit)
 	}
 }
 
-// entries calls use for each key of a mapping that may be used, with the path of the entry.
-func (f *file) entries(node *yaml.Node, at string, use func(key *yaml.Node, value *yaml.Node, at string)) {
+// entries calls decode for each key of a mapping.
+func (f *file) entries(node *yaml.Node, path string, decode func(key string, value *yaml.Node, path string)) {
 	if node.Kind != yaml.MappingNode {
-		f.report(node.Line, at, describe(node)+" is not a mapping of keys to values")
+		f.report(path, "is not a mapping of keys to values")
 		return
 	}
 	first := map[string]int{}
 	for i := 0; i < len(node.Content); i += 2 {
 		key, value := node.Content[i], node.Content[i+1]
-		entry := join(at, key.Value)
+		at := join(path, key.Value)
+		f.lines[at] = key.Line
 		switch {
 		case key.ShortTag() == "!!merge":
-			f.report(key.Line, at, "merge keys (<<) are not supported; write the keys out")
+			f.report(at, "merge keys are not supported; write the keys out")
 		case key.Kind != yaml.ScalarNode || key.Anchor != "" || key.Style&yaml.TaggedStyle != 0:
-			f.report(key.Line, at, describe(key)+" is not a key; a key is plain text")
+			f.report(at, "a key is plain text, without an anchor or a tag")
 		case first[key.Value] != 0:
-			f.report(key.Line, entry, fmt.Sprintf("is given twice; the first one is in line %d", first[key.Value]))
+			f.report(at, fmt.Sprintf("is given twice; the first one is in line %d", first[key.Value]))
 		default:
 			first[key.Value] = key.Line
-			use(key, value, entry)
-			f.lines[entry] = key.Line
+			decode(key.Value, value, at)
 		}
 	}
 }
 
-func (f *file) structure(node *yaml.Node, target reflect.Value, at string) {
+func (f *file) decodeSection(node *yaml.Node, target reflect.Value, path string) {
 	fields := map[string]reflect.Value{}
 	for i := range target.NumField() {
-		if name := target.Type().Field(i).Tag.Get("yaml"); name != "-" {
-			fields[name] = target.Field(i)
-		}
+		fields[target.Type().Field(i).Tag.Get("yaml")] = target.Field(i)
 	}
-	f.entries(node, at, func(key, value *yaml.Node, entry string) {
-		if field, known := fields[key.Value]; known {
-			f.value(value, field, entry)
+	delete(fields, "-")
+	f.entries(node, path, func(key string, value *yaml.Node, at string) {
+		if field, known := fields[key]; known {
+			f.decode(value, field, at, limits[at])
 			return
 		}
-		f.report(key.Line, entry, "is not a known key; "+hint(key.Value, at, slices.Sorted(maps.Keys(fields))))
+		f.report(at, unknownKey(key, path, slices.Sorted(maps.Keys(fields))))
 	})
 }
 
-// hint helps somebody who wrote an unknown key: with the key that was meant, or with all.
-func hint(key, at string, known []string) string {
-	if near := nearest(key, known); near != "" {
-		return "did you mean " + join(at, near) + "?"
-	}
-	var elsewhere []string
-	for _, path := range paths() {
-		if path == key || strings.HasSuffix(path, "."+key) {
-			elsewhere = append(elsewhere, path)
-		}
-	}
-	if len(elsewhere) > 0 {
-		return "did you mean " + strings.Join(elsewhere, " or ") + "?"
-	}
-	return "allowed: " + strings.Join(known, ", ")
-}
-
-// mapping decodes a map of text to text; the only kind of map there is.
-func (f *file) mapping(node *yaml.Node, target reflect.Value, at string) {
-	if target.Type() != reflect.TypeFor[map[string]string]() {
-		panic("config: no decoding for " + target.Type().String())
-	}
+func (f *file) decodeMap(node *yaml.Node, target reflect.Value, path string, limit Limit) {
 	content := map[string]string{}
-	f.entries(node, at, func(key, value *yaml.Node, entry string) {
-		if message := stringProblem(key.Value, false); message != "" {
-			f.report(key.Line, entry, "the key "+message)
+	f.entries(node, path, func(key string, value *yaml.Node, at string) {
+		if !limit.PropertyNames.Allows(key) {
+			f.report(at, "is not a valid name; allowed: "+limit.PropertyNames.Allowed())
 			return
 		}
-		var decoded string
-		f.value(value, reflect.ValueOf(&decoded).Elem(), entry)
-		content[key.Value] = decoded
+		var text string
+		f.decode(value, reflect.ValueOf(&text).Elem(), at, *limit.AdditionalProperties)
+		content[key] = text
 	})
+	if limit.MaxProperties != 0 && len(content) > limit.MaxProperties {
+		f.report(path, fmt.Sprintf("%d entries are too many; allowed: up to %d", len(content), limit.MaxProperties))
+	}
 	target.Set(reflect.ValueOf(content))
 }
 
-func (f *file) list(node *yaml.Node, target reflect.Value, at string) {
+func (f *file) decodeList(node *yaml.Node, target reflect.Value, path string, limit Limit) {
 	if node.Kind != yaml.SequenceNode {
-		f.report(node.Line, at, describe(node)+" is not a list; write [a, b], or one \"- a\" per line")
+		f.report(path, describe(node)+` is not a list; write [a, b], or one "- a" per line`)
 		return
 	}
-	items := reflect.MakeSlice(target.Type(), len(node.Content), len(node.Content))
+	items, first := make([]string, len(node.Content)), map[string]string{"": ""} // empty: an item with a problem
 	for i, item := range node.Content {
-		f.value(item, items.Index(i), fmt.Sprintf("%s[%d]", at, i))
+		at := fmt.Sprintf("%s[%d]", path, i)
+		f.lines[at] = item.Line
+		f.decode(item, reflect.ValueOf(&items[i]).Elem(), at, *limit.Items)
+		if other, found := first[items[i]]; !found {
+			first[items[i]] = at
+		} else if limit.UniqueItems && other != "" {
+			f.report(at, fmt.Sprintf("%s is in the list twice; it is %s already", quote(items[i]), other))
+		}
 	}
-	target.Set(items)
+	if (len(items) < limit.MinItems || limit.MaxItems != 0 && len(items) > limit.MaxItems) && !f.refused(path) {
+		f.report(path, fmt.Sprintf("a list of %d is not valid; allowed: %d to %d", len(items), limit.MinItems, limit.MaxItems))
+	}
+	target.Set(reflect.ValueOf(items))
 }
 
-func (f *file) text(node *yaml.Node, target reflect.Value, at string) {
+// forms are how a file writes the values of each type. YAML takes more for a number, the digits of an account included.
+var forms = map[string]struct {
+	name       string
+	expression *regexp.Regexp
+}{
+	"string":  {"text to YAML unless it is in quotes", regexp.MustCompile(``)},
+	"boolean": {"a boolean without quotes", regexp.MustCompile(`^(?i:true|false)$`)},
+	"integer": {"a whole number in decimal digits without quotes", regexp.MustCompile(`^-?(0|[1-9][0-9]*)$`)},
+	"number":  {"a number in decimal digits without quotes", regexp.MustCompile(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?$`)},
+}
+
+func (f *file) decodeScalar(node *yaml.Node, target reflect.Value, path string, limit Limit) {
+	written, form, isText := describe(node), forms[limit.Type], node.ShortTag() == "!!str"
+	if limit.Confidential {
+		written = "the value"
+	}
+	var value any
 	switch {
-	case node.Kind != yaml.ScalarNode:
-		f.report(node.Line, at, describe(node)+" is not text")
-	case node.ShortTag() != "!!str":
-		// A number's text is not always what was typed: 15.10 is 15.1, 0123 is 83.
-		if confidential(at) {
-			f.report(node.Line, at, fmt.Sprintf("the value is %s, and text is expected; quote it", kindOf(node)))
-			return
-		}
-		f.report(node.Line, at, fmt.Sprintf("%s is %s, and text is expected; quote it: %s", abbreviate(node.Value), kindOf(node), quote(node.Value)))
+	case node.Kind != yaml.ScalarNode, isText != (limit.Type == "string"), !form.expression.MatchString(node.Value):
+		f.report(path, written+" is not "+form.name+"; allowed: "+limit.Allowed())
+	case isText && evaluated.MatchString(node.Value):
+		f.report(path, fmt.Sprintf("%s contains %s, which Terraform or CDKTF would evaluate; for the shell, write $NAME",
+			written, evaluated.FindString(node.Value)))
+	case node.Decode(&value) != nil, !limit.Allows(value):
+		f.report(path, written+" is not valid; allowed: "+limit.Allowed())
 	default:
-		if message := stringProblem(node.Value, mayHaveLines(at)); message != "" {
-			if confidential(at) {
-				f.report(node.Line, at, "the value "+message)
-			} else {
-				f.report(node.Line, at, quote(node.Value)+" "+message)
-			}
-			return
-		}
-		target.SetString(node.Value)
+		target.Set(reflect.ValueOf(value).Convert(target.Type()))
 	}
-}
-
-// mayHaveLines reports paths whose text may have several lines: commands and variables.
-func mayHaveLines(at string) bool {
-	for _, prefix := range []string{"service.command[", "service.containerHealthCheck[", "service.environment."} {
-		if strings.HasPrefix(at, prefix) {
-			return true
-		}
-	}
-	return false
-}
-
-// stringProblem says what the text holds that it may not; empty when it holds nothing such.
-func stringProblem(text string, lines bool) string {
-	for _, opening := range []string{"${", "%{"} {
-		if strings.Contains(text, opening) {
-			return fmt.Sprintf("holds %s, which Terraform would evaluate; write it without, for example $NAME instead of ${NAME}", opening)
-		}
-	}
-	for _, r := range text {
-		if unforeseen(r) && !(lines && (r == '\n' || r == '\t')) {
-			return fmt.Sprintf("holds the character U+%04X; only printable text is allowed", r)
-		}
-	}
-	return ""
-}
-
-// confidential reports paths whose values belong in no error, since somebody may have put a
-// secret there where the name of one is expected.
-func confidential(at string) bool {
-	return strings.HasPrefix(at, "service.environment.") || strings.HasPrefix(at, "service.secrets.")
-}
-
-func (f *file) boolean(node *yaml.Node, target reflect.Value, at string) {
-	if node.Kind != yaml.ScalarNode || node.ShortTag() != "!!bool" {
-		f.report(node.Line, at, describe(node)+" is not a boolean; allowed: true, false")
-		return
-	}
-	target.SetBool(strings.EqualFold(node.Value, "true"))
-}
-
-var (
-	integerPattern = regexp.MustCompile(`^-?(0|[1-9][0-9]*)$`)
-	decimalPattern = regexp.MustCompile(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?$`)
-)
-
-func (f *file) integer(node *yaml.Node, target reflect.Value, at string) {
-	if !f.number(node, at, integerPattern, "a whole number in decimal digits") {
-		return
-	}
-	// AWS and Terraform hold the whole numbers of a file in 32 bits.
-	number, err := strconv.ParseInt(node.Value, 10, 32)
-	if err != nil {
-		allowed := limits[at].Allowed()
-		if limits[at].Maximum == nil {
-			allowed += fmt.Sprintf(", up to %d", math.MaxInt32)
-		}
-		f.report(node.Line, at, fmt.Sprintf("%s is out of range; allowed: %s", abbreviate(node.Value), allowed))
-		return
-	}
-	target.SetInt(number)
-}
-
-func (f *file) decimal(node *yaml.Node, target reflect.Value, at string) {
-	if !f.number(node, at, decimalPattern, "a number in decimal digits") {
-		return
-	}
-	number, err := strconv.ParseFloat(node.Value, 64)
-	if err != nil || len(node.Value) > 20 {
-		f.report(node.Line, at, fmt.Sprintf("%s is out of range; allowed: %s", abbreviate(node.Value), limits[at].Allowed()))
-		return
-	}
-	target.SetFloat(number)
-}
-
-// number reports whether a node is written as the pattern asks for.
-func (f *file) number(node *yaml.Node, at string, pattern *regexp.Regexp, expected string) bool {
-	if node.Kind == yaml.ScalarNode && node.ShortTag() != "!!str" && pattern.MatchString(node.Value) {
-		return true
-	}
-	message := fmt.Sprintf("%s is not %s", describe(node), expected)
-	if node.Kind == yaml.ScalarNode && node.ShortTag() == "!!str" && pattern.MatchString(node.Value) {
-		message += " because of its quotes"
-	}
-	if allowed := limits[at].Allowed(); allowed != "" {
-		message += "; allowed: " + allowed
-	}
-	f.report(node.Line, at, message)
-	return false
 }
 
 // describe names a node in an error: a scalar by its text, anything else by its kind.
 func describe(node *yaml.Node) string {
-	if node.Kind == yaml.ScalarNode && node.ShortTag() != "!!str" {
-		return abbreviate(node.Value)
-	}
-	if node.Kind == yaml.ScalarNode {
+	switch {
+	case node.Kind == yaml.MappingNode:
+		return "a mapping"
+	case node.Kind == yaml.SequenceNode:
+		return "a list"
+	case node.ShortTag() == "!!str":
 		return quote(node.Value)
 	}
-	return kindOf(node)
+	return abbreviate(node.Value)
 }
-
-func kindOf(node *yaml.Node) string {
-	switch node.Kind {
-	case yaml.MappingNode:
-		return "a mapping"
-	case yaml.SequenceNode:
-		return "a list"
-	case yaml.AliasNode:
-		return "an alias"
-	}
-	switch node.ShortTag() {
-	case "!!int", "!!float":
-		return "a number to YAML"
-	case "!!bool":
-		return "a boolean to YAML"
-	case "!!timestamp":
-		return "a date to YAML"
-	}
-	return "a value"
-}
-
-// join appends a key to a path. A key that is not a plain word is quoted, so that an error
-// shows where it begins and ends.
-func join(path, key string) string {
-	if !plainKey.MatchString(key) {
-		key = quote(key)
-	}
-	if path == "" {
-		return key
-	}
-	return path + "." + key
-}
-
-var plainKey = regexp.MustCompile(`^[A-Za-z0-9_-]{1,60}$`)
 
 // quote puts text between quotes for an error, shortened if it is long.
-func quote(text string) string {
-	return strconv.Quote(abbreviate(text))
-}
+func quote(text string) string { return strconv.Quote(abbreviate(text)) }
 
 // abbreviate keeps an error on one line, whatever the value.
 func abbreviate(text string) string {
 	const longest = 80
-	if len(text) <= longest {
+	if utf8.RuneCountInString(text) <= longest {
 		return text
 	}
-	end := longest
-	for !utf8.RuneStart(text[end]) {
-		end--
-	}
-	return text[:end] + "..."
-}
-
-// nearest returns the candidate that text is most likely a slip of; empty when none is near.
-func nearest(text string, candidates []string) string {
-	best, bestDistance := "", max(2, len(text)/3)+1
-	for _, candidate := range candidates {
-		if len(text) >= 3 && strings.HasPrefix(strings.ToLower(candidate), strings.ToLower(text)) {
-			return candidate
-		}
-		if distance := editDistance(strings.ToLower(text), strings.ToLower(candidate)); distance < bestDistance && distance < len(candidate) {
-			best, bestDistance = candidate, distance
-		}
-	}
-	return best
-}
-
-// editDistance is the Levenshtein distance: how many letters are inserted, deleted or
-// replaced to make b of a. Text that is far too long is infinitely far from everything.
-func editDistance(a, b string) int {
-	if len(a) > 100 {
-		return math.MaxInt
-	}
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			substitution := diagonal
-			if a[i] != b[j] {
-				substitution++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(substitution, diagonal+1, row[j]+1)
-		}
-	}
-	return row[len(b)]
+	return string([]rune(text)[:longest]) + "..."
 }

@@ -14,14 +14,13 @@ type Subnet struct {
 	Private string // the range of the private subnet
 }
 
-// subnetPrefixLength is the size of every subnet, as in the original system: 256 addresses, of which the
-// smallest VPC allowed (/20) has room for sixteen and six zones need twelve.
+// subnetPrefixLength is the size of every subnet, as in the original system: 256 addresses, of which the smallest VPC
+// allowed (/20) has room for sixteen and six zones need twelve.
 const subnetPrefixLength = 24
 
-// Subnets divides the VPC's range among the zones, in their order. The range is cut into
-// /24 blocks: the first three zones take blocks 0 to 2 for their public and
-// 3 to 5 for their private subnets, every further zone the next two. So a zone that is
-// appended leaves the subnets of the others as they are.
+// Subnets divides the VPC's range among the zones, in their order. The range is cut into /24 blocks: the first three
+// zones take blocks 0 to 2 for their public and 3 to 5 for their private subnets, every further zone the next two. So a
+// zone that is appended leaves the subnets of the others as they are.
 func (n Network) Subnets() []Subnet {
 	prefix, err := netip.ParsePrefix(n.CIDR)
 	if err != nil || !prefix.Addr().Is4() {
@@ -50,11 +49,12 @@ func (s Scaling) Scales() bool { return s.MinimumTasks < s.MaximumTasks }
 // IsPlaceholder reports whether the service runs the placeholder instead of a real image.
 func (s Service) IsPlaceholder() bool { return s.Image == "" }
 
-var privateRepository = regexp.MustCompile(`^([0-9]{12})\.dkr\.ecr\.(` + regionExpression + `)\.amazonaws\.com/([^:@]+)(?:[:@].*)?$`)
+var privateRepository = regexp.MustCompile(
+	`^([0-9]{12})\.dkr\.ecr\.(` + regionExpression + `)\.amazonaws\.com/([^:@]+)(?:[:@].*)?$`)
 
-// PrivateRepository returns the account, the Region and the repository's name of an image in
-// a private ECR repository, for example 123456789012, us-east-1 and name/sub of
-// 123456789012.dkr.ecr.us-east-1.amazonaws.com/name/sub:tag. It reports false for any other image.
+// PrivateRepository returns the account, the Region and the repository's name of an image in a private ECR repository,
+// for example 123456789012, us-east-1 and name/sub of 123456789012.dkr.ecr.us-east-1.amazonaws.com/name/sub:tag. It
+// reports false for any other image.
 func (s Service) PrivateRepository() (account, region, repository string, ok bool) {
 	match := privateRepository.FindStringSubmatch(s.Image)
 	if match == nil {
@@ -78,6 +78,6 @@ func (d Database) MajorVersion() string {
 	return major
 }
 
-// ParameterGroupFamily returns the family of the parameter groups that go with the engine's
-// version, for example aurora-postgresql15.
+// ParameterGroupFamily returns the family of the parameter groups that go with the engine's version, for example
+// aurora-postgresql15.
 func (d Database) ParameterGroupFamily() string { return "aurora-postgresql" + d.MajorVersion() }

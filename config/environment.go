@@ -1,44 +1,43 @@
-// Package config declares what an environment of the payment API can be: the keys of an environment
-// file, the defaults of each class, and the rules for every value.
+// Package config declares what an environment of the payment API can be: the keys of an environment file, the defaults
+// of each class, and the rules for every value.
 //
-// It is plain Go without CDKTF, so that a mistake in a file is found in milliseconds and before
-// anything is synthesized. Every value of an Environment that Load returns has been validated; the
-// constructs may rely on it.
+// It is plain Go without CDKTF, so that a mistake in a file is found in milliseconds and before anything is
+// synthesized. Every value of an Environment that Load returns has been validated; the constructs may rely on it.
 package config
 
 // Class chooses the defaults of an environment. A file sets only what differs from them.
 type Class string
 
 const (
-	// Development favors low cost and easy removal: nothing is protected against deletion, and a
-	// destroy leaves nothing behind.
+	// Development favors low cost and easy removal: nothing is protected against deletion, and a destroy leaves nothing
+	// behind.
 	Development Class = "development"
-	// Production favors durability and evidence: a plan cannot destroy what holds data, logs are
-	// kept for a year, clear-text HTTP is refused.
+	// Production favors durability and evidence: a plan cannot destroy what holds data, logs are kept for a year,
+	// clear-text HTTP is refused.
 	Production Class = "production"
 )
 
-// Environment is everything that an environment file can set, completed with the defaults of its class.
-// Its stack is named tap-<suffix>. Fields without a key (yaml:"-") follow from the class or the file's
-// name. The values that a key can have are in limits.
+// Environment is everything that an environment file can set, completed with the defaults of its class. Its stack is
+// named tap-<suffix>. Fields without a key (yaml:"-") follow from the class or the file's name. The values that a key
+// can have are in limits.
 type Environment struct {
-	// Suffix is the file's name without .yaml, or the suffix that the command asked for. It ends the
-	// name of every resource: one letter, then up to 14 letters, digits or single hyphens, lower case.
+	// Suffix is the file's name without .yaml, or the suffix that the command asked for. It ends the name of every
+	// resource: one letter, then up to 14 letters, digits or single hyphens, lower case.
 	Suffix string `yaml:"-"`
-	// Class chooses the defaults. Every file sets it, so that a production environment never gets the
-	// defaults of development by oversight.
+	// Class chooses the defaults. Every file sets it, so that a production environment never gets the defaults of
+	// development by oversight.
 	Class Class `yaml:"class"`
-	// Region is the AWS Region of every resource, of the partitions aws and aws-us-gov. It cannot be
-	// changed while the environment is deployed: Terraform would look for everything in the new one.
+	// Region is the AWS Region of every resource, of the partitions aws and aws-us-gov. It cannot be changed while the
+	// environment is deployed: Terraform would look for everything in the new one.
 	Region string `yaml:"region"`
-	// Account is the AWS account of the environment; Terraform refuses credentials of any other.
-	// Empty: whatever account the credentials are for.
+	// Account is the AWS account of the environment; Terraform refuses credentials of any other. Empty: whatever
+	// account the credentials are for.
 	Account string `yaml:"account"`
 	// Tags are set on every resource, beside the project's own: Project, Environment, ManagedBy and Name.
 	Tags map[string]string `yaml:"tags"`
-	// Protect guards what holds data, evidence or traffic against deletion: Terraform refuses a plan
-	// that would destroy or replace it, and AWS refuses to delete the database and the load balancer.
-	// While it is false, a destroy empties buckets.
+	// Protect guards what holds data, evidence or traffic against deletion: Terraform refuses a plan that would destroy
+	// or replace it, and AWS refuses to delete the database and the load balancer. While it is false, a destroy empties
+	// buckets.
 	Protect bool `yaml:"protect"`
 
 	State        State        `yaml:"state"`
@@ -54,17 +53,17 @@ type Environment struct {
 
 // State configures where Terraform keeps the environment's state.
 type State struct {
-	// Bucket is the S3 bucket of the state, created by the stack tap-state. All environments that set
-	// it set the same one. Empty: a local file beside cdktf.out.
+	// Bucket is the S3 bucket of the state, created by the stack tap-state. All environments that set it set the same
+	// one. Empty: a local file beside cdktf.out.
 	Bucket string `yaml:"bucket"`
-	// Region is the bucket's Region; it needs Bucket. Empty: the environment's.
+	// Region is the bucket's Region; it needs [State.Bucket]. Empty: the environment's.
 	Region string `yaml:"region"`
 }
 
 // Encryption configures the environment's customer-managed KMS key.
 type Encryption struct {
-	// DeletionWindowDays is how long a deleted key can still be restored. Everything that it encrypts
-	// is lost with it, final snapshots included. AWS allows 7 to 30; Security Hub's KMS.3 asks for 30.
+	// DeletionWindowDays is how long a deleted key can still be restored. Everything that it encrypts is lost with it,
+	// final snapshots included. AWS allows 7 to 30; Security Hub's KMS.3 asks for 30.
 	DeletionWindowDays int
 }
 
@@ -78,58 +77,55 @@ type Logs struct {
 type Network struct {
 	// CIDR is the VPC's IPv4 range. It cannot be changed while the environment is deployed.
 	CIDR string `yaml:"cidr"`
-	// Zones are the Availability Zones, each with one public and one private subnet, all of the
-	// environment's Region. Empty: a, b and c of the Region; they have to be set in ap-northeast-1,
-	// ca-central-1 and us-west-1, which do not offer these to every account. A zone can be added at the
-	// end; any other change would replace subnets, and cannot be made while the environment is deployed.
+	// Zones are the Availability Zones, each with one public and one private subnet, all of the environment's Region.
+	// Empty: a, b and c of the Region; they have to be set in ap-northeast-1, ca-central-1 and us-west-1, which do not
+	// offer these to every account. A zone can be added at the end; any other change would replace subnets, and cannot
+	// be made while the environment is deployed.
 	Zones []string `yaml:"zones"`
-	// NATGateways is how many NAT gateways carry the tasks' traffic to the internet: 1 saves money, one
-	// per zone survives the loss of a zone. 0 needs InterfaceEndpoints and an image in a private ECR
-	// repository of the Region.
+	// NATGateways is how many NAT gateways carry the tasks' traffic to the internet: 1 saves money, one per zone
+	// survives the loss of a zone. 0 needs [Network.InterfaceEndpoints] and an image in a private ECR repository of the
+	// Region.
 	NATGateways int `yaml:"natGateways"`
 	// InterfaceEndpoints keeps the traffic for images, logs and secrets inside the VPC.
 	InterfaceEndpoints bool `yaml:"interfaceEndpoints"`
-	// FlowLogIntervalSeconds is the longest time over which packets of one flow are counted together:
-	// 60 or 600.
+	// FlowLogIntervalSeconds is the longest time over which packets of one flow are counted together: 60 or 600.
 	FlowLogIntervalSeconds int `yaml:"-"`
 }
 
 // Database configures the Aurora PostgreSQL cluster.
 type Database struct {
-	// EngineVersion is a major version ("15"): the cluster is created with its newest minor version, and
-	// AWS upgrades the minor from then on. Or it is an exact minor version ("15.12"), which is kept until
-	// the file sets another. A deployed cluster is upgraded to another major version by an exact minor
-	// version of it.
+	// EngineVersion is a major version ("15"): the cluster is created with its newest minor version, and AWS upgrades
+	// the minor from then on. Or it is an exact minor version ("15.12"), which is kept until the file sets another. A
+	// deployed cluster is upgraded to another major version by an exact minor version of it.
 	EngineVersion string `yaml:"engineVersion"`
-	// InstanceClass is the class of every instance, or db.serverless for Aurora Serverless v2. Which
-	// classes a Region offers is checked by AWS during the apply.
+	// InstanceClass is the class of every instance, or db.serverless for Aurora Serverless v2. Which classes a Region
+	// offers is checked by AWS during the apply.
 	InstanceClass string `yaml:"instanceClass"`
-	// Serverless is the capacity range; only while InstanceClass is db.serverless.
+	// Serverless is the capacity range while [Database.InstanceClass] is db.serverless.
 	Serverless Serverless `yaml:"serverless"`
 	// Readers is how many readers there are beside the writer.
 	Readers int `yaml:"readers"`
-	// MasterUsername is the name of the cluster's master user: the original system's in development,
-	// in production another than the one that an attacker tries first (Security Hub's RDS.24).
+	// MasterUsername is the name of the cluster's master user: the original system's in development, in production
+	// another than the one that an attacker tries first (Security Hub's RDS.24).
 	MasterUsername string `yaml:"-"`
-	// PasswordVersion is raised by one to rotate the master password. Tasks that still run with the old
-	// password keep their connections, and open no new ones until they are replaced. After an apply in
-	// which AWS refused the new password, it is raised once more.
+	// PasswordVersion is raised by one to rotate the master password. Tasks that still run with the old password keep
+	// their connections, and open no new ones until they are replaced. After an apply in which AWS refused the new
+	// password, it is raised once more.
 	PasswordVersion int `yaml:"passwordVersion"`
-	// SecretRecoveryDays is how long the deleted secret of the master password can still be restored:
-	// 0 (deleted at once) or 7 to 30.
+	// SecretRecoveryDays is how long the deleted secret of the master password can still be restored: 0 (deleted at
+	// once) or 7 to 30.
 	SecretRecoveryDays int `yaml:"-"`
 	// BackupRetentionDays is how far back the cluster can be restored.
 	BackupRetentionDays int `yaml:"backupRetentionDays"`
-	// BackupWindow is the daily time of the backup in UTC, 30 minutes or more.
+	// BackupWindow is the daily time of the backup in UTC.
 	BackupWindow string `yaml:"backupWindow"`
-	// MaintenanceWindow is the weekly time of maintenance in UTC, 30 minutes or more, apart from the
-	// backup window.
+	// MaintenanceWindow is the weekly time of maintenance in UTC, apart from [Database.BackupWindow].
 	MaintenanceWindow string `yaml:"maintenanceWindow"`
-	// ApplyInstancesImmediately applies a change of the instances at once instead of in the maintenance
-	// window. Changes of the cluster always apply at once.
+	// ApplyInstancesImmediately applies a change of the instances at once instead of in the maintenance window. Changes
+	// of the cluster always apply at once.
 	ApplyInstancesImmediately bool `yaml:"-"`
-	// FinalSnapshot takes a snapshot when the cluster is deleted. It is encrypted with the environment's
-	// key, and unreadable once that is deleted too: copy it under another key to keep it for longer.
+	// FinalSnapshot takes a snapshot when the cluster is deleted. It is encrypted with the environment's key, and
+	// unreadable once that is deleted too: copy it under another key to keep it for longer.
 	FinalSnapshot bool `yaml:"-"`
 }
 
@@ -137,29 +133,27 @@ type Database struct {
 type Serverless struct {
 	// MinimumCapacity is the smallest capacity; with 0 an idle cluster pauses.
 	MinimumCapacity float64 `yaml:"minimumCapacity"`
-	// MaximumCapacity is the largest capacity, not under MinimumCapacity.
+	// MaximumCapacity is the largest capacity, not under [Serverless.MinimumCapacity].
 	MaximumCapacity float64 `yaml:"maximumCapacity"`
 }
 
 // Service configures the Fargate service that runs the payment API.
 type Service struct {
-	// Image is the container image. Empty: a placeholder, nginx, that answers the health check and
-	// nothing else, for development only. In production it is immutable: a digest or a tag that is not
-	// latest.
+	// Image is the container image. Empty: a placeholder, nginx, that answers the health check and nothing else, for
+	// development only. In production it is immutable: a digest or a tag that is not latest.
 	Image string `yaml:"image"`
-	// Command replaces the image's own command; it needs Image.
+	// Command replaces the image's own command; it needs [Service.Image].
 	Command []string `yaml:"command"`
-	// Port is where the container listens. Under 1024 a user other than root may not be allowed to.
-	// Changing it interrupts a deployed service until tasks on the new port are healthy.
+	// Port is where the container listens. Under 1024 a user other than root may not be allowed to. Changing it
+	// interrupts a deployed service until tasks on the new port are healthy.
 	Port int `yaml:"port"`
-	// User runs a real image's process: uid or uid:gid, not root. The placeholder runs as root because
-	// it listens on port 80.
+	// User runs a real image's process: never root. The placeholder runs as root because it listens on port 80.
 	User string `yaml:"user"`
 	// ReadonlyRootFilesystem leaves /tmp as the only place that a container can write to.
 	ReadonlyRootFilesystem bool `yaml:"readonlyRootFilesystem"`
-	// TmpfsMiB is the size of /tmp, which is a part of the task's memory and less than Memory.
+	// TmpfsMiB is the size of /tmp, which is a part of the task's memory and less than [Service.Memory].
 	TmpfsMiB int `yaml:"tmpfsMiB"`
-	// CPU is the task's CPU units (1,024 are one vCPU), in a pair with Memory that Fargate offers.
+	// CPU is the task's CPU units (1,024 are one vCPU), in a pair with [Service.Memory] that Fargate offers.
 	CPU int `yaml:"cpu"`
 	// Memory is the task's memory in MiB.
 	Memory int `yaml:"memory"`
@@ -169,22 +163,21 @@ type Service struct {
 	DeploymentAlarms bool `yaml:"-"`
 	// HealthCheck is how the load balancer decides that a task is healthy.
 	HealthCheck HealthCheck `yaml:"healthCheck"`
-	// ContainerHealthCheck is run by ECS in the container: CMD and the words of a command, or
-	// CMD-SHELL and a line for the shell. Empty: none.
+	// ContainerHealthCheck is run by ECS in the container: CMD and the words of a command, or CMD-SHELL and a line for
+	// the shell. Empty: none.
 	ContainerHealthCheck []string `yaml:"containerHealthCheck"`
 	// StopTimeoutSeconds is the time between SIGTERM and SIGKILL.
 	StopTimeoutSeconds int `yaml:"stopTimeoutSeconds"`
 	// DeregistrationDelaySeconds is how long a task that leaves can finish its requests.
 	DeregistrationDelaySeconds int `yaml:"deregistrationDelaySeconds"`
-	// Environment contains further environment variables; never secrets. The variables of the database
-	// (ServiceVariables) are set by the service itself.
+	// Environment contains further environment variables; never secrets.
 	Environment map[string]string `yaml:"environment"`
-	// Secrets contains further secrets: the variable's name and the ARN of a Secrets Manager secret,
-	// followed by ":<JSON key>::" for one value of it. A secret under another customer-managed key than
-	// the environment's cannot be read.
+	// Secrets contains further secrets: the variable's name and the ARN of a Secrets Manager secret, followed by
+	// ":<JSON key>::" for one value of it. A secret under another customer-managed key than the environment's cannot be
+	// read.
 	Secrets map[string]string `yaml:"secrets"`
 	// ExecuteCommand lets an operator open a shell in a task with ECS Exec, which needs
-	// ReadonlyRootFilesystem to be false.
+	// [Service.ReadonlyRootFilesystem] to be false.
 	ExecuteCommand bool `yaml:"executeCommand"`
 	// ContainerInsights is enabled, or enhanced (metrics of each task and container).
 	ContainerInsights string `yaml:"-"`
@@ -194,14 +187,13 @@ type Service struct {
 type Scaling struct {
 	// MinimumTasks is the smallest number of tasks, and the number that a new service starts with.
 	MinimumTasks int `yaml:"minimumTasks"`
-	// MaximumTasks is the largest number of tasks. Where it equals MinimumTasks, nothing scales.
+	// MaximumTasks is the largest number of tasks. Where it equals [Scaling.MinimumTasks], nothing scales.
 	MaximumTasks int `yaml:"maximumTasks"`
 	// CPUPercent is the average CPU utilization that scaling holds.
 	CPUPercent int `yaml:"cpuPercent"`
 	// MemoryPercent is the average memory utilization that scaling holds; 0 leaves memory out.
 	MemoryPercent int `yaml:"memoryPercent"`
-	// RequestsPerTarget is the number of requests a minute for each task that scaling holds; 0 leaves
-	// requests out.
+	// RequestsPerTarget is the number of requests a minute for each task that scaling holds; 0 leaves requests out.
 	RequestsPerTarget int `yaml:"requestsPerTarget"`
 }
 
@@ -217,13 +209,13 @@ type HealthCheck struct {
 
 // LoadBalancer configures the internet-facing Application Load Balancer.
 type LoadBalancer struct {
-	// CertificateARN is an ACM certificate of the Region: with it the load balancer serves HTTPS on 443,
-	// and 80 redirects. It excludes Domain.
+	// CertificateARN is an ACM certificate of the Region: with it the load balancer serves HTTPS on 443, and 80
+	// redirects. It excludes [LoadBalancer.Domain].
 	CertificateARN string `yaml:"certificateArn"`
 	// Domain has a certificate requested, validated and renewed, and an alias record created.
 	Domain Domain `yaml:"domain"`
-	// AllowPlainHTTP lets the load balancer serve clear-text HTTP while there is no certificate.
-	// Production without it needs CertificateARN or Domain.
+	// AllowPlainHTTP lets the load balancer serve clear-text HTTP while there is no certificate. Production without it
+	// needs [LoadBalancer.CertificateARN] or [LoadBalancer.Domain].
 	AllowPlainHTTP bool `yaml:"allowPlainHttp"`
 	// IdleTimeoutSeconds closes a connection without traffic.
 	IdleTimeoutSeconds int `yaml:"idleTimeoutSeconds"`
@@ -241,7 +233,7 @@ type Domain struct {
 type Firewall struct {
 	// RateLimit is how many requests one address may send in 5 minutes.
 	RateLimit int `yaml:"rateLimit"`
-	// Count names rules of the web ACL (FirewallRules) that only count what they match, to try them out.
+	// Count names rules of the web ACL that only count what they match, to try them out.
 	Count []string `yaml:"count"`
 }
 
@@ -251,15 +243,14 @@ type Monitoring struct {
 	Emails []string `yaml:"emails"`
 	// ErrorRatePercent of requests that the service answers with a 5xx raises the alarm.
 	ErrorRatePercent float64 `yaml:"errorRatePercent"`
-	// MinimumRequests is the number of requests in 5 minutes under which error rate and latency never
-	// raise an alarm.
+	// MinimumRequests is the number of requests in 5 minutes under which error rate and latency never raise an alarm.
 	MinimumRequests int `yaml:"minimumRequests"`
 	// LatencySeconds is the 99th percentile of the response time that raises the alarm.
 	LatencySeconds float64 `yaml:"latencySeconds"`
 }
 
-// Preset returns the defaults of a class, complete but for the suffix, the Region's zones (see
-// Network.Zones) and what a production file has to set itself.
+// Preset returns the defaults of a class, complete but for the suffix, the Region's zones (see Network.Zones) and what
+// a production file has to set itself.
 func Preset(class Class) Environment {
 	environment := Environment{
 		Class:      class,

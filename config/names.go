@@ -11,8 +11,8 @@ const (
 // OwnTags are all of those keys. A file cannot set them.
 var OwnTags = []string{TagProject, TagEnvironment, TagManagedBy, TagName}
 
-// FirewallRules are the names of the web ACL's rules in the order of their priorities. Logs, metrics and
-// dashboards refer to them.
+// FirewallRules are the names of the web ACL's rules in the order of their priorities. Logs, metrics and dashboards
+// refer to them.
 var FirewallRules = []string{
 	RateLimitRule, SQLInjectionRule, ReputationRules, AnonymousRules, CommonRules, BadInputRules, SQLInjectionRules,
 }

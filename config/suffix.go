@@ -12,8 +12,8 @@ const (
 	SuffixContextKey = "environment_suffix"
 	// SuffixVariable is the environment variable that asks for one when the context does not.
 	SuffixVariable = "ENVIRONMENT_SUFFIX"
-	// StateSuffix is the suffix that no environment may have: tap-state is the stack of the
-	// bucket that holds the other stacks' state.
+	// StateSuffix is the suffix that no environment may have: tap-state is the stack of the bucket that holds the other
+	// stacks' state.
 	StateSuffix = "state"
 
 	// contextVariable is how the CDKTF command line hands the context to the program.
@@ -25,15 +25,15 @@ const (
 
 var suffixPattern = regexp.MustCompile(`^[a-z][a-z0-9-]{0,14}$`)
 
-// RequestedSuffix is an environment that the command asks for, whether or not a file has it.
+// RequestedSuffix is the suffix of an environment that the command asks for, whether or not there is a file for it.
 type RequestedSuffix struct {
 	Value  string // empty: none is asked for
-	Source string // where the value stands, for errors
+	Source string // where the value comes from, for errors
 }
 
-// FindRequestedSuffix reads the suffix from the context key environment_suffix, else from
-// ENVIRONMENT_SUFFIX. An empty value counts as none. The argument looks a variable of the
-// process environment up, as os.Getenv does. An error is of the type Problems.
+// FindRequestedSuffix reads the suffix from the context key environment_suffix, or else from ENVIRONMENT_SUFFIX. An
+// empty value counts as none. The argument returns a variable of the process, as os.Getenv does. An error is of the
+// type Problems.
 func FindRequestedSuffix(getenv func(string) string) (RequestedSuffix, error) {
 	source := fmt.Sprintf("context key %s in %s", SuffixContextKey, contextVariable)
 	if text := getenv(contextVariable); text != "" {
@@ -48,7 +48,8 @@ func FindRequestedSuffix(getenv func(string) string) (RequestedSuffix, error) {
 				return RequestedSuffix{Value: value, Source: source}, nil
 			}
 		default:
-			return RequestedSuffix{}, Problems{{File: source, Message: fmt.Sprintf("%v is not a string; allowed: %s", value, suffixAllowed)}}
+			message := fmt.Sprintf("%v is not a string; allowed: %s", value, suffixAllowed)
+			return RequestedSuffix{}, Problems{{File: source, Message: message}}
 		}
 	}
 	if value := getenv(SuffixVariable); value != "" {
