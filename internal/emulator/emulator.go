@@ -25,6 +25,9 @@ import (
 // stopDeadline is how long the emulator may take to end by itself before it is killed.
 const stopDeadline = 5 * time.Second
 
+// reinstall is what to do when the emulator's packages are missing, or Python has been upgraded under them.
+const reinstall = "If its packages are missing or damaged, remove .local/venv: `make local` then installs them."
+
 // ErrGone says that the emulator has ended.
 var ErrGone = errors.New("the emulator is gone")
 
@@ -55,8 +58,8 @@ func Start(ctx context.Context, options Options) (*Emulator, error) {
 	if _, err := e.Inventory(ctx); err != nil {
 		content, _ := os.ReadFile(e.Log)
 		lines := strings.Split(strings.TrimSpace(string(content)), "\n")
-		err = fmt.Errorf("start the emulator: %w; its log %s ends with:\n%s",
-			err, e.Log, strings.Join(lines[max(0, len(lines)-15):], "\n"))
+		err = fmt.Errorf("start the emulator: %w; its log %s ends with:\n%s\n%s",
+			err, e.Log, strings.Join(lines[max(0, len(lines)-15):], "\n"), reinstall)
 		return nil, errors.Join(err, e.Stop())
 	}
 	return e, nil
@@ -109,7 +112,7 @@ func start(options Options) (*Emulator, error) {
 		}
 	}
 	if err := command.Start(); err != nil {
-		return nil, fmt.Errorf("%w (`make local` installs it)", err)
+		return nil, fmt.Errorf("%w\n%s", err, reinstall)
 	}
 	go func() { _ = command.Wait() }() // how it ended is in its log
 	port := listener.Addr().(*net.TCPAddr).Port

@@ -141,8 +141,8 @@ func TestLongLocalDeployment(t *testing.T) {
 		if program == "make" {
 			command.Dir = clone
 			// Each of these would make the deployment fail, or deploy something else.
-			command.Env = append(os.Environ(), "TF_CLI_ARGS_apply=-unknown", "AWS_PROFILE=unknown", "TF_WORKSPACE=other",
-				"AWS_ENDPOINT_URL_STS=http://127.0.0.1:1", "ENVIRONMENT_SUFFIX=other", "MAKEFLAGS=")
+			command.Env = append(os.Environ(), "TF_CLI_ARGS_apply=-unknown", "TF_WORKSPACE=other",
+				"AWS_PROFILE=unknown", "AWS_ENDPOINT_URL_STS=http://127.0.0.1:1", "ENVIRONMENT_SUFFIX=other", "MAKEFLAGS=")
 		}
 		command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 		command.Cancel = func() error { return syscall.Kill(-command.Process.Pid, syscall.SIGINT) }
