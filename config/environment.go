@@ -104,6 +104,11 @@ type Database struct {
 	// InstanceClass is the class of every instance, or db.serverless for Aurora Serverless v2. Which
 	// classes a Region offers is checked by AWS during the apply.
 	InstanceClass string `yaml:"instanceClass"`
+	// Name is the database that the API uses: one that exists or that the migration creates.
+	Name string `yaml:"name"`
+	// Login is how the API logs in: iam, as the database user payment_api with an IAM token, or master, as the
+	// master user with its password.
+	Login string `yaml:"login"`
 	// Serverless is the capacity range; only while InstanceClass is db.serverless.
 	Serverless Serverless `yaml:"serverless"`
 	// Readers is how many readers there are beside the writer.
@@ -133,6 +138,12 @@ type Database struct {
 	FinalSnapshot bool `yaml:"-"`
 }
 
+// How the API logs in to the database.
+const (
+	LoginIAM    = "iam"
+	LoginMaster = "master"
+)
+
 // Serverless is the capacity range of an Aurora Serverless v2 cluster in ACUs of 2 GiB.
 type Serverless struct {
 	// MinimumCapacity is the smallest capacity; with 0 an idle cluster pauses.
@@ -149,6 +160,9 @@ type Service struct {
 	Image string `yaml:"image"`
 	// Command replaces the image's own command; it needs Image.
 	Command []string `yaml:"command"`
+	// Migration is a command of Image that runs to completion in every new task before the API starts, as the
+	// database's master user. While it fails, the old tasks stay. Empty: none.
+	Migration []string `yaml:"migration"`
 	// Port is where the container listens. Under 1024 a user other than root may not be allowed to.
 	// Changing it interrupts a deployed service until tasks on the new port are healthy.
 	Port int `yaml:"port"`
@@ -274,6 +288,8 @@ func Preset(class Class) Environment {
 		Database: Database{
 			EngineVersion:             "15",
 			InstanceClass:             "db.t3.medium",
+			Name:                      "postgres",
+			Login:                     LoginMaster,
 			Serverless:                Serverless{MinimumCapacity: 0, MaximumCapacity: 4},
 			Readers:                   1,
 			MasterUsername:            "postgres",
@@ -306,6 +322,7 @@ func Preset(class Class) Environment {
 		environment.Logs.RetentionDays = 365
 		environment.Network.InterfaceEndpoints = true
 		environment.Network.FlowLogIntervalSeconds = 60
+		environment.Database.Login = LoginIAM
 		environment.Database.MasterUsername = "payment_owner"
 		environment.Database.SecretRecoveryDays = 30
 		environment.Database.BackupRetentionDays = 35

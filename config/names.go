@@ -28,13 +28,21 @@ const (
 	SQLInjectionRules = "AWSManagedRulesSQLiRuleSet"
 )
 
-// The variables that the service sets in its container. A file cannot set them.
+// The variables that connections set in the containers. A file cannot set them.
 const (
-	DatabaseHost     = "DB_HOST"
-	DatabasePort     = "DB_PORT"
-	DatabaseUsername = "DB_USERNAME"
-	DatabasePassword = "DB_PASSWORD"
+	DatabaseHost       = "DB_HOST"        // of the writer
+	DatabaseReaderHost = "DB_READER_HOST" // of the readers, where there are any
+	DatabasePort       = "DB_PORT"
+	DatabaseName       = "DB_NAME"
+	DatabaseUsername   = "DB_USERNAME"
+	DatabasePassword   = "DB_PASSWORD" // not with LoginIAM, but for the migration
+	DatabaseSSLMode    = "DB_SSLMODE"
 )
 
 // ServiceVariables are all of those variables.
-var ServiceVariables = []string{DatabaseHost, DatabasePort, DatabaseUsername, DatabasePassword}
+var ServiceVariables = []string{
+	DatabaseHost, DatabaseReaderHost, DatabasePort, DatabaseName, DatabaseUsername, DatabasePassword, DatabaseSSLMode,
+}
+
+// IAMUsername is the database user that the API logs in as with LoginIAM.
+const IAMUsername = "payment_api"

@@ -9,6 +9,7 @@ import (
 	"github.com/hashicorp/terraform-cdk-go/cdktf"
 
 	"tap/config"
+	"tap/constructs/connection"
 	"tap/constructs/database"
 	"tap/constructs/deployment"
 	"tap/constructs/encryption"
@@ -22,8 +23,19 @@ import (
 	"tap/constructs/versions"
 )
 
+// Areas are the parts of an environment that a further service or something for it to use is built with.
+type Areas struct {
+	Deployment deployment.Deployment
+	Key        *encryption.Key
+	Network    *network.Network
+	Cluster    service.Cluster
+}
+
+// Addition declares something more in a stack and returns what the API uses of it.
+type Addition func(stack cdktf.TerraformStack, areas Areas) []connection.Connection
+
 // NewTapStack declares the stack tap-<suffix>: everything of one environment.
-func NewTapStack(app constructs.Construct, environment config.Environment) cdktf.TerraformStack {
+func NewTapStack(app constructs.Construct, environment config.Environment, additions ...Addition) cdktf.TerraformStack {
 	name := "tap-" + environment.Suffix
 	stack := newStack(app, name, environment.Region, environment.Account, environment.Suffix, environment.Tags)
 	if environment.State.Bucket == "" {
@@ -43,17 +55,17 @@ func NewTapStack(app constructs.Construct, environment config.Environment) cdktf
 			"network.cidr": environment.Network.CIDR,
 		}),
 	}
-	deployed.KeyARN = encryption.New(stack, "encryption", encryption.Props{
+	key := encryption.New(stack, "encryption", encryption.Props{
 		Deployment: deployed,
 		Config:     environment.Encryption,
-	}).ARN
+	})
+	deployed.KeyARN = key.ARN
 
 	vpc := network.New(stack, "network", network.Props{
 		Deployment: deployed,
 		Config:     environment.Network,
-		Sessions:   environment.Service.ExecuteCommand,
 	})
-	cluster := database.New(stack, "database", database.Props{
+	data := database.New(stack, "database", database.Props{
 		Deployment: deployed,
 		Config:     environment.Database,
 		Network:    vpc,
@@ -76,12 +88,22 @@ func NewTapStack(app constructs.Construct, environment config.Environment) cdktf
 		Topic:        topic,
 		LoadBalancer: balancer,
 	})
+	cluster := service.NewCluster(stack, "cluster", deployed, environment.Service.ContainerInsights)
+	uses := []connection.Connection{data.Connection}
+	for _, add := range additions {
+		uses = append(uses, add(stack, Areas{Deployment: deployed, Key: key, Network: vpc, Cluster: cluster})...)
+	}
 	api := service.New(stack, "service", service.Props{
 		Deployment:       deployed,
+		Name:             "Payment",
+		LogName:          "payment-api",
 		Config:           environment.Service,
+		Cluster:          cluster,
 		Network:          vpc,
-		Database:         cluster,
-		LoadBalancer:     balancer,
+		Key:              key,
+		Uses:             uses,
+		MigrationUses:    []connection.Connection{data.Owner},
+		Ingress:          &balancer.Ingress,
 		DeploymentAlarms: []*string{requests.ErrorRateAlarm, requests.LatencyAlarm},
 	})
 	acl := firewall.New(stack, "firewall", firewall.Props{
@@ -95,15 +117,15 @@ func NewTapStack(app constructs.Construct, environment config.Environment) cdktf
 		Requests:     requests,
 		LoadBalancer: balancer,
 		Service:      api,
-		Database:     cluster,
+		Database:     data,
 		Firewall:     acl,
 	})
 
 	output(stack, "VPCId", "VPC ID", vpc.VPCID)
-	output(stack, "ECSClusterName", "ECS cluster name", api.ClusterName)
+	output(stack, "ECSClusterName", "ECS cluster name", cluster.Name)
 	output(stack, "ECSServiceName", "ECS service name", api.Name)
-	output(stack, "DBClusterIdentifier", "Aurora cluster identifier", cluster.Identifier)
-	output(stack, "DBSecretArn", "ARN of the database secret", cluster.Secret.ARN)
+	output(stack, "DBClusterIdentifier", "Aurora cluster identifier", data.Identifier)
+	output(stack, "DBSecretArn", "ARN of the database secret", data.SecretARN)
 	output(stack, "LoadBalancerArn", "Application Load Balancer ARN", balancer.ARN)
 	output(stack, "LoadBalancerDNS", "Application Load Balancer DNS name", balancer.DNSName)
 	output(stack, "TargetGroupArn", "Target group ARN", balancer.TargetGroupARN)
