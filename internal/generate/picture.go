@@ -131,10 +131,10 @@ func (d *drawing) storage() {
 	d.each("aws_cloudwatch_log_group", func(_ string, group map[string]any) {
 		groups = append(groups, fmt.Sprint(group["name"]))
 	})
-	d.write(`    logs[/"logs<br/>%s"/]`, strings.Join(groups, "<br/>"))
-	d.each("aws_kms_alias", func(_ string, alias map[string]any) { d.write(`    key{"key<br/>%s"}`, alias["name"]) })
+	d.write(`    logs["logs<br/>%s"]`, strings.Join(groups, "<br/>"))
+	d.each("aws_kms_alias", func(_ string, alias map[string]any) { d.write(`    key(["key<br/>%s"])`, alias["name"]) })
 	if len(d.Resource["aws_secretsmanager_secret"]) > 0 {
-		d.write(`    secret[/"secret of the database"/]`)
+		d.write(`    secret["secret of the database"]`)
 	}
 }
 
