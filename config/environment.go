@@ -41,7 +41,10 @@ type Environment struct {
 	// While it is false, a destroy empties buckets.
 	Protect bool `yaml:"protect"`
 
-	State        State        `yaml:"state"`
+	// StatesBucket is the S3 bucket of the environment's state, of its account in accounts.yaml. Empty: a local file
+	// beside cdktf.out.
+	StatesBucket string `yaml:"-"`
+
 	Encryption   Encryption   `yaml:"-"`
 	Logs         Logs         `yaml:"logs"`
 	Network      Network      `yaml:"network"`
@@ -50,15 +53,6 @@ type Environment struct {
 	LoadBalancer LoadBalancer `yaml:"loadBalancer"`
 	Firewall     Firewall     `yaml:"firewall"`
 	Monitoring   Monitoring   `yaml:"monitoring"`
-}
-
-// State configures where Terraform keeps the environment's state.
-type State struct {
-	// Bucket is the S3 bucket of the state, created by the stack tap-state. All environments that set
-	// it set the same one. Empty: a local file beside cdktf.out.
-	Bucket string `yaml:"bucket"`
-	// Region is the bucket's Region; it needs Bucket. Empty: the environment's.
-	Region string `yaml:"region"`
 }
 
 // Encryption configures the environment's customer-managed KMS key.

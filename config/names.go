@@ -44,5 +44,15 @@ var ServiceVariables = []string{
 	DatabaseHost, DatabaseReaderHost, DatabasePort, DatabaseName, DatabaseUsername, DatabasePassword, DatabaseSSLMode,
 }
 
+// Repository is the ECR repository of the API's image.
+const Repository = "payment-api"
+
+// BoundaryPolicy is the permissions boundary of every role that a pipeline creates.
+const BoundaryPolicy = "tap-boundary"
+
+// SecretPrefix begins the names of the secrets that service.secrets may name where the account is in accounts.yaml: the
+// permissions boundary allows no others.
+const SecretPrefix = "tap/"
+
 // IAMUsername is the database user that the API logs in as with LoginIAM.
 const IAMUsername = "payment_api"

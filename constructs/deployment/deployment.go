@@ -11,6 +11,7 @@ import (
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/cloudwatchloggroup"
 	"github.com/hashicorp/terraform-cdk-go/cdktf"
 
+	"tap/config"
 	"tap/constructs/policy"
 )
 
@@ -20,6 +21,8 @@ type Deployment struct {
 	Suffix string
 	// Account is where the environment is deployed.
 	Account policy.Account
+	// Shared is whether the account has a stack of its own (tap-account-<account>) with what its environments share.
+	Shared bool
 	// ID is unique to the deployment, and the same for as long as it lasts.
 	ID *string
 	// Protect refuses plans that destroy or replace what holds data, evidence or traffic.
@@ -41,6 +44,16 @@ func (d Deployment) Tags(kind string) *map[string]*string {
 // Lifecycle is that of a resource which holds data, evidence or traffic.
 func (d Deployment) Lifecycle() *cdktf.TerraformResourceLifecycle {
 	return &cdktf.TerraformResourceLifecycle{PreventDestroy: jsii.Bool(d.Protect)}
+}
+
+// NewRole creates a role of the environment. Where the account is shared it has the account's permissions boundary, which
+// the pipeline's deployer needs in order to create it. The suffix completes its name.
+func (d Deployment) NewRole(scope constructs.Construct, id string, props policy.RoleProps) policy.Role {
+	props.Name = d.Name(props.Name)
+	if d.Shared {
+		props.Boundary = d.Account.GlobalARN("iam", "policy/"+config.BoundaryPolicy)
+	}
+	return policy.NewRole(scope, id, props)
 }
 
 // NewLogGroup creates a log group under the environment's key (CKV_AWS_158). The service that writes to it

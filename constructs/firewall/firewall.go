@@ -58,24 +58,13 @@ func New(scope constructs.Construct, id string, props Props) Firewall {
 }
 
 // newLogging logs every request that the firewall saw, without the headers that identify a session (WAF.11,
-// CKV2_AWS_31). WAF only writes to groups whose name starts with aws-waf-logs-.
+// CKV2_AWS_31).
 func newLogging(scope constructs.Construct, props Props, acl wafv2webacl.Wafv2WebAcl) {
-	group := props.Deployment.NewLogGroup(scope, "logs", "aws-waf-logs-tap-"+props.Deployment.Suffix)
-	// Explicit, so that it ends with the environment. An account and Region may have ten such policies,
-	// and so ten environments: https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html
-	delivery := cloudwatchlogresourcepolicy.NewCloudwatchLogResourcePolicy(scope, jsii.String("logs-policy"), &cloudwatchlogresourcepolicy.CloudwatchLogResourcePolicyConfig{
-		PolicyName: jsii.String(props.Deployment.Name("PaymentWAF")),
-		PolicyDocument: policy.Document(policy.Statement{
-			Sid:       "DeliverFirewallLogs",
-			Principal: policy.Service("delivery.logs.amazonaws.com"),
-			Actions:   []string{"logs:CreateLogStream", "logs:PutLogEvents"},
-			Resources: []*string{jsii.String(*group.Arn() + ":*")},
-			Conditions: []policy.Condition{
-				policy.Equals("aws:SourceAccount", props.Deployment.Account.ID),
-				policy.ARNLike("aws:SourceArn", props.Deployment.Account.ARN("logs", "*")),
-			},
-		}),
-	})
+	group := props.Deployment.NewLogGroup(scope, "logs", LogGroup(props.Deployment.Suffix))
+	ready := []cdktf.ITerraformDependable{}
+	if d := props.Deployment; !d.Shared {
+		ready = append(ready, AllowLogDelivery(scope, "logs-policy", d.Name("PaymentWAF"), d.Account, LogGroup(d.Suffix)))
+	}
 	redacted := []*wafv2webaclloggingconfiguration.Wafv2WebAclLoggingConfigurationRedactedFields{}
 	for _, header := range []string{"authorization", "cookie"} {
 		redacted = append(redacted, &wafv2webaclloggingconfiguration.Wafv2WebAclLoggingConfigurationRedactedFields{
@@ -86,7 +75,30 @@ func newLogging(scope constructs.Construct, props Props, acl wafv2webacl.Wafv2We
 		ResourceArn:           acl.Arn(),
 		LogDestinationConfigs: &[]*string{group.Arn()},
 		RedactedFields:        redacted,
-		DependsOn:             &[]cdktf.ITerraformDependable{delivery},
+		DependsOn:             &ready,
+	})
+}
+
+// LogGroup is the log group of an environment's firewall. WAF only writes to groups whose names start like this.
+func LogGroup(suffix string) string { return "aws-waf-logs-tap-" + suffix }
+
+// AllowLogDelivery lets WAF write to log groups of that name, which may end in an asterisk. Without it WAF would add a
+// policy of its own, which stays when the environment is gone. An account and Region can have ten such policies:
+// https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html
+func AllowLogDelivery(scope constructs.Construct, id, name string, account policy.Account,
+	group string) cdktf.ITerraformDependable {
+	return cloudwatchlogresourcepolicy.NewCloudwatchLogResourcePolicy(scope, jsii.String(id), &cloudwatchlogresourcepolicy.CloudwatchLogResourcePolicyConfig{
+		PolicyName: jsii.String(name),
+		PolicyDocument: policy.Document(policy.Statement{
+			Sid:       "DeliverFirewallLogs",
+			Principal: policy.Service("delivery.logs.amazonaws.com"),
+			Actions:   []string{"logs:CreateLogStream", "logs:PutLogEvents"},
+			Resources: []*string{account.ARN("logs", "log-group:"+group+":*")},
+			Conditions: []policy.Condition{
+				policy.Equals("aws:SourceAccount", account.ID),
+				policy.ARNLike("aws:SourceArn", account.ARN("logs", "*")),
+			},
+		}),
 	})
 }
 

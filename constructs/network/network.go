@@ -143,8 +143,8 @@ func newSubnet(scope constructs.Construct, d deployment.Deployment, kind string,
 func newFlowLog(scope constructs.Construct, vpcID *string, props Props) {
 	this := constructs.NewConstruct(scope, jsii.String("flow-log"))
 	group := props.Deployment.NewLogGroup(this, "group", "/tap-"+props.Deployment.Suffix+"/vpc-flow-logs")
-	role := policy.NewRole(this, "role", policy.RoleProps{
-		Name:        props.Deployment.Name("PaymentFlowLogRole"),
+	role := props.Deployment.NewRole(this, "role", policy.RoleProps{
+		Name:        "PaymentFlowLogRole",
 		Description: "Writes the VPC's flow logs",
 		Service:     "vpc-flow-logs.amazonaws.com",
 		// https://docs.aws.amazon.com/vpc/latest/userguide/flow-logs-iam-role.html
