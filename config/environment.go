@@ -307,7 +307,7 @@ func Preset(class Class) Environment {
 			ContainerInsights:          "enabled",
 		},
 		LoadBalancer: LoadBalancer{AllowPlainHTTP: true, IdleTimeoutSeconds: 60},
-		Firewall:     Firewall{RateLimit: 2000},
+		Firewall:     Firewall{RateLimit: 2000, Count: []string{BodySizeRule}},
 		Monitoring:   Monitoring{ErrorRatePercent: 5, MinimumRequests: 20, LatencySeconds: 2},
 	}
 	if class == Production {
@@ -326,6 +326,7 @@ func Preset(class Class) Environment {
 		environment.Service.DeregistrationDelaySeconds = 60
 		environment.Service.ContainerInsights = "enhanced"
 		environment.LoadBalancer.AllowPlainHTTP = false
+		environment.Firewall.Count = nil
 	}
 	return environment
 }

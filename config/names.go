@@ -15,6 +15,7 @@ var OwnTags = []string{TagProject, TagEnvironment, TagManagedBy, TagName}
 // dashboards refer to them.
 var FirewallRules = []string{
 	RateLimitRule, SQLInjectionRule, ReputationRules, AnonymousRules, CommonRules, BadInputRules, SQLInjectionRules,
+	BodySizeRule,
 }
 
 // The rules of the web ACL: two of the project's own, then AWS's managed rule groups.
@@ -26,6 +27,9 @@ const (
 	CommonRules       = "AWSManagedRulesCommonRuleSet"
 	BadInputRules     = "AWSManagedRulesKnownBadInputsRuleSet"
 	SQLInjectionRules = "AWSManagedRulesSQLiRuleSet"
+
+	// BodySizeRule is a rule of CommonRules.
+	BodySizeRule = "SizeRestrictions_BODY"
 )
 
 // The variables that connections set in the containers. A file cannot set them.

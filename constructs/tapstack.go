@@ -62,9 +62,11 @@ func NewTapStack(app constructs.Construct, environment config.Environment, addit
 	})
 	deployed.KeyARN = key.ARN
 
+	imageAccount, _, _, _ := environment.Service.PrivateRepository()
 	vpc := network.New(stack, "network", network.Props{
-		Deployment: deployed,
-		Config:     environment.Network,
+		Deployment:   deployed,
+		Config:       environment.Network,
+		ImageAccount: imageAccount,
 	})
 	data := database.New(stack, "database", database.Props{
 		Deployment: deployed,

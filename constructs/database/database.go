@@ -70,7 +70,7 @@ func New(scope constructs.Construct, id string, props Props) Database {
 	secret := newSecret(this, props, identifier)
 	monitoring := newMonitoringRole(this, d)
 	// Aurora exports to a log group of this name.
-	logs := d.NewLogGroup(this, "postgresql-logs", "/aws/rds/cluster/"+identifier+"/postgresql")
+	logs := d.NewMaskedLogGroup(this, "postgresql-logs", "/aws/rds/cluster/"+identifier+"/postgresql")
 	clusterParameters, instanceParameters := newParameterGroups(this, props.Config, identifier)
 	version, lifecycle := newVersion(this, props)
 

@@ -28,6 +28,8 @@ import (
 type Props struct {
 	Deployment deployment.Deployment
 	Config     config.Network
+	// ImageAccount is the account of a private repository from which images are pulled; empty: the own one.
+	ImageAccount string
 }
 
 // Network is a VPC with a public and a private subnet in each zone.
@@ -40,6 +42,7 @@ type Network struct {
 	Ready []cdktf.ITerraformDependable
 
 	deployment     deployment.Deployment
+	imageAccount   string
 	hasNAT         bool
 	endpoints      *endpoints // nil without interface endpoints
 	s3PrefixListID *string
@@ -69,7 +72,12 @@ func New(scope constructs.Construct, id string, props Props) *Network {
 		Tags:  named("PaymentInternetGateway"),
 	})
 
-	network := &Network{VPCID: main.Id(), deployment: props.Deployment, hasNAT: props.Config.NATGateways > 0}
+	network := &Network{
+		VPCID:        main.Id(),
+		deployment:   props.Deployment,
+		imageAccount: props.ImageAccount,
+		hasNAT:       props.Config.NATGateways > 0,
+	}
 	var privateTables []*string
 	var gateways []natgateway.NatGateway
 	for index, zone := range props.Config.Subnets() {
