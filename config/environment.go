@@ -262,6 +262,9 @@ type Monitoring struct {
 	// MinimumRequests is the number of requests in 5 minutes under which error rate and latency never
 	// raise an alarm.
 	MinimumRequests int `yaml:"minimumRequests"`
+	// AvailabilityPercent is the share of requests in 30 days that should not fail; failures that use up the rest too
+	// fast raise an alarm.
+	AvailabilityPercent float64 `yaml:"availabilityPercent"`
 	// LatencySeconds is the 99th percentile of the response time that raises the alarm.
 	LatencySeconds float64 `yaml:"latencySeconds"`
 }
@@ -308,7 +311,7 @@ func Preset(class Class) Environment {
 		},
 		LoadBalancer: LoadBalancer{AllowPlainHTTP: true, IdleTimeoutSeconds: 60},
 		Firewall:     Firewall{RateLimit: 2000, Count: []string{BodySizeRule}},
-		Monitoring:   Monitoring{ErrorRatePercent: 5, MinimumRequests: 20, LatencySeconds: 2},
+		Monitoring:   Monitoring{ErrorRatePercent: 5, MinimumRequests: 20, AvailabilityPercent: 99, LatencySeconds: 2},
 	}
 	if class == Production {
 		environment.Protect = true
@@ -327,6 +330,7 @@ func Preset(class Class) Environment {
 		environment.Service.ContainerInsights = "enhanced"
 		environment.LoadBalancer.AllowPlainHTTP = false
 		environment.Firewall.Count = nil
+		environment.Monitoring.AvailabilityPercent = 99.9
 	}
 	return environment
 }
