@@ -33,5 +33,5 @@ func run() error {
 		return err
 	}
 	defer jsii.Close()
-	return constructs.Synthesize(environments, "")
+	return constructs.Synthesize(environments, nil, "")
 }

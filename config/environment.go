@@ -41,7 +41,10 @@ type Environment struct {
 	// While it is false, a destroy empties buckets.
 	Protect bool `yaml:"protect"`
 
-	State        State        `yaml:"state"`
+	// StatesBucket is the S3 bucket of the environment's state, of its account in accounts.yaml. Empty: a local file
+	// beside cdktf.out.
+	StatesBucket string `yaml:"-"`
+
 	Encryption   Encryption   `yaml:"-"`
 	Logs         Logs         `yaml:"logs"`
 	Network      Network      `yaml:"network"`
@@ -50,15 +53,6 @@ type Environment struct {
 	LoadBalancer LoadBalancer `yaml:"loadBalancer"`
 	Firewall     Firewall     `yaml:"firewall"`
 	Monitoring   Monitoring   `yaml:"monitoring"`
-}
-
-// State configures where Terraform keeps the environment's state.
-type State struct {
-	// Bucket is the S3 bucket of the state, created by the stack tap-state. All environments that set
-	// it set the same one. Empty: a local file beside cdktf.out.
-	Bucket string `yaml:"bucket"`
-	// Region is the bucket's Region; it needs Bucket. Empty: the environment's.
-	Region string `yaml:"region"`
 }
 
 // Encryption configures the environment's customer-managed KMS key.
@@ -268,6 +262,9 @@ type Monitoring struct {
 	// MinimumRequests is the number of requests in 5 minutes under which error rate and latency never
 	// raise an alarm.
 	MinimumRequests int `yaml:"minimumRequests"`
+	// AvailabilityPercent is the share of requests in 30 days that should not fail; failures that use up the rest too
+	// fast raise an alarm.
+	AvailabilityPercent float64 `yaml:"availabilityPercent"`
 	// LatencySeconds is the 99th percentile of the response time that raises the alarm.
 	LatencySeconds float64 `yaml:"latencySeconds"`
 }
@@ -313,8 +310,8 @@ func Preset(class Class) Environment {
 			ContainerInsights:          "enabled",
 		},
 		LoadBalancer: LoadBalancer{AllowPlainHTTP: true, IdleTimeoutSeconds: 60},
-		Firewall:     Firewall{RateLimit: 2000},
-		Monitoring:   Monitoring{ErrorRatePercent: 5, MinimumRequests: 20, LatencySeconds: 2},
+		Firewall:     Firewall{RateLimit: 2000, Count: []string{BodySizeRule}},
+		Monitoring:   Monitoring{ErrorRatePercent: 5, MinimumRequests: 20, AvailabilityPercent: 99, LatencySeconds: 2},
 	}
 	if class == Production {
 		environment.Protect = true
@@ -332,6 +329,8 @@ func Preset(class Class) Environment {
 		environment.Service.DeregistrationDelaySeconds = 60
 		environment.Service.ContainerInsights = "enhanced"
 		environment.LoadBalancer.AllowPlainHTTP = false
+		environment.Firewall.Count = nil
+		environment.Monitoring.AvailabilityPercent = 99.9
 	}
 	return environment
 }

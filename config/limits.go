@@ -82,10 +82,6 @@ var limits = map[string]Limit{
 	"tags.*": matching("a tag's value", `^[A-Za-z0-9 _.:/=+@-]{0,256}$`, "up to 256 letters, digits, spaces and _ . : / = + - @").
 		entries(`^[A-Za-z0-9 _.:/=+@-]{1,128}$`).many(0, maximumTags-len(OwnTags)),
 
-	// https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
-	"state.bucket": matching("a bucket's name", `^[a-z0-9](\.?[a-z0-9-])+\.?[a-z0-9]$`, "3 or more lower-case letters, digits, hyphens and single dots, a letter or digit at both ends").upTo(63).orEmpty(),
-	"state.region": matching("an AWS Region", `^`+regionExpression+`$`, "a Region's code, for example us-east-1").orEmpty(),
-
 	// https://docs.aws.amazon.com/kms/latest/APIReference/API_ScheduleKeyDeletion.html
 	"logs.retentionDays": numbers("a period that CloudWatch Logs offers", retentionPeriods...),
 
@@ -169,10 +165,11 @@ var limits = map[string]Limit{
 
 	// The expression of https://html.spec.whatwg.org/#valid-e-mail-address, with a domain of two
 	// labels or more.
-	"monitoring.emails[]":         matching("an e-mail address", `^[A-Za-z0-9.!#$%&'*+/=?^_{|}~-]+@`+labelAnyCase+`(\.`+labelAnyCase+`)+$`, "name@domain, for example on-call@example.com").unique(),
-	"monitoring.errorRatePercent": above(0, 100),
-	"monitoring.minimumRequests":  atLeast(1),
-	"monitoring.latencySeconds":   above(0, 4000), // the longest idle time-out of the load balancer
+	"monitoring.emails[]":            matching("an e-mail address", `^[A-Za-z0-9.!#$%&'*+/=?^_{|}~-]+@`+labelAnyCase+`(\.`+labelAnyCase+`)+$`, "name@domain, for example on-call@example.com").unique(),
+	"monitoring.errorRatePercent":    above(0, 100),
+	"monitoring.minimumRequests":     atLeast(1),
+	"monitoring.availabilityPercent": between(90, 99.99),
+	"monitoring.latencySeconds":      above(0, 4000), // the longest idle time-out of the load balancer
 
 }
 

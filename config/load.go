@@ -41,7 +41,6 @@ func Load(folder string, requested RequestedSuffix) ([]Environment, error) {
 		problems = append(problems, loaded.problems...)
 		files = append(files, loaded)
 	}
-	problems = append(problems, stateBucketProblems(files)...)
 
 	environments := make([]Environment, 0, len(files)+1)
 	for _, loaded := range files {
@@ -70,9 +69,6 @@ func Load(folder string, requested RequestedSuffix) ([]Environment, error) {
 func (e *Environment) complete() {
 	if len(e.Network.Zones) == 0 {
 		e.Network.Zones = []string{e.Region + "a", e.Region + "b", e.Region + "c"}
-	}
-	if e.State.Bucket != "" && e.State.Region == "" {
-		e.State.Region = e.Region
 	}
 }
 

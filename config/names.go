@@ -15,6 +15,7 @@ var OwnTags = []string{TagProject, TagEnvironment, TagManagedBy, TagName}
 // dashboards refer to them.
 var FirewallRules = []string{
 	RateLimitRule, SQLInjectionRule, ReputationRules, AnonymousRules, CommonRules, BadInputRules, SQLInjectionRules,
+	BodySizeRule,
 }
 
 // The rules of the web ACL: two of the project's own, then AWS's managed rule groups.
@@ -26,6 +27,9 @@ const (
 	CommonRules       = "AWSManagedRulesCommonRuleSet"
 	BadInputRules     = "AWSManagedRulesKnownBadInputsRuleSet"
 	SQLInjectionRules = "AWSManagedRulesSQLiRuleSet"
+
+	// BodySizeRule is a rule of CommonRules.
+	BodySizeRule = "SizeRestrictions_BODY"
 )
 
 // The variables that connections set in the containers. A file cannot set them.
@@ -43,6 +47,16 @@ const (
 var ServiceVariables = []string{
 	DatabaseHost, DatabaseReaderHost, DatabasePort, DatabaseName, DatabaseUsername, DatabasePassword, DatabaseSSLMode,
 }
+
+// Repository is the ECR repository of the API's image.
+const Repository = "payment-api"
+
+// BoundaryPolicy is the permissions boundary of every role that a pipeline creates.
+const BoundaryPolicy = "tap-boundary"
+
+// SecretPrefix begins the names of the secrets that service.secrets may name where the account is in accounts.yaml: the
+// permissions boundary allows no others.
+const SecretPrefix = "tap/"
 
 // IAMUsername is the database user that the API logs in as with LoginIAM.
 const IAMUsername = "payment_api"

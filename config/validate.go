@@ -16,7 +16,6 @@ func (f *file) validate() {
 		return // what the values have to go with depends on the class
 	}
 	f.validateTags()
-	f.validateState()
 	f.validateNetwork()
 	f.validateDatabase()
 	f.validateService()

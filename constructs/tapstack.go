@@ -9,12 +9,12 @@ import (
 	"github.com/hashicorp/terraform-cdk-go/cdktf"
 
 	"tap/config"
+	"tap/constructs/account"
 	"tap/constructs/connection"
 	"tap/constructs/database"
 	"tap/constructs/deployment"
 	"tap/constructs/encryption"
 	"tap/constructs/firewall"
-	"tap/constructs/internal/bucket"
 	"tap/constructs/loadbalancer"
 	"tap/constructs/monitoring"
 	"tap/constructs/network"
@@ -38,16 +38,17 @@ type Addition func(stack cdktf.TerraformStack, areas Areas) []connection.Connect
 func NewTapStack(app constructs.Construct, environment config.Environment, additions ...Addition) cdktf.TerraformStack {
 	name := "tap-" + environment.Suffix
 	stack := newStack(app, name, environment.Region, environment.Account, environment.Suffix, environment.Tags)
-	if environment.State.Bucket == "" {
+	if environment.StatesBucket == "" {
 		newLocalBackend(stack, name)
 	} else {
-		newS3Backend(stack, name, environment.State, environment.Account)
+		newS3Backend(stack, environment.StatesBucket, name, environment.Region, environment.Account)
 	}
 
 	deployed := deployment.Deployment{
 		Suffix:           environment.Suffix,
 		Account:          policy.NewAccount(stack, "account", environment.Region),
 		Protect:          environment.Protect,
+		Shared:           environment.StatesBucket != "",
 		LogRetentionDays: environment.Logs.RetentionDays,
 		ID: deployment.NewID(stack, "deployment", map[string]string{
 			"class":        string(environment.Class), // chooses the name of the database's master user
@@ -61,9 +62,11 @@ func NewTapStack(app constructs.Construct, environment config.Environment, addit
 	})
 	deployed.KeyARN = key.ARN
 
+	imageAccount, _, _, _ := environment.Service.PrivateRepository()
 	vpc := network.New(stack, "network", network.Props{
-		Deployment: deployed,
-		Config:     environment.Network,
+		Deployment:   deployed,
+		Config:       environment.Network,
+		ImageAccount: imageAccount,
 	})
 	data := database.New(stack, "database", database.Props{
 		Deployment: deployed,
@@ -134,17 +137,19 @@ func NewTapStack(app constructs.Construct, environment config.Environment, addit
 	return stack
 }
 
-// NewStateStack declares the stack tap-state: the bucket of the environments' states. Its own state is a local file,
-// since the bucket has to exist before it can contain a state.
-func NewStateStack(app constructs.Construct, state config.State, account string) cdktf.TerraformStack {
-	stack := newStack(app, "tap-state", state.Region, account, "state", nil)
-	newLocalBackend(stack, "tap-state")
-	states := bucket.New(stack, "state", bucket.Props{
-		Name:           jsii.String(state.Bucket),
-		Protect:        true,
-		NoncurrentDays: 365, // how long an overwritten state can be restored
-	})
-	output(stack, "StateBucket", "S3 bucket of the Terraform states", states.Name)
+// NewAccountStack declares the stack tap-account-<account>: what the account's environments share. Its state is in its own
+// bucket from the start, under a key that the pipeline's roles cannot reach.
+func NewAccountStack(app constructs.Construct, file config.Account) cdktf.TerraformStack {
+	stack := newStack(app, "tap-account-"+file.ID, file.Region, file.ID, "account", nil)
+	newS3Backend(stack, file.StatesBucket(), "account", file.Region, file.ID)
+	shared := account.New(stack, "account", file)
+	output(stack, "StatesBucket", "S3 bucket of the Terraform states", shared.StatesBucket)
+	output(stack, "RepositoryURL", "ECR repository of the API's image", shared.RepositoryURL)
+	if shared.Planner != nil {
+		output(stack, "PlannerRoleArn", "Role of workflows that plan", shared.Planner)
+		output(stack, "DeployerRoleArn", "Role of workflows that deploy", shared.Deployer)
+		output(stack, "PublisherRoleArn", "Role of workflows that push images", shared.Publisher)
+	}
 	return stack
 }
 
@@ -178,18 +183,17 @@ func newLocalBackend(stack cdktf.TerraformStack, name string) {
 	cdktf.NewLocalBackend(stack, &cdktf.LocalBackendConfig{Path: jsii.String("../../../terraform." + name + ".tfstate")})
 }
 
-// newS3Backend keeps a stack's state in a bucket, encrypted, under a key of its own, and locked while it is in use.
-func newS3Backend(stack cdktf.TerraformStack, name string, state config.State, account string) {
+// newS3Backend keeps a stack's state in its account's bucket, encrypted, in a folder of its own, and locked while it is in
+// use.
+func newS3Backend(stack cdktf.TerraformStack, bucket, folder, region, account string) {
 	backend := cdktf.NewS3Backend(stack, &cdktf.S3BackendConfig{
-		Bucket:  jsii.String(state.Bucket),
-		Key:     jsii.String(name + "/terraform.tfstate"),
-		Region:  jsii.String(state.Region),
+		Bucket:  jsii.String(bucket),
+		Key:     jsii.String(folder + "/terraform.tfstate"),
+		Region:  jsii.String(region),
 		Encrypt: jsii.Bool(true),
 	})
-	backend.AddOverride(jsii.String("use_lockfile"), true) // Terraform 1.10 or newer
-	if account != "" {
-		backend.AddOverride(jsii.String("allowed_account_ids"), jsii.Strings(account))
-	}
+	backend.AddOverride(jsii.String("use_lockfile"), true)
+	backend.AddOverride(jsii.String("allowed_account_ids"), jsii.Strings(account))
 }
 
 func output(stack cdktf.TerraformStack, name, description string, value *string) {

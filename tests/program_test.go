@@ -275,11 +275,11 @@ func TestWithoutNodeTheProgramSaysSoInOneLine(t *testing.T) {
 func TestAPanicInAConstructIsAnErrorOfOneLineThatNamesItsPlace(t *testing.T) {
 	environment := parse(t, "class: development")
 	t.Run("two stacks of one name", func(t *testing.T) {
-		err := constructs.Synthesize([]config.Environment{environment, environment}, filepath.Join(t.TempDir(), "out"))
+		err := constructs.Synthesize([]config.Environment{environment, environment}, nil, filepath.Join(t.TempDir(), "out"))
 		wantOneLine(t, err, "stack tap-dev", "There is already a Construct with name 'tap-dev'")
 	})
 	t.Run("an output folder without parent", func(t *testing.T) {
-		err := constructs.Synthesize([]config.Environment{environment}, filepath.Join(t.TempDir(), "missing", "out"))
+		err := constructs.Synthesize([]config.Environment{environment}, nil, filepath.Join(t.TempDir(), "missing", "out"))
 		wantOneLine(t, err, "app", "ENOENT")
 	})
 	t.Run("a value that a construct refuses", func(t *testing.T) {
@@ -287,7 +287,7 @@ func TestAPanicInAConstructIsAnErrorOfOneLineThatNamesItsPlace(t *testing.T) {
 		broken.Network.Zones = nil // Load always fills them in
 		broken.Network.CIDR = ""
 		broken.Monitoring.Emails = []string{"a@example.com", "a@example.com"}
-		err := constructs.Synthesize([]config.Environment{broken}, filepath.Join(t.TempDir(), "out"))
+		err := constructs.Synthesize([]config.Environment{broken}, nil, filepath.Join(t.TempDir(), "out"))
 		wantOneLine(t, err, "stack tap-dev", "monitoring.NewTopic", "email-a@example.com")
 	})
 	t.Run("and the next synthesis works", func(t *testing.T) {

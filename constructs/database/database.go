@@ -70,7 +70,7 @@ func New(scope constructs.Construct, id string, props Props) Database {
 	secret := newSecret(this, props, identifier)
 	monitoring := newMonitoringRole(this, d)
 	// Aurora exports to a log group of this name.
-	logs := d.NewLogGroup(this, "postgresql-logs", "/aws/rds/cluster/"+identifier+"/postgresql")
+	logs := d.NewMaskedLogGroup(this, "postgresql-logs", "/aws/rds/cluster/"+identifier+"/postgresql")
 	clusterParameters, instanceParameters := newParameterGroups(this, props.Config, identifier)
 	version, lifecycle := newVersion(this, props)
 
@@ -197,8 +197,8 @@ func newParameterGroups(scope constructs.Construct, database config.Database, id
 // policy AmazonRDSEnhancedMonitoringRole, narrowed to the account.
 func newMonitoringRole(scope constructs.Construct, d deployment.Deployment) policy.Role {
 	group := *d.Account.ARN("logs", "log-group:RDS*")
-	return policy.NewRole(scope, "monitoring-role", policy.RoleProps{
-		Name:        d.Name("PaymentDBMonitoringRole"),
+	return d.NewRole(scope, "monitoring-role", policy.RoleProps{
+		Name:        "PaymentDBMonitoringRole",
 		Description: "Sends the database's enhanced monitoring",
 		Service:     "monitoring.rds.amazonaws.com",
 		Conditions:  []policy.Condition{policy.Equals("aws:SourceAccount", d.Account.ID)},

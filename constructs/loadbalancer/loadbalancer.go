@@ -31,6 +31,9 @@ const (
 	unhealthyThreshold        = 3 // failed checks in a row that make it unhealthy
 )
 
+// strictTransportSecurity makes browsers use HTTPS for a year.
+const strictTransportSecurity = "max-age=31536000; includeSubDomains"
+
 // replacedLogDays is how long a version of an access log that expired or was overwritten can be restored.
 const replacedLogDays = 7
 
@@ -120,6 +123,8 @@ func New(scope constructs.Construct, id string, props Props) LoadBalancer {
 		SslPolicy:       jsii.String(tlsPolicy),
 		CertificateArn:  result.CertificateARN,
 		DefaultAction:   forward(targets),
+
+		RoutingHttpResponseStrictTransportSecurityHeaderValue: jsii.String(strictTransportSecurity),
 	})
 	listener.DefaultAction = []*lblistener.LbListenerDefaultAction{{
 		Type: jsii.String("redirect"),

@@ -24,6 +24,7 @@ func (n *Network) newEndpoints(scope constructs.Construct, interfaces bool, priv
 		ServiceName:     n.serviceName("s3"),
 		VpcEndpointType: jsii.String("Gateway"),
 		RouteTableIds:   &privateTables,
+		Policy:          policy.Document(n.ownAccountOnly(), n.imageLayers()),
 		Tags:            n.deployment.Tags("PaymentS3Endpoint"),
 	})
 	n.s3PrefixListID = s3.PrefixListId()
@@ -59,11 +60,29 @@ func (n *Network) serviceName(service string) *string {
 	return jsii.String("com.amazonaws." + n.deployment.Account.Region + "." + service)
 }
 
-// ownAccountOnly admits only the account's own principals to an endpoint, so that nobody can carry data out with
-// credentials of another account. A principal's own policy limits the resources it may use.
+// ownAccountOnly lets only the account's own principals through an endpoint, and only to resources of the account (and of
+// n.imageAccount), so that nobody can carry data out to, or with credentials of, another account.
 func (n *Network) ownAccountOnly() policy.Statement {
+	account := n.deployment.Account.ID
+	owners := []*string{account}
+	if n.imageAccount != "" {
+		owners = append(owners, jsii.String(n.imageAccount))
+	}
 	return policy.Statement{
 		Sid: "OwnAccount", Principal: policy.Anyone(), Actions: []string{"*"}, Resources: *jsii.Strings("*"),
-		Conditions: []policy.Condition{policy.Equals("aws:PrincipalAccount", n.deployment.Account.ID)},
+		Conditions: []policy.Condition{
+			policy.Equals("aws:PrincipalAccount", account),
+			policy.Equals("aws:ResourceAccount", owners...),
+		},
+	}
+}
+
+// imageLayers admits what ECR asks of S3 while an image is pulled: its requests are signed by ECR, not by the account.
+// https://docs.aws.amazon.com/AmazonECR/latest/userguide/vpc-endpoints.html
+func (n *Network) imageLayers() policy.Statement {
+	bucket := jsii.Sprintf("arn:%s:s3:::prod-%s-starport-layer-bucket/*",
+		*n.deployment.Account.Partition, n.deployment.Account.Region)
+	return policy.Statement{
+		Sid: "ImageLayers", Principal: policy.Anyone(), Actions: []string{"s3:GetObject"}, Resources: []*string{bucket},
 	}
 }

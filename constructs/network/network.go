@@ -28,6 +28,8 @@ import (
 type Props struct {
 	Deployment deployment.Deployment
 	Config     config.Network
+	// ImageAccount is the account of a private repository from which images are pulled; empty: the own one.
+	ImageAccount string
 }
 
 // Network is a VPC with a public and a private subnet in each zone.
@@ -40,6 +42,7 @@ type Network struct {
 	Ready []cdktf.ITerraformDependable
 
 	deployment     deployment.Deployment
+	imageAccount   string
 	hasNAT         bool
 	endpoints      *endpoints // nil without interface endpoints
 	s3PrefixListID *string
@@ -69,7 +72,12 @@ func New(scope constructs.Construct, id string, props Props) *Network {
 		Tags:  named("PaymentInternetGateway"),
 	})
 
-	network := &Network{VPCID: main.Id(), deployment: props.Deployment, hasNAT: props.Config.NATGateways > 0}
+	network := &Network{
+		VPCID:        main.Id(),
+		deployment:   props.Deployment,
+		imageAccount: props.ImageAccount,
+		hasNAT:       props.Config.NATGateways > 0,
+	}
 	var privateTables []*string
 	var gateways []natgateway.NatGateway
 	for index, zone := range props.Config.Subnets() {
@@ -143,8 +151,8 @@ func newSubnet(scope constructs.Construct, d deployment.Deployment, kind string,
 func newFlowLog(scope constructs.Construct, vpcID *string, props Props) {
 	this := constructs.NewConstruct(scope, jsii.String("flow-log"))
 	group := props.Deployment.NewLogGroup(this, "group", "/tap-"+props.Deployment.Suffix+"/vpc-flow-logs")
-	role := policy.NewRole(this, "role", policy.RoleProps{
-		Name:        props.Deployment.Name("PaymentFlowLogRole"),
+	role := props.Deployment.NewRole(this, "role", policy.RoleProps{
+		Name:        "PaymentFlowLogRole",
 		Description: "Writes the VPC's flow logs",
 		Service:     "vpc-flow-logs.amazonaws.com",
 		// https://docs.aws.amazon.com/vpc/latest/userguide/flow-logs-iam-role.html

@@ -23,8 +23,8 @@ type roles struct {
 func newRoles(scope constructs.Construct, props Props, uses []connection.Connection) roles {
 	d := props.Deployment
 	newRole := func(id, kind, description string, access func(connection.Connection) connection.Access) policy.Role {
-		return policy.NewRole(scope, id, policy.RoleProps{
-			Name:        d.Name(props.Name + kind),
+		return d.NewRole(scope, id, policy.RoleProps{
+			Name:        props.Name + kind,
 			Description: description + props.LogName,
 			Service:     "ecs-tasks.amazonaws.com",
 			// Only ECS, and only for this account.

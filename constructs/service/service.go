@@ -103,7 +103,10 @@ func New(scope constructs.Construct, id string, props Props) Service {
 			SecurityGroups: &[]*string{group.ID},
 			AssignPublicIp: jsii.Bool(false), // ECS.2, CKV_AWS_333
 		},
-		Tags:      d.Tags(props.Name + "Service"),
+		Tags: d.Tags(props.Name + "Service"),
+		// An image that does not start is noticed by the circuit breaker after a few tries, and the apply should not
+		// wait for longer: see the service's events and the stopped tasks.
+		Timeouts:  &ecsservice.EcsServiceTimeouts{Create: jsii.String("15m"), Update: jsii.String("15m")},
 		DependsOn: &ready,
 		Lifecycle: &cdktf.TerraformResourceLifecycle{
 			// A deployment that the circuit breaker rolled back ends in a steady state too.

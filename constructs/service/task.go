@@ -8,7 +8,6 @@ import (
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/ecstaskdefinition"
-	"github.com/hashicorp/terraform-cdk-go/cdktf"
 
 	"tap/constructs/connection"
 	"tap/constructs/policy"
@@ -61,8 +60,13 @@ type healthCheck struct {
 type linuxParameters struct {
 	// InitProcessEnabled runs an init process that reaps the children of sessions and of programs that were not
 	// written to be process 1.
-	InitProcessEnabled bool    `json:"initProcessEnabled"`
-	Tmpfs              []tmpfs `json:"tmpfs"`
+	InitProcessEnabled bool         `json:"initProcessEnabled"`
+	Capabilities       capabilities `json:"capabilities"`
+	Tmpfs              []tmpfs      `json:"tmpfs"`
+}
+
+type capabilities struct {
+	Drop []string `json:"drop"`
 }
 
 type tmpfs struct {
@@ -79,7 +83,7 @@ type logConfiguration struct {
 // newTaskDefinition creates the task definition and the log group of its containers.
 func newTaskDefinition(scope constructs.Construct, props Props, roles roles) ecstaskdefinition.EcsTaskDefinition {
 	d := props.Deployment
-	logs := d.NewLogGroup(scope, "logs", logGroup(props))
+	logs := d.NewMaskedLogGroup(scope, "logs", logGroup(props))
 	return ecstaskdefinition.NewEcsTaskDefinition(scope, jsii.String("task-definition"), &ecstaskdefinition.EcsTaskDefinitionConfig{
 		Family:                  jsii.String(d.Name(props.Name + "Task")),
 		RequiresCompatibilities: jsii.Strings("FARGATE"),
@@ -92,8 +96,9 @@ func newTaskDefinition(scope constructs.Construct, props Props, roles roles) ecs
 			OperatingSystemFamily: jsii.String("LINUX"), CpuArchitecture: jsii.String("X86_64"),
 		},
 		ContainerDefinitions: policy.JSON(newContainers(props, *logs.Name())),
-		// A deployment that fails is rolled back to the old revision, which stays until the service runs the new one.
-		Lifecycle: &cdktf.TerraformResourceLifecycle{CreateBeforeDestroy: jsii.Bool(true)},
+		// A deployment that fails is rolled back to the old revision, also when its alarms end after the apply; and
+		// whoever deploys needs no right to deregister a revision, which AWS cannot limit to some.
+		SkipDestroy: jsii.Bool(true),
 	})
 }
 
@@ -112,6 +117,7 @@ func newContainers(props Props, logGroup string) []containerDefinition {
 		program.Image = PlaceholderImage
 		program.Command = PlaceholderCommand(service.Port, service.HealthCheck.Path)
 		program.User = "" // root, to listen on a port under 1024
+		program.LinuxParameters.Capabilities.Drop = PlaceholderDroppedCapabilities
 	}
 	if len(service.Migration) == 0 {
 		return []containerDefinition{program}
@@ -151,10 +157,11 @@ func newContainer(props Props, name, logPrefix string, command []string, uses []
 		Secrets:                []secretVariable{},
 		LinuxParameters: linuxParameters{
 			InitProcessEnabled: true,
+			Capabilities:       capabilities{Drop: []string{"ALL"}},
 			// A volume would belong to root, and a user that is not root could not write to it:
 			// https://github.com/aws/containers-roadmap/issues/938
 			Tmpfs: []tmpfs{{
-				ContainerPath: "/tmp", Size: props.Config.TmpfsMiB, MountOptions: []string{"nosuid", "nodev"},
+				ContainerPath: "/tmp", Size: props.Config.TmpfsMiB, MountOptions: []string{"nosuid", "nodev", "noexec"},
 			}},
 		},
 		LogConfiguration: logConfiguration{LogDriver: "awslogs", Options: map[string]string{
