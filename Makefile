@@ -47,9 +47,19 @@ generate: ## write everything in generated/ anew
 	@internal/local/prerequisites.sh go
 	go generate $(PACKAGES)
 
-scan: ## check every stack with checkov, against the waivers
-	@internal/local/prerequisites.sh go node python
+scan: .local/scan/.installed ## check every stack with checkov, against the waivers
+	@internal/local/prerequisites.sh go node
 	go run ./tests/scan
+
+# Touched last, so that an interrupted installation is not taken for a whole one. PIP_USER=1 would send it elsewhere.
+.local/scan/.installed: tests/scan/requirements.txt
+	@internal/local/prerequisites.sh python
+	@echo "installing checkov into .local/scan; log: .local/scan-install.log"
+	@mkdir -p .local
+	@{ python3 -I -m venv --clear .local/scan && \
+		PIP_USER=0 .local/scan/bin/python -I -m pip install --no-deps --require-hashes --no-compile --no-input \
+		--disable-pip-version-check -r $<; } >.local/scan-install.log 2>&1 || { tail -n 20 .local/scan-install.log; exit 1; }
+	@touch $@
 
 clean: ## stop the emulator and remove what the commands have made (never a state of AWS)
 	@internal/local/prerequisites.sh go
