@@ -31,5 +31,5 @@ func run() error {
 	if err != nil {
 		return err
 	}
-	return constructs.Synthesize(environments, "")
+	return constructs.Synthesize(environments, nil, "")
 }

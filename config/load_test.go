@@ -111,7 +111,6 @@ database:
   serverless: {minimumCapacity: 0.5}
 monitoring:
   latencySeconds: 3
-state: {bucket: tap-states}
 `, "\n", "\r\n")}, RequestedSuffix{})[0]
 	want := Preset(Development)
 	want.Suffix = "qa"
@@ -126,7 +125,6 @@ state: {bucket: tap-states}
 	want.Database.InstanceClass = "db.serverless"
 	want.Database.Serverless.MinimumCapacity = 0.5
 	want.Monitoring.LatencySeconds = 3
-	want.State = State{Bucket: "tap-states", Region: "eu-west-1"}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got\n%+v\nwant\n%+v", got, want)
 	}
@@ -195,18 +193,6 @@ func TestProblemsOfAllFilesComeTogether(t *testing.T) {
 		problems[2] != (Problem{"environments/a.yaml", 5, "firewall.rateLimit", "9 is not valid; allowed: 10 to 2000000000"}) {
 		t.Errorf("got %#v", err)
 	}
-}
-
-func TestStateBucketIsOneForAll(t *testing.T) {
-	inFolder(t, map[string]string{
-		"a.yaml": development + "state: {bucket: tap-states}\n",
-		"b.yaml": development + "state: {bucket: other-states}\n",
-		"c.yaml": development,
-		"d.yaml": development + "region: eu-west-1\nstate: {bucket: tap-states}\n",
-		"e.yaml": development + "region: eu-west-1\nstate: {bucket: tap-states, region: us-east-1}\n",
-	})
-	const one = "state.bucket: all environments keep their state in one bucket, in environments/a.yaml tap-states in us-east-1"
-	wantLoadError(t, RequestedSuffix{}, "environments/b.yaml:2: "+one, "environments/d.yaml:3: "+one)
 }
 
 func TestContentThatIsNotAnEnvironmentIsRefused(t *testing.T) {

@@ -71,7 +71,7 @@ type stack struct {
 func synthesize(t *testing.T, environments ...config.Environment) map[string]stack {
 	t.Helper()
 	output := filepath.Join(t.TempDir(), "cdktf.out")
-	if err := constructs.Synthesize(environments, output); err != nil {
+	if err := constructs.Synthesize(environments, nil, output); err != nil {
 		t.Fatal(err)
 	}
 	files, err := filepath.Glob(filepath.Join(output, "stacks", "*", "cdk.tf.json"))

@@ -54,8 +54,6 @@ var variants = []variant{
 		"aws_rds_cluster.deletion_protection", "aws_rds_cluster.lifecycle", "aws_s3_bucket.force_destroy",
 		"aws_s3_bucket.lifecycle", "aws_secretsmanager_secret.lifecycle", "aws_subnet.lifecycle", "aws_vpc.lifecycle",
 	}, ""},
-	{"state.bucket", "tap-states", []string{"terraform.backend"}, ""},
-	{"state.region", "eu-west-1", []string{"terraform.backend"}, "state: {bucket: tap-states}"},
 	{"logs.retentionDays", 90, []string{
 		"aws_cloudwatch_log_group.retention_in_days", "aws_s3_bucket_lifecycle_configuration.rule",
 	}, ""},

@@ -174,7 +174,7 @@ func TestPanicIsAnErrorOfOneLine(t *testing.T) {
 			[]string{"stack tap-dev: monitoring/topic.go:", "email-a@example.com"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			err := constructs.Synthesize(test.environments, test.output)
+			err := constructs.Synthesize(test.environments, nil, test.output)
 			if err == nil || strings.Contains(err.Error(), "\n") {
 				t.Fatalf("the error is %v, expected one line", err)
 			}

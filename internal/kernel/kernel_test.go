@@ -70,7 +70,7 @@ func synthesizeEnvironments(folders ...string) {
 		}
 		environments = append(environments, loaded...)
 	}
-	if err := tap.Synthesize(environments, ""); err != nil {
+	if err := tap.Synthesize(environments, nil, ""); err != nil {
 		panic(err)
 	}
 }

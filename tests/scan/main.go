@@ -83,7 +83,7 @@ func synthesize(folder string) (stacks []*stack, err error) {
 		environments = append(environments, loaded...)
 	}
 	defer kernel.Close()
-	if err := errors.Join(os.RemoveAll(folder), constructs.Synthesize(environments, folder)); err != nil {
+	if err := errors.Join(os.RemoveAll(folder), constructs.Synthesize(environments, nil, folder)); err != nil {
 		return nil, err
 	}
 	files, err := filepath.Glob(filepath.Join(folder, "stacks", "*", "cdk.tf.json"))
