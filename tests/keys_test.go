@@ -126,6 +126,7 @@ var variants = []variant{
 
 	{"monitoring.emails", []string{"on-call@example.com"}, []string{"aws_sns_topic_subscription.endpoint"}, ""},
 	{"monitoring.errorRatePercent", 2.5, []string{"aws_cloudwatch_metric_alarm.threshold"}, ""},
+	{"monitoring.availabilityPercent", 99, []string{"aws_cloudwatch_metric_alarm.threshold"}, ""},
 	{"monitoring.minimumRequests", 7, []string{"aws_cloudwatch_metric_alarm.metric_query"}, ""},
 	{"monitoring.latencySeconds", 0.25, []string{"aws_cloudwatch_metric_alarm.threshold"}, ""},
 }
