@@ -49,7 +49,7 @@ var scenarios = []struct {
 	raises  []string
 }{
 	{"a quiet night, with one slow request and one that fails", 480, func(now traffic, minute int) {
-		now[requests], now[latency] = []float64{20}, slices.Repeat([]float64{0.2}, 20)
+		now[requests], now[latency] = []float64{4}, slices.Repeat([]float64{0.2}, 4)
 		if minute == 240 {
 			now[latency][0], now[failures] = 30, []float64{1}
 		}
