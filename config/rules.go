@@ -31,7 +31,9 @@ func (f *file) require(holds bool, rule string, fields ...any) {
 		path, isPath := field.(string)
 		if !isPath {
 			path = f.path(field)
-			values = append(values, f.show(path, reflect.ValueOf(field).Elem())...)
+			if value := f.show(path, reflect.ValueOf(field).Elem()); value != "" {
+				values = append(values, path+" is "+value)
+			}
 		}
 		holds = holds || f.refused(path)
 		if at == "" || f.lines[at] == 0 && f.lines[path] > 0 {
@@ -56,12 +58,12 @@ func (f *file) path(field any) string {
 	return path
 }
 
-// show writes a value for an error; a section or a map, whose values may be secret, it does not.
-func (f *file) show(path string, value reflect.Value) []string {
+// show writes a value for an error; empty for a section.
+func (f *file) show(path string, value reflect.Value) string {
 	var text string
 	switch value.Kind() {
-	case reflect.Struct, reflect.Map:
-		return nil
+	case reflect.Struct:
+		return ""
 	case reflect.String, reflect.Slice:
 		text = abbreviate(fmt.Sprintf("%q", value.Interface()))
 	default:
@@ -70,7 +72,7 @@ func (f *file) show(path string, value reflect.Value) []string {
 	if f.lines[path] == 0 {
 		text += " (the default)"
 	}
-	return []string{path + " is " + text}
+	return text
 }
 
 func (f *file) applyTagRules() {
