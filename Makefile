@@ -1,7 +1,8 @@
 # The commands that people type; `make` alone lists them. GNU make 3.81 and newer.
 
 # Pinned: a newer one may find more, and must not do so by surprise.
-STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+STATICCHECK = go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOTESTSUM = go run gotest.tools/gotestsum@v1.13.0
 
 # npm may bring Go packages of its own.
 PACKAGES = $$(go list ./... | grep -v /node_modules/)
@@ -9,49 +10,111 @@ PACKAGES = $$(go list ./... | grep -v /node_modules/)
 # Built first and then run in place of the shell, so that an interrupt reaches it.
 LOCAL = go build -o .local/bin/local ./internal/local && exec .local/bin/local
 
+# What the tests need to be installed.
+TOOLS = node_modules/.package-lock.json .local/venv/.installed
+
+# Shows each test as it ends. With CI=true a test that is skipped fails the run.
+TEST = go build -o .local/bin/local ./internal/local && \
+	TAP_TOOLS=1 .local/bin/local provider $(GOTESTSUM) --format testname --format-hide-empty-pkg --post-run-command \
+	'sh -c "test \"$$CI\" != true || test $$TESTS_SKIPPED = 0 || { echo in CI no test may be skipped; exit 1; }"' \
+	-- -count=1 $(PACKAGES)
+
+# Lines over 120 columns, but for addresses and what one long name fills.
+LONG_LINES = git ls-files '*.go' '*.js' '*.py' '*.sh' Makefile .ci/run | grep -v ^generated/ | xargs awk '\
+	{ gsub(/\t/, "    ") } \
+	length > 120 && !/:\/\// { \
+		count = split($$0, names, /[^A-Za-z0-9_]+/); \
+		for (i = 1; i <= count; i++) if (length(names[i]) > 60) next; \
+		print FILENAME ":" FNR ": " length " columns, at most 120"; failed = 1 \
+	} \
+	END { exit failed }'
+
 .DEFAULT_GOAL := help
-.PHONY: help local local-status local-destroy test golden lint generate scan clean
+.PHONY: help local local-status local-destroy plan deploy destroy test test-long test-all golden lint scan generate \
+	bench provider clean tools
 
 help: ## list these commands
-	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile | while IFS='	' read -r name text; do printf '  make %-15s %s\n' "$$name" "$$text"; done
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
 
-local: ## deploy the environment dev to an AWS emulator on this machine, or what has changed
-	@internal/local/prerequisites.sh
+local: tools .local/venv/.installed ## deploy tap-dev to an AWS emulator on this machine, or what has changed
 	@$(LOCAL) up
 
-local-status: ## say what runs on this machine and what it holds
-	@internal/local/prerequisites.sh go
+local-status: ## say what runs on this machine and what it contains
 	@$(LOCAL) status
 
 local-destroy: ## destroy what runs on this machine and stop the emulator
-	@internal/local/prerequisites.sh
 	@$(LOCAL) destroy
 
-test: ## prove the system: unit tests, goldens, properties, deployments to the emulator
-	@internal/local/prerequisites.sh
-	@go build -o .local/bin/local ./internal/local && .local/bin/local prepare
-	go test -timeout 30m $(PACKAGES)
+# STACK is the stack, and SYNTH what cdktf.json runs. A program that is built keeps its exit status, unlike go run.
+SYNTH = npx cdktf synth --output cdktf.out
+PLAN = go build -o .local/bin/plan ./internal/plan && .local/bin/plan
+STACK = $(error name the stack, for example STACK=tap-dev)
 
-golden: ## write the goldens of the tests anew, to be reviewed like code
-	@internal/local/prerequisites.sh go node
+plan: tools-go-node-terraform node_modules/.package-lock.json ## say what a deployment of STACK would do, in plain words
+	$(SYNTH)
+	@echo ".local/bin/plan $(STACK)" && $(PLAN) $(STACK) || test $$? -ne 1
+
+deploy: tools-go-node-terraform node_modules/.package-lock.json ## deploy STACK: the plan that was made, or after a question
+	test -e cdktf.out/stacks/$(STACK)/saved.tfplan || $(SYNTH)
+	@echo ".local/bin/plan apply $(STACK)" && $(PLAN) apply $(STACK)
+
+destroy: tools-node-terraform node_modules/.package-lock.json ## destroy STACK, after a question
+	npx cdktf destroy $(STACK)
+
+test: tools $(TOOLS) ## test everything that is quick, and one deployment to the emulator
+	@$(TEST) -skip ^TestLong -timeout 10m
+
+test-long: tools $(TOOLS) ## test the rest, with many deployments
+	@$(TEST) -run ^TestLong -timeout 40m
+
+test-all: test test-long ## both
+
+golden: tools-go-node ## write the goldens of the tests anew, to be reviewed like code
 	go test ./tests -run GoldenSays -update
 
-lint: ## gofmt, go vet, staticcheck
-	@internal/local/prerequisites.sh go
+lint: tools-go ## gofmt, go vet, staticcheck, and lines of at most 120 columns
 	@unformatted=$$(git ls-files -z --cached --others --exclude-standard '*.go' | xargs -0 gofmt -l) && \
 		if [ -n "$$unformatted" ]; then echo "not as gofmt writes it:"; echo "$$unformatted"; exit 1; fi
+	@$(LONG_LINES)
 	go vet $(PACKAGES)
-	go run $(STATICCHECK) $(PACKAGES)
+	$(STATICCHECK) $(PACKAGES)
 
-generate: ## write everything in generated/ anew
-	@internal/local/prerequisites.sh go
-	go generate $(PACKAGES)
-
-scan: ## check every stack with checkov, against the waivers
-	@internal/local/prerequisites.sh go node python
+scan: .local/scan/.installed ## check every stack with checkov, against the waivers
 	go run ./tests/scan
 
+generate: tools-go ## write everything in generated/ anew
+	go generate $(PACKAGES)
+
+bench: tools-go-node ## measure a synthesis with the fast and the stock kernel, and one of an empty app
+	go test ./internal/kernel -run '^$$' -bench . -benchtime 7x
+
+provider: tools-go ## say where Terraform gets the AWS provider from, and how to deploy to AWS with that
+	@$(LOCAL) provider
+
 clean: ## stop the emulator and remove what the commands have made (never a state of AWS)
-	@internal/local/prerequisites.sh go
-	@go run ./internal/local stop
+	@$(LOCAL) stop
 	rm -rf .local cdktf.out cdktf.log
+
+# All that is missing, at once, before anything is installed: of every tool, or of those that the target names.
+tools:
+	@internal/local/prerequisites.sh
+tools-%:
+	@internal/local/prerequisites.sh $(subst -, ,$*)
+
+# $(call install,WHAT,COMMANDS): the target is touched last, so that half an installation is never taken for whole.
+define install
+	@mkdir -p .local && echo "Installing $(1); log: .local/$(notdir $(@D)).log"
+	@{ $(2) && touch $@; } >.local/$(notdir $(@D)).log 2>&1 || { tail -n 20 .local/$(notdir $(@D)).log >&2; \
+		echo "Installing $(1) failed, as .local/$(notdir $(@D)).log says: mend that and run make again." >&2; exit 1; }
+endef
+
+# The lists are complete, so that pip resolves nothing and takes nothing else. PIP_USER=1 would send it elsewhere.
+VENV = python3 -I -m venv --clear $(@D) && PIP_USER=0 $(@D)/bin/python -I -m pip install --no-deps --require-hashes \
+	--no-compile --no-input --disable-pip-version-check -r $<
+
+node_modules/.package-lock.json: package.json package-lock.json | tools
+	$(call install,the cdktf command line,npm ci --no-audit --no-fund)
+.local/venv/.installed: internal/emulator/requirements.txt | tools
+	$(call install,the AWS emulator,$(VENV))
+.local/scan/.installed: tests/scan/requirements.txt | tools-go-node-python
+	$(call install,checkov,$(VENV))

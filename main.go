@@ -6,15 +6,12 @@ import (
 	"fmt"
 	"os"
 
-	"github.com/aws/jsii-runtime-go"
-
 	"tap/config"
 	"tap/constructs"
 	"tap/internal/kernel"
 )
 
 func main() {
-	kernel.Accelerate()
 	if err := run(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
@@ -24,6 +21,8 @@ func main() {
 // run reads every environment before it starts anything: a wrong file leaves the output of the last
 // synthesis as it was.
 func run() error {
+	kernel.Accelerate()
+	defer kernel.Close()
 	requested, err := config.FindRequestedSuffix(os.Getenv)
 	if err != nil {
 		return err
@@ -32,6 +31,5 @@ func run() error {
 	if err != nil {
 		return err
 	}
-	defer jsii.Close()
-	return constructs.Synthesize(environments, "")
+	return constructs.Synthesize(environments, nil, "")
 }

@@ -40,7 +40,10 @@ type Environment struct {
 	// buckets.
 	Protect bool `yaml:"protect"`
 
-	State        State        `yaml:"state"`
+	// StatesBucket is the S3 bucket of the environment's state, that of its account in accounts.yaml. Empty: a local file
+	// beside cdktf.out.
+	StatesBucket string `yaml:"-"`
+
 	Encryption   Encryption   `yaml:"-"`
 	Logs         Logs         `yaml:"logs"`
 	Network      Network      `yaml:"network"`
@@ -49,15 +52,6 @@ type Environment struct {
 	LoadBalancer LoadBalancer `yaml:"loadBalancer"`
 	Firewall     Firewall     `yaml:"firewall"`
 	Monitoring   Monitoring   `yaml:"monitoring"`
-}
-
-// State configures where Terraform keeps the environment's state.
-type State struct {
-	// Bucket is the S3 bucket of the state, created by the stack tap-state. All environments that set it set the same
-	// one. Empty: a local file beside cdktf.out.
-	Bucket string `yaml:"bucket"`
-	// Region is the bucket's Region; it needs [State.Bucket]. Empty: the environment's.
-	Region string `yaml:"region"`
 }
 
 // Encryption configures the environment's customer-managed KMS key.
@@ -101,6 +95,11 @@ type Database struct {
 	// InstanceClass is the class of every instance, or db.serverless for Aurora Serverless v2. Which classes a Region
 	// offers is checked by AWS during the apply.
 	InstanceClass string `yaml:"instanceClass"`
+	// Name is the database that the API uses: one that exists or that the migration creates.
+	Name string `yaml:"name"`
+	// Login is how the API logs in: iam, as the database user payment_api with an IAM token, or master, as the master
+	// user with its password.
+	Login string `yaml:"login"`
 	// Serverless is the capacity range while [Database.InstanceClass] is db.serverless.
 	Serverless Serverless `yaml:"serverless"`
 	// Readers is how many readers there are beside the writer.
@@ -129,6 +128,12 @@ type Database struct {
 	FinalSnapshot bool `yaml:"-"`
 }
 
+// How the API logs in to the database.
+const (
+	LoginIAM    = "iam"
+	LoginMaster = "master"
+)
+
 // Serverless is the capacity range of an Aurora Serverless v2 cluster in ACUs of 2 GiB.
 type Serverless struct {
 	// MinimumCapacity is the smallest capacity; with 0 an idle cluster pauses.
@@ -144,6 +149,9 @@ type Service struct {
 	Image string `yaml:"image"`
 	// Command replaces the image's own command; it needs [Service.Image].
 	Command []string `yaml:"command"`
+	// Migration is a command of [Service.Image] that runs to completion in every new task before the API starts, as the
+	// database's master user. While it fails, the old tasks stay. Empty: none.
+	Migration []string `yaml:"migration"`
 	// Port is where the container listens. Under 1024 a user other than root may not be allowed to. Changing it
 	// interrupts a deployed service until tasks on the new port are healthy.
 	Port int `yaml:"port"`
@@ -245,6 +253,9 @@ type Monitoring struct {
 	ErrorRatePercent float64 `yaml:"errorRatePercent"`
 	// MinimumRequests is the number of requests in 5 minutes under which error rate and latency never raise an alarm.
 	MinimumRequests int `yaml:"minimumRequests"`
+	// AvailabilityPercent is the share of requests in 30 days that should not fail; failures that use up the rest too
+	// fast raise an alarm.
+	AvailabilityPercent float64 `yaml:"availabilityPercent"`
 	// LatencySeconds is the 99th percentile of the response time that raises the alarm.
 	LatencySeconds float64 `yaml:"latencySeconds"`
 }
@@ -265,6 +276,8 @@ func Preset(class Class) Environment {
 		Database: Database{
 			EngineVersion:             "15",
 			InstanceClass:             "db.t3.medium",
+			Name:                      "postgres",
+			Login:                     LoginMaster,
 			Serverless:                Serverless{MinimumCapacity: 0, MaximumCapacity: 4},
 			Readers:                   1,
 			MasterUsername:            "postgres",
@@ -288,8 +301,8 @@ func Preset(class Class) Environment {
 			ContainerInsights:          "enabled",
 		},
 		LoadBalancer: LoadBalancer{AllowPlainHTTP: true, IdleTimeoutSeconds: 60},
-		Firewall:     Firewall{RateLimit: 2000},
-		Monitoring:   Monitoring{ErrorRatePercent: 5, MinimumRequests: 20, LatencySeconds: 2},
+		Firewall:     Firewall{RateLimit: 2000, Count: []string{BodySizeRule}},
+		Monitoring:   Monitoring{ErrorRatePercent: 5, MinimumRequests: 20, AvailabilityPercent: 99, LatencySeconds: 2},
 	}
 	if class == Production {
 		environment.Protect = true
@@ -306,6 +319,9 @@ func Preset(class Class) Environment {
 		environment.Service.DeregistrationDelaySeconds = 60
 		environment.Service.ContainerInsights = "enhanced"
 		environment.LoadBalancer.AllowPlainHTTP = false
+		environment.Database.Login = LoginIAM
+		environment.Firewall.Count = nil
+		environment.Monitoring.AvailabilityPercent = 99.9
 	}
 	return environment
 }

@@ -94,6 +94,7 @@ var removed = []struct {
 	{"is now protect", []string{"preventDestroy", "database.deletionProtection", "loadBalancer.deletionProtection"}},
 	{"is now service.scaling.minimumTasks and service.scaling.maximumTasks; where they are equal, nothing scales",
 		[]string{"service.desiredCount", "service.scaling.enabled"}},
+	{"is no longer a key: the state is kept where accounts.yaml has the account", []string{"state.bucket", "state.region"}},
 	{"is no longer a key: it follows logs.retentionDays", []string{"loadBalancer.accessLogRetentionDays"}},
 	{"is no longer a key: it follows class", []string{
 		"database.applyImmediately", "database.finalSnapshot", "database.masterUsername", "database.passwordRecoveryDays",
@@ -101,8 +102,10 @@ var removed = []struct {
 		"service.deploymentAlarms"}},
 	{"is no longer a key: it is the same for every environment, set in config/derived.go", []string{
 		"network.subnetPrefixLength"}},
+	{"is no longer a key: it is the same for every environment, set in config/names.go", []string{
+		"database.iamUsername"}},
 	{"is no longer a key: it is the same for every environment, set in constructs/database", []string{
-		"database.iamUsername", "database.insights", "database.monitoringIntervalSeconds",
+		"database.insights", "database.monitoringIntervalSeconds",
 		"database.serverless.autoPauseSeconds", "database.slowStatementMilliseconds"}},
 	{"is no longer a key: it is the same for every environment, set in constructs/loadbalancer", []string{
 		"service.healthCheck.healthyThreshold", "service.healthCheck.timeoutSeconds",

@@ -225,6 +225,15 @@ var types = map[reflect.Kind]string{
 	reflect.Bool: "boolean", reflect.Int: "integer", reflect.Float64: "number",
 }
 
+// reservedWords are the reserved key words of PostgreSQL.
+var reservedWords = strings.Fields(`all analyse analyze and any array as asc asymmetric authorization binary both case cast
+	check collate collation column concurrently constraint create cross current_catalog current_date current_role
+	current_schema current_time current_timestamp current_user default deferrable desc distinct do else end except false
+	fetch for foreign freeze from full grant group having ilike in initially inner intersect into is isnull join lateral
+	leading left like limit localtime localtimestamp natural not notnull null offset on only or order outer overlaps
+	placing primary references returning right select session_user similar some symmetric system_user table tablesample
+	then to trailing true union unique user using variadic verbose when where window with`)
+
 // limitsOf declares the limit of each key by its field of the environment.
 func limitsOf(e *Environment) map[any]Limit {
 	// https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html
@@ -248,13 +257,6 @@ func limitsOf(e *Environment) map[any]Limit {
 		&e.Account: matching(`[0-9]{12}`, "the 12 digits of an AWS account").orEmpty(),
 		&e.Tags:    tags,
 
-		// https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
-		&e.State.Bucket: matching(`[a-z0-9](\.?[a-z0-9-])+\.?[a-z0-9]`, "3 or more lower-case letters, digits, hyphens "+
-			"and single dots, a letter or digit at both ends, neither an IP address nor a name that S3 reserves").
-			except(`^(xn--|sthree-|amzn-s3-demo-)|(-s3alias|--ol-s3|\.mrap|--x-s3|--table-s3)$|^([0-9]+\.){3}[0-9]+$`).
-			upTo(63).orEmpty(),
-		&e.State.Region: region.orEmpty(),
-
 		// https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html
 		&e.Logs.RetentionDays: oneOf(1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192,
 			2557, 2922, 3288, 3653),
@@ -271,6 +273,13 @@ func limitsOf(e *Environment) map[any]Limit {
 
 		&e.Database.EngineVersion: matching(`[1-9][0-9]?(\.[1-9][0-9]?)?`, "a major version of Aurora PostgreSQL, or a "+
 			"minor version, for example \"15\" or \"15.12\""),
+		// PostgreSQL cuts longer names off, and keeps these for itself or for RDS:
+		// https://www.postgresql.org/docs/current/sql-syntax-lexical.html
+		// https://www.postgresql.org/docs/current/sql-keywords-appendix.html
+		&e.Database.Name: matching(`[a-z_][a-z0-9_]{0,62}`, "a lower-case letter or underscore, then up to 62 lower-case "+
+			"letters, digits or underscores, not a word that PostgreSQL or RDS reserves").
+			except(`^(template0|template1|rdsadmin|rdsproxyadmin|pg_.*|` + strings.Join(reservedWords, "|") + `)$`),
+		&e.Database.Login: oneOf(LoginIAM, LoginMaster),
 		&e.Database.InstanceClass: matching(`db\.(serverless|[a-z][a-z0-9]*\.[a-z0-9]+)`, "db.<family>.<size>, for example "+
 			"db.t3.medium, or "+serverlessClass),
 		// https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_ServerlessV2ScalingConfiguration.html
@@ -293,8 +302,9 @@ func limitsOf(e *Environment) map[any]Limit {
 				`[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*(/[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*)*`+
 				`(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(@sha256:[0-9a-f]{64})?`,
 			"[registry/]repository[:tag][@sha256:digest]").upTo(255).orEmpty(),
-		&e.Service.Command: freeText.list(),
-		&e.Service.Port:    between(1, 65535),
+		&e.Service.Command:   freeText.list(),
+		&e.Service.Migration: freeText.list(),
+		&e.Service.Port:      between(1, 65535),
 		&e.Service.User: matching(userID+`(:(0|`+userID+`))?`, "uid or uid:gid in digits, under 2000000000, uid not 0, for "+
 			"example 1000:1000"),
 		&e.Service.CPU:      oneOf(slices.Sorted(maps.Keys(fargateSizes))...),
@@ -348,8 +358,9 @@ func limitsOf(e *Environment) map[any]Limit {
 		// without the slash, which ids of constructs cannot contain, the back-tick and braces.
 		&e.Monitoring.Emails: matching(`[A-Za-z0-9.!#$%&'*+=?^_|~-]+@`+labelAnyCase+`(\.`+labelAnyCase+`)+`,
 			"name@domain, for example on-call@example.com").set(),
-		&e.Monitoring.ErrorRatePercent: above(0, 100),
-		&e.Monitoring.MinimumRequests:  between(1, unbounded),
-		&e.Monitoring.LatencySeconds:   above(0, 4000), // the longest idle time-out of the load balancer
+		&e.Monitoring.ErrorRatePercent:    above(0, 100),
+		&e.Monitoring.MinimumRequests:     between(1, unbounded),
+		&e.Monitoring.AvailabilityPercent: between(90, 99.99),
+		&e.Monitoring.LatencySeconds:      above(0, 4000), // the longest idle time-out of the load balancer
 	}
 }

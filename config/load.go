@@ -19,9 +19,8 @@ import (
 // for the requested suffix when no file has it. Without a file and a request it returns the environment dev. A missing
 // folder counts as one without files.
 //
-// Every environment is complete with the defaults of its class, the Region's zones (Network.Zones) and the state
-// bucket's Region, and keeps every rule. Otherwise the error is of the type Problems and contains all that is wrong
-// with all files.
+// Every environment is complete with the defaults of its class and the Region's zones (Network.Zones), and keeps every
+// rule. Otherwise the error is of the type Problems and contains all that is wrong with all files.
 //
 // A folder that contains anything else than *.yaml files, README.md, dot files and editors' backups (ending in ~) is
 // refused: a misnamed file would be an environment that is missing. Links are refused: one that leads out of the
@@ -42,7 +41,6 @@ func Load(folder string, requested RequestedSuffix) ([]Environment, error) {
 			files = append(files, loadFile(folder, entry))
 		}
 	}
-	requireOneStateBucket(files)
 
 	var environments []Environment
 	var problems Problems
@@ -74,9 +72,6 @@ func Load(folder string, requested RequestedSuffix) ([]Environment, error) {
 func (e *Environment) complete() {
 	if len(e.Network.Zones) == 0 {
 		e.Network.Zones = []string{e.Region + "a", e.Region + "b", e.Region + "c"}
-	}
-	if e.State.Bucket != "" && e.State.Region == "" {
-		e.State.Region = e.Region
 	}
 }
 

@@ -74,7 +74,6 @@ account: "012345678901"
 protect: TRUE
 service: {cpu: 512, memory: 1024, command: [sh, -c, "migrate\nexec serve $PORT"], image: app, environment: {A: débug}}
 database: {instanceClass: db.serverless, serverless: {minimumCapacity: 0.5, maximumCapacity: 8}}
-state: {bucket: tap-states}
 `, "\n", "\r\n")}, "pr-17")
 	requested, want := Preset(Development), Preset(Development)
 	requested.Suffix, requested.Network.Zones = "pr-17", []string{"us-east-1a", "us-east-1b", "us-east-1c"}
@@ -84,7 +83,6 @@ state: {bucket: tap-states}
 	want.Service.Command = []string{"sh", "-c", "migrate\nexec serve $PORT"}
 	want.Service.Environment = map[string]string{"A": "débug"}
 	want.Database.InstanceClass, want.Database.Serverless = "db.serverless", Serverless{0.5, 8}
-	want.State = State{Bucket: "tap-states", Region: "eu-west-1"}
 	if err != nil || !reflect.DeepEqual(got, []Environment{requested, want}) {
 		t.Errorf("got\n%+v, %v\nwant\n%+v", got, err, []Environment{requested, want})
 	}
@@ -143,18 +141,6 @@ func TestProblemsOfAllFilesComeTogether(t *testing.T) {
 	if wantProblems(t, err, want...); environments != nil {
 		t.Error("environments came with the error")
 	}
-}
-
-func TestStateBucketIsOneForAll(t *testing.T) {
-	_, err := load(t, map[string]string{
-		"a.yaml": development + "state: {bucket: tap-states}\n",
-		"b.yaml": development + "state: {bucket: other-states}\n",
-		"c.yaml": development,
-		"d.yaml": development + "region: eu-west-1\nstate: {bucket: tap-states}\n",
-		"e.yaml": development + "region: eu-west-1\nstate: {bucket: tap-states, region: us-east-1}\n",
-	}, "")
-	const one = "state.bucket: all environments keep their state in one bucket, in environments/a.yaml tap-states in us"
-	wantProblems(t, err, "environments/b.yaml:2: "+one, "environments/d.yaml:3: "+one)
 }
 
 func TestContentThatIsNotAnEnvironmentIsRefused(t *testing.T) {

@@ -15,6 +15,7 @@ var OwnTags = []string{TagProject, TagEnvironment, TagManagedBy, TagName}
 // refer to them.
 var FirewallRules = []string{
 	RateLimitRule, SQLInjectionRule, ReputationRules, AnonymousRules, CommonRules, BadInputRules, SQLInjectionRules,
+	BodySizeRule,
 }
 
 // The rules of the web ACL: two of the project's own, then AWS's managed rule groups.
@@ -26,15 +27,36 @@ const (
 	CommonRules       = "AWSManagedRulesCommonRuleSet"
 	BadInputRules     = "AWSManagedRulesKnownBadInputsRuleSet"
 	SQLInjectionRules = "AWSManagedRulesSQLiRuleSet"
+
+	// BodySizeRule is a rule of CommonRules.
+	BodySizeRule = "SizeRestrictions_BODY"
 )
 
-// The variables that the service sets in its container. A file cannot set them.
+// The variables that connections set in the containers. A file cannot set them.
 const (
-	DatabaseHost     = "DB_HOST"
-	DatabasePort     = "DB_PORT"
-	DatabaseUsername = "DB_USERNAME"
-	DatabasePassword = "DB_PASSWORD"
+	DatabaseHost       = "DB_HOST"        // of the writer
+	DatabaseReaderHost = "DB_READER_HOST" // of the readers, where there are any
+	DatabasePort       = "DB_PORT"
+	DatabaseName       = "DB_NAME"
+	DatabaseUsername   = "DB_USERNAME"
+	DatabasePassword   = "DB_PASSWORD" // not with LoginIAM, but for the migration
+	DatabaseSSLMode    = "DB_SSLMODE"
 )
 
 // ServiceVariables are all of those variables.
-var ServiceVariables = []string{DatabaseHost, DatabasePort, DatabaseUsername, DatabasePassword}
+var ServiceVariables = []string{
+	DatabaseHost, DatabaseReaderHost, DatabasePort, DatabaseName, DatabaseUsername, DatabasePassword, DatabaseSSLMode,
+}
+
+// Repository is the ECR repository of the API's image.
+const Repository = "payment-api"
+
+// BoundaryPolicy is the permissions boundary of every role that a pipeline creates.
+const BoundaryPolicy = "tap-boundary"
+
+// SecretPrefix begins the names of the secrets that service.secrets may name where the account is in accounts.yaml: the
+// permissions boundary allows no others.
+const SecretPrefix = "tap/"
+
+// IAMUsername is the database user that the API logs in as with LoginIAM.
+const IAMUsername = "payment_api"

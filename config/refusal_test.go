@@ -125,8 +125,6 @@ var refused = []struct {
 	{"service.environment.TOKEN", "the value" + notValid + "visible text", []string{`"hunter2\u200b"`}},
 	{"service.tmpfsMiB", notValid + "1 to 2147483647", []string{"2147483648"}},
 	{"service.user", notValid + "uid or uid:gid in digits, under 2000000000", []string{"'0'", "app", "'1000:4294967295'"}},
-	{"state.bucket", notValid + "3 or more lower-case letters, digits, hyphens and single dots", []string{
-		"Tap", "a..b", strings.Repeat("a", 64), "'10.0.0.1'", "xn--states", "states-s3alias"}},
 	{"tags", notMapping, []string{"[a]"}},
 	{"tags.Team", notText, []string{"true", "2026-01-01"}},
 	{"tags.Team", notValid, []string{"'a*'"}},
@@ -191,7 +189,6 @@ func TestValuesThatDoNotGoTogetherAreRefused(t *testing.T) {
 	const secret = "'arn:aws:secretsmanager:us-east-1:123456789012:secret:a-AbCdEf'"
 	const ecr = "{image: '123456789012.dkr.ecr.eu-west-1.amazonaws.com/a:1'}"
 	check(t, Development, [][2]string{
-		{"state: {region: eu-west-1}", `2: state.region: a Region needs a bucket; state.region is "eu-west-1", state.bucket`},
 		{"region: us-west-1", "2: region: the Region does not offer its zones a, b and c to every account"},
 		{"region: eu-west-1\nnetwork: {zones: [eu-west-1a, us-east-1b]}", `3: network.zones[1]: "us-east-1b" is not a zone`},
 		{"network: {natGateways: 4}", "2: network.natGateways: there is one NAT gateway for each zone at most; " +

@@ -17,8 +17,6 @@ func (f *file) applyRules() {
 	f.applyServiceRules()
 	f.applyContainerRules()
 	f.applyLoadBalancerRules()
-	state := &f.environment.State
-	f.require(state.Bucket != "" || state.Region == "", "a Region needs a bucket", &state.Region, &state.Bucket)
 }
 
 // require reports a rule that does not hold between values. Each is given by the address of its field, or as the path
@@ -160,12 +158,16 @@ func (f *file) applyServiceRules() {
 func (f *file) applyContainerRules() {
 	e := &f.environment
 	service := &e.Service
-	f.require(len(service.Command) == 0 || !service.IsPlaceholder(), "the placeholder has a command of its own; this one "+
-		"needs an image", &service.Command, &service.Image)
 	name, digest, _ := strings.Cut(service.Image, "@")
 	_, tag, _ := strings.Cut(name[strings.LastIndex(name, "/")+1:], ":")
 	f.require(e.Class != Production || digest != "" || tag != "" && tag != "latest", "production needs an image that "+
 		"stays the same: one with a digest (@sha256:...), or with a tag that is not latest", &service.Image)
+	f.require(len(service.Command) == 0 || !service.IsPlaceholder(), "the placeholder has a command of its own; this one "+
+		"needs an image", &service.Command, &service.Image)
+	f.require(len(service.Migration) == 0 || !service.IsPlaceholder(), "a migration is a command of an image",
+		&service.Migration, &service.Image)
+	f.require(e.Database.Login == LoginMaster || !service.IsPlaceholder(), "only an image of your own can log in with a "+
+		"token", &e.Database.Login, &service.Image)
 
 	check := service.ContainerHealthCheck
 	f.require(len(check) == 0 || len(check) > 1 && check[0] == "CMD" || len(check) == 2 && check[0] == "CMD-SHELL",
@@ -197,22 +199,4 @@ func (f *file) applyLoadBalancerRules() {
 	f.require(e.Class != Production || balancer.HTTPS() || balancer.AllowPlainHTTP, "production does not serve "+
 		"clear-text HTTP; set loadBalancer.certificateArn, or name and zoneId of loadBalancer.domain, or "+
 		"loadBalancer.allowPlainHttp: true", &balancer.AllowPlainHTTP, certificate, domain)
-}
-
-// requireOneStateBucket reports files that set another state bucket than the first that sets one: the stack tap-state
-// creates a single bucket.
-func requireOneStateBucket(files []*file) {
-	var first *file
-	for _, f := range files {
-		state := &f.environment.State
-		switch {
-		case state.Bucket == "" || f.refused(f.path(state)) || f.refused(f.path(&f.environment.Region)):
-		case first == nil:
-			first = f
-		default:
-			other := first.environment.State
-			f.require(*state == other, fmt.Sprintf("all environments keep their state in one bucket, in %s %s in %s",
-				first.name, other.Bucket, other.Region), &state.Bucket, &state.Region, &f.environment.Region)
-		}
-	}
 }

@@ -12,10 +12,10 @@ import (
 	"tap/config"
 )
 
-// Synthesize writes the Terraform JSON of every environment's stack below the folder output, and that of tap-state when
-// an environment keeps its state in a bucket. An empty output leaves the choice to the cdktf command, which asks for
-// cdktf.out unless told otherwise. Errors name the stack and the line that failed; the folder's parent has to exist.
-func Synthesize(environments []config.Environment, output string) error {
+// Synthesize writes the Terraform JSON of every environment's stack, and of every account's, below the folder output. An
+// empty output leaves the choice to the cdktf command, which asks for cdktf.out unless told otherwise. Errors name the
+// stack and the line that failed; the folder's parent has to exist.
+func Synthesize(environments []config.Environment, accounts []config.Account, output string) error {
 	settings := &cdktf.AppConfig{}
 	if output != "" {
 		settings.Outdir = jsii.String(output)
@@ -24,18 +24,13 @@ func Synthesize(environments []config.Environment, output string) error {
 	if err := guard("app", func() { app = cdktf.NewApp(settings) }); err != nil {
 		return err
 	}
-	var state config.Environment // any that keeps its state in a bucket: all name the same one
 	for _, environment := range environments {
 		if err := guard("stack tap-"+environment.Suffix, func() { NewTapStack(app, environment) }); err != nil {
 			return err
 		}
-		if environment.State.Bucket != "" {
-			state = environment
-		}
 	}
-	if state.State.Bucket != "" {
-		err := guard("stack tap-state", func() { NewStateStack(app, state.State, state.Account) })
-		if err != nil {
+	for _, account := range accounts {
+		if err := guard("stack tap-account-"+account.ID, func() { NewAccountStack(app, account) }); err != nil {
 			return err
 		}
 	}

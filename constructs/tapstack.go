@@ -9,11 +9,12 @@ import (
 	"github.com/hashicorp/terraform-cdk-go/cdktf"
 
 	"tap/config"
+	"tap/constructs/account"
+	"tap/constructs/connection"
 	"tap/constructs/database"
 	"tap/constructs/deployment"
 	"tap/constructs/encryption"
 	"tap/constructs/firewall"
-	"tap/constructs/internal/bucket"
 	"tap/constructs/loadbalancer"
 	"tap/constructs/monitoring"
 	"tap/constructs/network"
@@ -22,20 +23,32 @@ import (
 	"tap/constructs/versions"
 )
 
+// Areas are the parts of an environment that a further service or something for it to use is built with.
+type Areas struct {
+	Deployment deployment.Deployment
+	Key        *encryption.Key
+	Network    *network.Network
+	Cluster    service.Cluster
+}
+
+// Addition declares something more in a stack and returns what the API uses of it.
+type Addition func(stack cdktf.TerraformStack, areas Areas) []connection.Connection
+
 // NewTapStack declares the stack tap-<suffix>: everything of one environment.
-func NewTapStack(app constructs.Construct, environment config.Environment) cdktf.TerraformStack {
+func NewTapStack(app constructs.Construct, environment config.Environment, additions ...Addition) cdktf.TerraformStack {
 	name := "tap-" + environment.Suffix
 	stack := newStack(app, name, environment.Region, environment.Account, environment.Suffix, environment.Tags)
-	if environment.State.Bucket == "" {
+	if environment.StatesBucket == "" {
 		newLocalBackend(stack, name)
 	} else {
-		newS3Backend(stack, name, environment.State, environment.Account)
+		newS3Backend(stack, environment.StatesBucket, name, environment.Region, environment.Account)
 	}
 
 	deployed := deployment.Deployment{
 		Suffix:           environment.Suffix,
 		Account:          policy.NewAccount(stack, "account", environment.Region),
 		Protect:          environment.Protect,
+		Shared:           environment.StatesBucket != "",
 		LogRetentionDays: environment.Logs.RetentionDays,
 		ID: deployment.NewID(stack, "deployment", map[string]string{
 			"class":        string(environment.Class), // chooses the name of the database's master user
@@ -43,17 +56,19 @@ func NewTapStack(app constructs.Construct, environment config.Environment) cdktf
 			"network.cidr": environment.Network.CIDR,
 		}),
 	}
-	deployed.KeyARN = encryption.New(stack, "encryption", encryption.Props{
+	key := encryption.New(stack, "encryption", encryption.Props{
 		Deployment: deployed,
 		Config:     environment.Encryption,
-	}).ARN
-
-	vpc := network.New(stack, "network", network.Props{
-		Deployment: deployed,
-		Config:     environment.Network,
-		Sessions:   environment.Service.ExecuteCommand,
 	})
-	cluster := database.New(stack, "database", database.Props{
+	deployed.KeyARN = key.ARN
+
+	imageAccount, _, _, _ := environment.Service.PrivateRepository()
+	vpc := network.New(stack, "network", network.Props{
+		Deployment:   deployed,
+		Config:       environment.Network,
+		ImageAccount: imageAccount,
+	})
+	data := database.New(stack, "database", database.Props{
 		Deployment: deployed,
 		Config:     environment.Database,
 		Network:    vpc,
@@ -76,12 +91,22 @@ func NewTapStack(app constructs.Construct, environment config.Environment) cdktf
 		Topic:        topic,
 		LoadBalancer: balancer,
 	})
+	cluster := service.NewCluster(stack, "cluster", deployed, environment.Service.ContainerInsights)
+	uses := []connection.Connection{data.Connection}
+	for _, add := range additions {
+		uses = append(uses, add(stack, Areas{Deployment: deployed, Key: key, Network: vpc, Cluster: cluster})...)
+	}
 	api := service.New(stack, "service", service.Props{
 		Deployment:       deployed,
+		Name:             "Payment",
+		LogName:          "payment-api",
 		Config:           environment.Service,
+		Cluster:          cluster,
 		Network:          vpc,
-		Database:         cluster,
-		LoadBalancer:     balancer,
+		Key:              key,
+		Uses:             uses,
+		MigrationUses:    []connection.Connection{data.Owner},
+		Ingress:          &balancer.Ingress,
 		DeploymentAlarms: []*string{requests.ErrorRateAlarm, requests.LatencyAlarm},
 	})
 	acl := firewall.New(stack, "firewall", firewall.Props{
@@ -95,15 +120,15 @@ func NewTapStack(app constructs.Construct, environment config.Environment) cdktf
 		Requests:     requests,
 		LoadBalancer: balancer,
 		Service:      api,
-		Database:     cluster,
+		Database:     data,
 		Firewall:     acl,
 	})
 
 	output(stack, "VPCId", "VPC ID", vpc.VPCID)
-	output(stack, "ECSClusterName", "ECS cluster name", api.ClusterName)
+	output(stack, "ECSClusterName", "ECS cluster name", cluster.Name)
 	output(stack, "ECSServiceName", "ECS service name", api.Name)
-	output(stack, "DBClusterIdentifier", "Aurora cluster identifier", cluster.Identifier)
-	output(stack, "DBSecretArn", "ARN of the database secret", cluster.Secret.ARN)
+	output(stack, "DBClusterIdentifier", "Aurora cluster identifier", data.Identifier)
+	output(stack, "DBSecretArn", "ARN of the database secret", data.SecretARN)
 	output(stack, "LoadBalancerArn", "Application Load Balancer ARN", balancer.ARN)
 	output(stack, "LoadBalancerDNS", "Application Load Balancer DNS name", balancer.DNSName)
 	output(stack, "TargetGroupArn", "Target group ARN", balancer.TargetGroupARN)
@@ -112,17 +137,19 @@ func NewTapStack(app constructs.Construct, environment config.Environment) cdktf
 	return stack
 }
 
-// NewStateStack declares the stack tap-state: the bucket of the environments' states. Its own state is a local file,
-// since the bucket has to exist before it can contain a state.
-func NewStateStack(app constructs.Construct, state config.State, account string) cdktf.TerraformStack {
-	stack := newStack(app, "tap-state", state.Region, account, "state", nil)
-	newLocalBackend(stack, "tap-state")
-	states := bucket.New(stack, "state", bucket.Props{
-		Name:           jsii.String(state.Bucket),
-		Protect:        true,
-		NoncurrentDays: 365, // how long an overwritten state can be restored
-	})
-	output(stack, "StateBucket", "S3 bucket of the Terraform states", states.Name)
+// NewAccountStack declares the stack tap-account-<account>: what the account's environments share. Its state is in its own
+// bucket from the start, under a key that the pipeline's roles cannot reach.
+func NewAccountStack(app constructs.Construct, file config.Account) cdktf.TerraformStack {
+	stack := newStack(app, "tap-account-"+file.ID, file.Region, file.ID, "account", nil)
+	newS3Backend(stack, file.StatesBucket(), "account", file.Region, file.ID)
+	shared := account.New(stack, "account", file)
+	output(stack, "StatesBucket", "S3 bucket of the Terraform states", shared.StatesBucket)
+	output(stack, "RepositoryURL", "ECR repository of the API's image", shared.RepositoryURL)
+	if shared.Planner != nil {
+		output(stack, "PlannerRoleArn", "Role of workflows that plan", shared.Planner)
+		output(stack, "DeployerRoleArn", "Role of workflows that deploy", shared.Deployer)
+		output(stack, "PublisherRoleArn", "Role of workflows that push images", shared.Publisher)
+	}
 	return stack
 }
 
@@ -131,6 +158,10 @@ func newStack(app constructs.Construct, name, region, account, environment strin
 	tags map[string]string) cdktf.TerraformStack {
 	stack := cdktf.NewTerraformStack(app, jsii.String(name))
 	stack.AddOverride(jsii.String("terraform.required_version"), versions.Terraform)
+	// The bindings ask for exactly the version that they are made from.
+	stack.AddOverride(jsii.String("terraform.required_providers.aws"), map[string]string{
+		"source": versions.Provider, "version": versions.ProviderVersions,
+	})
 	all := map[string]*string{
 		config.TagProject:     jsii.String("tap"),
 		config.TagEnvironment: jsii.String(environment),
@@ -156,18 +187,17 @@ func newLocalBackend(stack cdktf.TerraformStack, name string) {
 	cdktf.NewLocalBackend(stack, &cdktf.LocalBackendConfig{Path: jsii.String("../../../terraform." + name + ".tfstate")})
 }
 
-// newS3Backend keeps a stack's state in a bucket, encrypted, under a key of its own, and locked while it is in use.
-func newS3Backend(stack cdktf.TerraformStack, name string, state config.State, account string) {
+// newS3Backend keeps a stack's state in its account's bucket, encrypted, in a folder of its own, and locked while it is in
+// use.
+func newS3Backend(stack cdktf.TerraformStack, bucket, folder, region, account string) {
 	backend := cdktf.NewS3Backend(stack, &cdktf.S3BackendConfig{
-		Bucket:  jsii.String(state.Bucket),
-		Key:     jsii.String(name + "/terraform.tfstate"),
-		Region:  jsii.String(state.Region),
+		Bucket:  jsii.String(bucket),
+		Key:     jsii.String(folder + "/terraform.tfstate"),
+		Region:  jsii.String(region),
 		Encrypt: jsii.Bool(true),
 	})
-	backend.AddOverride(jsii.String("use_lockfile"), true) // Terraform 1.10 or newer
-	if account != "" {
-		backend.AddOverride(jsii.String("allowed_account_ids"), jsii.Strings(account))
-	}
+	backend.AddOverride(jsii.String("use_lockfile"), true)
+	backend.AddOverride(jsii.String("allowed_account_ids"), jsii.Strings(account))
 }
 
 func output(stack cdktf.TerraformStack, name, description string, value *string) {

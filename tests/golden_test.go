@@ -1,35 +1,33 @@
 package tests
 
 import (
-	"bytes"
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 )
 
-// A stack's whole JSON is kept: a change of an id, which would replace a resource, shows here first,
-// and is reviewed like code. make golden rewrites the files.
-func TestEveryStackIsWhatItsGoldenSays(t *testing.T) {
-	var names []string
-	for name, stack := range stacks(t) {
-		names = append(names, name+".json")
-		golden := filepath.Join("golden", name+".json")
+// update rewrites the goldens instead of comparing with them: make golden.
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+// A stack's whole JSON is kept: a change of an id, which would replace a resource, shows here first, and is reviewed
+// like code.
+func TestGoldenSaysWhatStacksAre(t *testing.T) {
+	all := stacks(t)
+	for suffix, stack := range all {
+		golden := filepath.Join("golden", "tap-"+suffix+".json")
 		if *update {
-			if err := os.WriteFile(golden, stack.text, 0o644); err != nil {
-				t.Fatal(err)
-			}
+			write(t, golden, stack.json)
 			continue
 		}
 		expected, err := os.ReadFile(golden)
 		if err != nil {
 			t.Errorf("%v; make golden writes it", err)
-			continue
-		}
-		if !bytes.Equal(stack.text, expected) {
-			t.Errorf("%s is not %s: %s; if that is meant, run make golden and commit the difference", name, golden, firstDifference(stack.text, expected))
+		} else if stack.json != string(expected) {
+			t.Errorf("%s is not what is synthesized: %s; if that is meant, run make golden and commit the difference",
+				golden, firstDifference(stack.json, string(expected)))
 		}
 	}
 	files, err := filepath.Glob("golden/*.json")
@@ -37,7 +35,8 @@ func TestEveryStackIsWhatItsGoldenSays(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, file := range files {
-		if slices.Contains(names, filepath.Base(file)) {
+		suffix := strings.TrimSuffix(strings.TrimPrefix(filepath.Base(file), "tap-"), ".json")
+		if _, found := all[suffix]; found {
 			continue
 		}
 		if !*update {
@@ -49,19 +48,13 @@ func TestEveryStackIsWhatItsGoldenSays(t *testing.T) {
 }
 
 // firstDifference shows the first line that differs.
-func firstDifference(got, want []byte) string {
-	gotLines, wantLines := strings.Split(string(got), "\n"), strings.Split(string(want), "\n")
-	for i := range max(len(gotLines), len(wantLines)) {
-		g, w := "(nothing)", "(nothing)"
-		if i < len(gotLines) {
-			g = strings.TrimSpace(gotLines[i])
-		}
-		if i < len(wantLines) {
-			w = strings.TrimSpace(wantLines[i])
-		}
-		if g != w {
-			return fmt.Sprintf("line %d is %s, the golden has %s", i+1, g, w)
+func firstDifference(got, expected string) string {
+	gotLines, expectedLines := strings.Split(got, "\n"), strings.Split(expected, "\n")
+	for i := range min(len(gotLines), len(expectedLines)) {
+		if gotLines[i] != expectedLines[i] {
+			return fmt.Sprintf("line %d is %s, expected %s", i+1, strings.TrimSpace(gotLines[i]),
+				strings.TrimSpace(expectedLines[i]))
 		}
 	}
-	return "they differ in white space"
+	return fmt.Sprintf("there are %d lines, expected %d", len(gotLines), len(expectedLines))
 }

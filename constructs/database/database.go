@@ -15,6 +15,7 @@ import (
 	"github.com/hashicorp/terraform-cdk-go/cdktf"
 
 	"tap/config"
+	"tap/constructs/connection"
 	"tap/constructs/deployment"
 	"tap/constructs/network"
 	"tap/constructs/policy"
@@ -25,8 +26,6 @@ const Port = 5432
 
 const (
 	engine = "aurora-postgresql"
-	// iamUsername is the database user that tasks may log in as with an IAM token.
-	iamUsername = "payment_api"
 	// monitoringIntervalSeconds is the granularity of enhanced monitoring (RDS.6, CKV_AWS_118).
 	monitoringIntervalSeconds = 60
 	// slowStatementMilliseconds is the duration from which a statement is logged.
@@ -41,22 +40,18 @@ const (
 // Props configures New.
 type Props struct {
 	Deployment deployment.Deployment
-	Network    network.Network
+	Network    *network.Network
 	Config     config.Database
 }
 
 // Database is a cluster with one writer and any number of readers.
 type Database struct {
-	Identifier    *string // output DBClusterIdentifier and dimension of the AWS/RDS metrics
-	Endpoint      *string // host name of the writer
-	SecurityGroup network.SecurityGroup
-	Secret        Secret
-	Readers       int  // how many readers there are
-	IsServerless  bool // capacity is measured in ACUs
-	// IAMUserARN is the database user that a role may be allowed to connect as (rds-db:connect).
-	IAMUserARN *string
-	// Writer has to exist before the endpoint answers.
-	Writer cdktf.ITerraformDependable
+	Identifier   *string // output DBClusterIdentifier and dimension of the AWS/RDS metrics
+	SecretARN    *string // output DBSecretArn
+	Readers      int     // how many readers there are
+	IsServerless bool    // capacity is measured in ACUs
+	// Connection is what a task needs to log in as the API does, and Owner as the master user.
+	Connection, Owner connection.Connection
 }
 
 // New creates the database.
@@ -75,7 +70,7 @@ func New(scope constructs.Construct, id string, props Props) Database {
 	secret := newSecret(this, props, identifier)
 	monitoring := newMonitoringRole(this, d)
 	// Aurora exports to a log group of this name.
-	logs := d.NewLogGroup(this, "postgresql-logs", "/aws/rds/cluster/"+identifier+"/postgresql")
+	logs := d.NewMaskedLogGroup(this, "postgresql-logs", "/aws/rds/cluster/"+identifier+"/postgresql")
 	clusterParameters, instanceParameters := newParameterGroups(this, props.Config, identifier)
 	version, lifecycle := newVersion(this, props)
 
@@ -149,15 +144,14 @@ func New(scope constructs.Construct, id string, props Props) Database {
 		// https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_CreateDBCluster.html
 		newInstance(fmt.Sprintf("reader-%d", number), 2, monitoring.Permissions, writer)
 	}
+	api, owner := newConnections(props, cluster, secret, group, writer)
 	return Database{
-		Identifier:    cluster.ClusterIdentifier(),
-		Endpoint:      cluster.Endpoint(),
-		SecurityGroup: group,
-		Secret:        secret,
-		Readers:       props.Config.Readers,
-		IsServerless:  props.Config.IsServerless(),
-		IAMUserARN:    d.Account.ARN("rds-db", "dbuser:"+*cluster.ClusterResourceId()+"/"+iamUsername),
-		Writer:        writer,
+		Identifier:   cluster.ClusterIdentifier(),
+		SecretARN:    secret.arn,
+		Readers:      props.Config.Readers,
+		IsServerless: props.Config.IsServerless(),
+		Connection:   api,
+		Owner:        owner,
 	}
 }
 
@@ -203,8 +197,8 @@ func newParameterGroups(scope constructs.Construct, database config.Database, id
 // policy AmazonRDSEnhancedMonitoringRole, narrowed to the account.
 func newMonitoringRole(scope constructs.Construct, d deployment.Deployment) policy.Role {
 	group := *d.Account.ARN("logs", "log-group:RDS*")
-	return policy.NewRole(scope, "monitoring-role", policy.RoleProps{
-		Name:        d.Name("PaymentDBMonitoringRole"),
+	return d.NewRole(scope, "monitoring-role", policy.RoleProps{
+		Name:        "PaymentDBMonitoringRole",
 		Description: "Sends the database's enhanced monitoring",
 		Service:     "monitoring.rds.amazonaws.com",
 		Conditions:  []policy.Condition{policy.Equals("aws:SourceAccount", d.Account.ID)},

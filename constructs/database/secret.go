@@ -10,30 +10,31 @@ import (
 	"tap/constructs/policy"
 )
 
-// Secret is the Secrets Manager secret of the master user: a JSON object with username, password,
-// engine, port and dbClusterIdentifier.
-type Secret struct {
-	ARN *string // output DBSecretArn
+// secret is the Secrets Manager secret of the master user: a JSON object with username, password, engine, port and
+// dbClusterIdentifier.
+type secret struct {
+	arn *string
 	// storedPassword is the password as Terraform reads it back from the stored secret; it is ephemeral and
 	// appears in no plan and no state.
 	storedPassword *string
 	versionID      *string
 }
 
-// Value names one key of the stored JSON in the form that a container definition takes. It contains the version,
-// so that a rotation creates a new task definition:
+// value names one key of the stored JSON in the form that a container definition takes. It contains the version, so that
+// a rotation creates a new task definition:
 // https://docs.aws.amazon.com/AmazonECS/latest/developerguide/secrets-envvar-secrets-manager.html
-func (s Secret) Value(key string) *string {
-	return jsii.Sprintf("%s:%s::%s", *s.ARN, key, *s.versionID)
-}
+func (s secret) value(key string) string { return s.newestValue(key) + *s.versionID }
+
+// newestValue is without the version: a task that starts gets the value of that time, and a rotation changes nothing.
+func (s secret) newestValue(key string) string { return *s.arn + ":" + key + "::" }
 
 // newSecret stores a random password and reads it back for the cluster. If both got the random password itself, an
 // apply that stops between the two would draw another one when it is repeated, and only one of them would get it.
-func newSecret(scope constructs.Construct, props Props, identifier string) Secret {
+func newSecret(scope constructs.Construct, props Props, identifier string) secret {
 	this := constructs.NewConstruct(scope, jsii.String("secret"))
 	d := props.Deployment
 	// AWS completes the name: that of a deleted secret stays taken while it can be restored.
-	secret := secretsmanagersecret.NewSecretsmanagerSecret(this, jsii.String("secret"), &secretsmanagersecret.SecretsmanagerSecretConfig{
+	created := secretsmanagersecret.NewSecretsmanagerSecret(this, jsii.String("secret"), &secretsmanagersecret.SecretsmanagerSecretConfig{
 		NamePrefix:           jsii.String(d.Name("PaymentDB") + "-"),
 		Description:          jsii.String("Master user of the cluster " + identifier),
 		KmsKeyId:             d.KeyARN, // CKV_AWS_149
@@ -47,7 +48,7 @@ func newSecret(scope constructs.Construct, props Props, identifier string) Secre
 		"exclude_punctuation": true,
 	})
 	version := secretsmanagersecretversion.NewSecretsmanagerSecretVersion(this, jsii.String("version"), &secretsmanagersecretversion.SecretsmanagerSecretVersionConfig{
-		SecretId: secret.Id(),
+		SecretId: created.Id(),
 		SecretStringWo: policy.JSON(map[string]any{
 			"username":            props.Config.MasterUsername,
 			"password":            "${" + password + ".random_password}",
@@ -60,11 +61,11 @@ func newSecret(scope constructs.Construct, props Props, identifier string) Secre
 		Lifecycle: &cdktf.TerraformResourceLifecycle{CreateBeforeDestroy: jsii.Bool(true)},
 	})
 	stored := newEphemeral(this, "stored_secret", "aws_secretsmanager_secret_version", map[string]any{
-		"secret_id":  secret.Id(),
+		"secret_id":  created.Id(),
 		"version_id": version.VersionId(),
 	})
-	return Secret{
-		ARN:            secret.Arn(),
+	return secret{
+		arn:            created.Arn(),
 		storedPassword: jsii.String(`${jsondecode(` + stored + `.secret_string)["password"]}`),
 		versionID:      version.VersionId(),
 	}

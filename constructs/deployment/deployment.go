@@ -8,9 +8,11 @@ import (
 
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
+	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/cloudwatchlogdataprotectionpolicy"
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/cloudwatchloggroup"
 	"github.com/hashicorp/terraform-cdk-go/cdktf"
 
+	"tap/config"
 	"tap/constructs/policy"
 )
 
@@ -20,6 +22,8 @@ type Deployment struct {
 	Suffix string
 	// Account is where the environment is deployed.
 	Account policy.Account
+	// Shared is whether the account has a stack of its own (tap-account-<account>) with what its environments share.
+	Shared bool
 	// ID is unique to the deployment, and the same for as long as it lasts.
 	ID *string
 	// Protect refuses plans that destroy or replace what holds data, evidence or traffic.
@@ -43,6 +47,16 @@ func (d Deployment) Lifecycle() *cdktf.TerraformResourceLifecycle {
 	return &cdktf.TerraformResourceLifecycle{PreventDestroy: jsii.Bool(d.Protect)}
 }
 
+// NewRole creates a role of the environment. Where the account is shared it has the account's permissions boundary, which
+// the pipeline's deployer needs in order to create it. The suffix completes its name.
+func (d Deployment) NewRole(scope constructs.Construct, id string, props policy.RoleProps) policy.Role {
+	props.Name = d.Name(props.Name)
+	if d.Shared {
+		props.Boundary = d.Account.GlobalARN("iam", "policy/"+config.BoundaryPolicy)
+	}
+	return policy.NewRole(scope, id, props)
+}
+
 // NewLogGroup creates a log group under the environment's key (CKV_AWS_158). The service that writes to it
 // has to depend on it: a group that AWS creates by itself is kept for ever, unencrypted, and left behind
 // by a destroy.
@@ -54,6 +68,35 @@ func (d Deployment) NewLogGroup(scope constructs.Construct, id, name string) clo
 		Lifecycle:       d.Lifecycle(),
 	})
 }
+
+// NewMaskedLogGroup creates a log group in which card numbers are masked for whoever reads it: AWS's own detection, which
+// needs a word such as card nearby, and any 13 to 19 digits (ISO/IEC 7812), grouped or not.
+// https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/mask-sensitive-log-data.html
+func (d Deployment) NewMaskedLogGroup(scope constructs.Construct, id, name string) cloudwatchloggroup.CloudwatchLogGroup {
+	group := d.NewLogGroup(scope, id, name)
+	const digits = "CardNumber"
+	identifiers := []string{"arn:" + *d.Account.Partition + ":dataprotection::aws:data-identifier/CreditCardNumber", digits}
+	statement := func(sid string, operation map[string]any) map[string]any {
+		return map[string]any{"Sid": sid, "DataIdentifier": identifiers, "Operation": operation}
+	}
+	cloudwatchlogdataprotectionpolicy.NewCloudwatchLogDataProtectionPolicy(scope, jsii.String(id+"-masking"), &cloudwatchlogdataprotectionpolicy.CloudwatchLogDataProtectionPolicyConfig{
+		LogGroupName: group.Name(),
+		PolicyDocument: policy.JSON(map[string]any{
+			"Name": "card-numbers", "Version": "2021-06-01",
+			"Configuration": map[string]any{"CustomDataIdentifier": []any{
+				map[string]any{"Name": digits, "Regex": CardNumberPattern},
+			}},
+			"Statement": []any{
+				statement("Audit", map[string]any{"Audit": map[string]any{"FindingsDestination": map[string]any{}}}),
+				statement("Mask", map[string]any{"Deidentify": map[string]any{"MaskConfig": map[string]any{}}}),
+			},
+		}),
+	})
+	return group
+}
+
+// CardNumberPattern matches 13 to 19 digits, alone or in groups.
+const CardNumberPattern = `[0-9]{4}[ -]?[0-9]{4}[ -]?[0-9]{4}[ -]?[0-9]{1,7}`
 
 // NewID records the values, which are named by their keys in the environment file, in the state at the first
 // apply, and fails every later plan in which one of them differs, before anything is changed. Otherwise

@@ -2,6 +2,8 @@
 package encryption
 
 import (
+	"slices"
+
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/kmsalias"
@@ -21,29 +23,47 @@ type Props struct {
 // Key is a customer-managed symmetric KMS key that AWS rotates every year (KMS.4, CKV_AWS_7).
 type Key struct {
 	ARN *string
+
+	key      kmskey.KmsKey
+	account  policy.Account
+	services []string // through which principals of the account use the key
 }
 
 // New creates the key, the alias alias/payment-<suffix> and an explicit key policy (CKV2_AWS_64).
-func New(scope constructs.Construct, id string, props Props) Key {
+func New(scope constructs.Construct, id string, props Props) *Key {
 	this := constructs.NewConstruct(scope, jsii.String(id))
 	suffix := props.Deployment.Suffix
 	key := kmskey.NewKmsKey(this, jsii.String("key"), &kmskey.KmsKeyConfig{
 		Description:          jsii.String("Everything that the payment API of environment " + suffix + " stores"),
 		EnableKeyRotation:    jsii.Bool(true),
 		DeletionWindowInDays: jsii.Number(props.Config.DeletionWindowDays),
-		Policy:               policy.Document(statements(props.Deployment.Account)...),
 		Lifecycle:            props.Deployment.Lifecycle(),
 	})
 	kmsalias.NewKmsAlias(this, jsii.String("alias"), &kmsalias.KmsAliasConfig{
 		Name:        jsii.String("alias/payment-" + suffix),
 		TargetKeyId: key.KeyId(),
 	})
-	return Key{ARN: key.Arn()}
+	result := &Key{ARN: key.Arn(), key: key, account: props.Deployment.Account}
+	result.Admit("rds", "secretsmanager") // the database and the secret of its password
+	return result
+}
+
+// Admit lets principals of the account use the key through AWS services, named as in kms:ViaService, as far as their
+// own policies allow it.
+func (k *Key) Admit(services ...string) {
+	k.services = append(k.services, services...)
+	slices.Sort(k.services)
+	k.services = slices.Compact(k.services)
+	k.key.SetPolicy(policy.Document(k.statements()...))
 }
 
 // statements is the key policy. In a key policy the resource * is the key itself.
-func statements(account policy.Account) []policy.Statement {
-	key := *jsii.Strings("*")
+func (k *Key) statements() []policy.Statement {
+	account, key := k.account, *jsii.Strings("*")
+	via := []*string{}
+	for _, service := range k.services {
+		via = append(via, account.Endpoint(service))
+	}
 	root := policy.Principal{Type: "AWS", Identifier: account.Root()}
 	return []policy.Statement{
 		{
@@ -56,15 +76,15 @@ func statements(account policy.Account) []policy.Statement {
 			},
 		},
 		{
-			// RDS and Secrets Manager work with the permissions of whoever calls them.
-			Sid: "UseThroughDatabaseAndSecrets", Principal: root, Resources: key,
+			// These services work with the permissions of whoever calls them.
+			Sid: "UseThroughServices", Principal: root, Resources: key,
 			Actions: []string{
 				"kms:CreateGrant", "kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*",
 				"kms:ReEncrypt*",
 			},
 			Conditions: []policy.Condition{
 				policy.Equals("kms:CallerAccount", account.ID),
-				policy.Equals("kms:ViaService", account.Endpoint("rds"), account.Endpoint("secretsmanager")),
+				policy.Equals("kms:ViaService", via...),
 			},
 		},
 		{

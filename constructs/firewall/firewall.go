@@ -41,6 +41,8 @@ func New(scope constructs.Construct, id string, props Props) Firewall {
 		Scope:         jsii.String("REGIONAL"),
 		DefaultAction: &wafv2webacl.Wafv2WebAclDefaultAction{Allow: &wafv2webacl.Wafv2WebAclDefaultActionAllow{}},
 		Rule:          rules(props.Config),
+		// In logs and in sampled requests, which are on for every rule: what identifies a session or a caller.
+		DataProtectionConfig: &wafv2webacl.Wafv2WebAclDataProtectionConfig{DataProtection: protectedFields()},
 		// Metrics and samples of the web ACL and of every rule (WAF.12).
 		VisibilityConfig: &wafv2webacl.Wafv2WebAclVisibilityConfig{
 			CloudwatchMetricsEnabled: jsii.Bool(true),
@@ -57,36 +59,56 @@ func New(scope constructs.Construct, id string, props Props) Firewall {
 	return Firewall{ARN: acl.Arn(), Name: name}
 }
 
-// newLogging logs every request that the firewall saw, without the headers that identify a session (WAF.11,
-// CKV2_AWS_31). WAF only writes to groups whose name starts with aws-waf-logs-.
+// newLogging logs every request that the firewall saw (WAF.11).
 func newLogging(scope constructs.Construct, props Props, acl wafv2webacl.Wafv2WebAcl) {
-	group := props.Deployment.NewLogGroup(scope, "logs", "aws-waf-logs-tap-"+props.Deployment.Suffix)
-	// Explicit, so that it ends with the environment. An account and Region may have ten such policies,
-	// and so ten environments: https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html
-	delivery := cloudwatchlogresourcepolicy.NewCloudwatchLogResourcePolicy(scope, jsii.String("logs-policy"), &cloudwatchlogresourcepolicy.CloudwatchLogResourcePolicyConfig{
-		PolicyName: jsii.String(props.Deployment.Name("PaymentWAF")),
-		PolicyDocument: policy.Document(policy.Statement{
-			Sid:       "DeliverFirewallLogs",
-			Principal: policy.Service("delivery.logs.amazonaws.com"),
-			Actions:   []string{"logs:CreateLogStream", "logs:PutLogEvents"},
-			Resources: []*string{jsii.String(*group.Arn() + ":*")},
-			Conditions: []policy.Condition{
-				policy.Equals("aws:SourceAccount", props.Deployment.Account.ID),
-				policy.ARNLike("aws:SourceArn", props.Deployment.Account.ARN("logs", "*")),
-			},
-		}),
-	})
-	redacted := []*wafv2webaclloggingconfiguration.Wafv2WebAclLoggingConfigurationRedactedFields{}
-	for _, header := range []string{"authorization", "cookie"} {
-		redacted = append(redacted, &wafv2webaclloggingconfiguration.Wafv2WebAclLoggingConfigurationRedactedFields{
-			SingleHeader: &wafv2webaclloggingconfiguration.Wafv2WebAclLoggingConfigurationRedactedFieldsSingleHeader{Name: jsii.String(header)},
-		})
+	group := props.Deployment.NewMaskedLogGroup(scope, "logs", LogGroup(props.Deployment.Suffix))
+	ready := []cdktf.ITerraformDependable{}
+	if d := props.Deployment; !d.Shared {
+		ready = append(ready, AllowLogDelivery(scope, "logs-policy", d.Name("PaymentWAF"), d.Account, LogGroup(d.Suffix)))
 	}
 	wafv2webaclloggingconfiguration.NewWafv2WebAclLoggingConfiguration(scope, jsii.String("logging"), &wafv2webaclloggingconfiguration.Wafv2WebAclLoggingConfigurationConfig{
 		ResourceArn:           acl.Arn(),
 		LogDestinationConfigs: &[]*string{group.Arn()},
-		RedactedFields:        redacted,
-		DependsOn:             &[]cdktf.ITerraformDependable{delivery},
+		DependsOn:             &ready,
+	})
+}
+
+// protectedFields replaces headers and the query string by a fixed text wherever the web ACL shows a request:
+// https://docs.aws.amazon.com/waf/latest/developerguide/data-protection-masking.html
+func protectedFields() []*wafv2webacl.Wafv2WebAclDataProtectionConfigDataProtection {
+	protect := func(kind string, keys ...string) *wafv2webacl.Wafv2WebAclDataProtectionConfigDataProtection {
+		field := &wafv2webacl.Wafv2WebAclDataProtectionConfigDataProtectionField{FieldType: jsii.String(kind)}
+		if len(keys) > 0 {
+			field.FieldKeys = jsii.Strings(keys...)
+		}
+		return &wafv2webacl.Wafv2WebAclDataProtectionConfigDataProtection{Action: jsii.String("SUBSTITUTION"), Field: field}
+	}
+	return []*wafv2webacl.Wafv2WebAclDataProtectionConfigDataProtection{
+		protect("SINGLE_HEADER", "authorization", "cookie", "x-api-key"),
+		protect("QUERY_STRING"),
+	}
+}
+
+// LogGroup is the log group of an environment's firewall. WAF only writes to groups whose names start like this.
+func LogGroup(suffix string) string { return "aws-waf-logs-tap-" + suffix }
+
+// AllowLogDelivery lets WAF write to log groups of that name, which may end in an asterisk. Without it WAF would add a
+// policy of its own, which stays when the environment is gone. An account and Region can have ten such policies:
+// https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html
+func AllowLogDelivery(scope constructs.Construct, id, name string, account policy.Account,
+	group string) cdktf.ITerraformDependable {
+	return cloudwatchlogresourcepolicy.NewCloudwatchLogResourcePolicy(scope, jsii.String(id), &cloudwatchlogresourcepolicy.CloudwatchLogResourcePolicyConfig{
+		PolicyName: jsii.String(name),
+		PolicyDocument: policy.Document(policy.Statement{
+			Sid:       "DeliverFirewallLogs",
+			Principal: policy.Service("delivery.logs.amazonaws.com"),
+			Actions:   []string{"logs:CreateLogStream", "logs:PutLogEvents"},
+			Resources: []*string{account.ARN("logs", "log-group:"+group+":*")},
+			Conditions: []policy.Condition{
+				policy.Equals("aws:SourceAccount", account.ID),
+				policy.ARNLike("aws:SourceArn", account.ARN("logs", "*")),
+			},
+		}),
 	})
 }
 
@@ -95,6 +117,12 @@ func newLogging(scope constructs.Construct, props Props, acl wafv2webacl.Wafv2We
 // https://docs.aws.amazon.com/waf/latest/developerguide/aws-managed-rule-groups-list.html
 func rules(firewall config.Firewall) []*wafv2webacl.Wafv2WebAclRule {
 	counted := func(name string) bool { return slices.Contains(firewall.Count, name) }
+	onlyCounted := func(name string) []string {
+		if counted(name) {
+			return []string{name}
+		}
+		return nil
+	}
 	return []*wafv2webacl.Wafv2WebAclRule{
 		blocking(1, config.RateLimitRule, counted, map[string]any{
 			"rate_based_statement": map[string]any{"limit": firewall.RateLimit, "aggregate_key_type": "IP"},
@@ -108,8 +136,9 @@ func rules(firewall config.Firewall) []*wafv2webacl.Wafv2WebAclRule {
 		managed(10, config.ReputationRules, counted),
 		// Merchants call from servers in a cloud, which the hosting rule takes for anonymous (CKV2_AWS_76).
 		managed(20, config.AnonymousRules, counted, "HostingProviderIPList"),
-		// The rule would block every body over 8 KB.
-		managed(30, config.CommonRules, counted, "SizeRestrictions_BODY"),
+		// SizeRestrictions_BODY blocks bodies over 8 KB: the firewall of a load balancer inspects no more than that, and
+		// padding would hide the rest from every rule. https://docs.aws.amazon.com/waf/latest/developerguide/waf-oversize-request-components.html
+		managed(30, config.CommonRules, counted, onlyCounted(config.BodySizeRule)...),
 		managed(40, config.BadInputRules, counted), // CKV_AWS_192
 		managed(50, config.SQLInjectionRules, counted),
 	}

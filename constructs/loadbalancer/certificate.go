@@ -40,6 +40,8 @@ func newCertificate(scope constructs.Construct, config config.LoadBalancer, bala
 	validated := acmcertificatevalidation.NewAcmCertificateValidation(this, jsii.String("validation"), &acmcertificatevalidation.AcmCertificateValidationConfig{
 		CertificateArn:        certificate.Arn(),
 		ValidationRecordFqdns: &[]*string{record.Fqdn()},
+		// Minutes, where the zone answers for the domain. Where it does not, waiting longer would not help.
+		Timeouts: &acmcertificatevalidation.AcmCertificateValidationTimeouts{Create: jsii.String("15m")},
 	})
 	route53record.NewRoute53Record(this, jsii.String("alias"), &route53record.Route53RecordConfig{
 		ZoneId: jsii.String(config.Domain.ZoneID),

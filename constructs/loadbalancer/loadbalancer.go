@@ -13,6 +13,7 @@ import (
 	"github.com/hashicorp/terraform-cdk-go/cdktf"
 
 	"tap/config"
+	"tap/constructs/connection"
 	"tap/constructs/deployment"
 	"tap/constructs/internal/bucket"
 	"tap/constructs/network"
@@ -30,13 +31,16 @@ const (
 	unhealthyThreshold        = 3 // failed checks in a row that make it unhealthy
 )
 
+// strictTransportSecurity makes browsers use HTTPS for a year.
+const strictTransportSecurity = "max-age=31536000; includeSubDomains"
+
 // replacedLogDays is how long a version of an access log that expired or was overwritten can be restored.
 const replacedLogDays = 7
 
 // Props configures New.
 type Props struct {
 	Deployment                 deployment.Deployment
-	Network                    network.Network
+	Network                    *network.Network
 	Config                     config.LoadBalancer
 	HealthCheck                config.HealthCheck
 	Port                       int // where the targets listen
@@ -48,15 +52,13 @@ type LoadBalancer struct {
 	ARN            *string // output LoadBalancerArn
 	DNSName        *string // output LoadBalancerDNS
 	TargetGroupARN *string // output TargetGroupArn
-	SecurityGroup  network.SecurityGroup
 	// Dimensions of the AWS/ApplicationELB metrics.
 	FullName            *string
 	TargetGroupFullName *string
 	// CertificateARN is the certificate that clients see; nil without HTTPS.
 	CertificateARN *string
-	// Listener forwards to the target group. Depend on it to attach a service: ECS refuses a target group that
-	// no listener uses.
-	Listener cdktf.ITerraformDependable
+	// Ingress is what a service needs in order to be reached from the load balancer.
+	Ingress connection.Ingress
 }
 
 // New creates the load balancer. With a certificate it serves HTTPS on 443 and redirects 80 to it;
@@ -101,22 +103,28 @@ func New(scope constructs.Construct, id string, props Props) LoadBalancer {
 		ARN:                 balancer.Arn(),
 		DNSName:             balancer.DnsName(),
 		TargetGroupARN:      targets.Arn(),
-		SecurityGroup:       group,
 		FullName:            balancer.ArnSuffix(),
 		TargetGroupFullName: targets.ArnSuffix(),
+		Ingress: connection.Ingress{
+			SecurityGroup:  group,
+			TargetGroupARN: targets.Arn(),
+			RequestLabel:   jsii.Sprintf("%s/%s", *balancer.ArnSuffix(), *targets.ArnSuffix()),
+		},
 	}
 	if !https {
-		result.Listener = lblistener.NewLbListener(this, jsii.String("http-listener"), &listener)
+		result.Ingress.Ready = lblistener.NewLbListener(this, jsii.String("http-listener"), &listener)
 		return result
 	}
 	result.CertificateARN = newCertificate(this, props.Config, balancer)
-	result.Listener = lblistener.NewLbListener(this, jsii.String("https-listener"), &lblistener.LbListenerConfig{
+	result.Ingress.Ready = lblistener.NewLbListener(this, jsii.String("https-listener"), &lblistener.LbListenerConfig{
 		LoadBalancerArn: balancer.Arn(),
 		Port:            jsii.Number(443),
 		Protocol:        jsii.String("HTTPS"),
 		SslPolicy:       jsii.String(tlsPolicy),
 		CertificateArn:  result.CertificateARN,
 		DefaultAction:   forward(targets),
+
+		RoutingHttpResponseStrictTransportSecurityHeaderValue: jsii.String(strictTransportSecurity),
 	})
 	listener.DefaultAction = []*lblistener.LbListenerDefaultAction{{
 		Type: jsii.String("redirect"),
@@ -125,7 +133,7 @@ func New(scope constructs.Construct, id string, props Props) LoadBalancer {
 		},
 	}}
 	// Clients are only sent to HTTPS once it answers.
-	listener.DependsOn = &[]cdktf.ITerraformDependable{result.Listener}
+	listener.DependsOn = &[]cdktf.ITerraformDependable{result.Ingress.Ready}
 	lblistener.NewLbListener(this, jsii.String("http-listener"), &listener)
 	return result
 }

@@ -91,7 +91,7 @@ func widgets(props Props) []widget {
 			{metric: wafMetric(props, "AllowedRequests"), statistic: "Sum", label: "allowed"},
 			{metric: wafMetric(props, "BlockedRequests"), statistic: "Sum", label: "blocked"},
 		}},
-		{"Database CPU", []line{{metric: data.cpu, statistic: "Average", label: "%"}}},
+		{"Database CPU", databaseCPU(props, data)},
 		{"Database Connections", []line{{metric: data.connections, statistic: "Average", label: "connections"}}},
 		{"Database Freeable Memory", []line{{metric: data.freeableMemory, statistic: "Minimum", label: "bytes"}}},
 		{"Replica Lag", []line{{metric: data.replicaLag, statistic: "Maximum", label: "ms"}}},
@@ -100,6 +100,14 @@ func widgets(props Props) []widget {
 		all = append(all, widget{"Database Capacity", []line{{metric: data.capacity, statistic: "Average", label: "ACU"}}})
 	}
 	return all
+}
+
+func databaseCPU(props Props, data data) []line {
+	lines := []line{{metric: data.writerCPU, statistic: "Average", label: "writer %"}}
+	if props.Database.Readers > 0 {
+		lines = append(lines, line{metric: data.readerCPU, statistic: "Average", label: "readers %"})
+	}
+	return lines
 }
 
 // rendered is the metrics array of a widget: namespace, name, dimensions and options of each line.

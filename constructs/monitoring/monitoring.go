@@ -92,9 +92,9 @@ func alarms(props Props) []alarm {
 		},
 		{
 			id: "database-cpu", name: "HighDBCPUAlarm",
-			description: fmt.Sprintf("The database's CPU is at %d %% or more for 10 minutes. "+
+			description: fmt.Sprintf("The CPU of the database's writer is at %d %% or more for 10 minutes. "+
 				"First: look at the top statements in Database Insights.", databaseCPUPercent),
-			metric: data.cpu, statistic: "Average",
+			metric: data.writerCPU, statistic: "Average",
 			// A paused serverless cluster reports nothing, here and below.
 			comparison: atLeast, threshold: databaseCPUPercent, period: 300, periods: 2, missing: missingIsGood,
 		},
@@ -125,6 +125,13 @@ func alarms(props Props) []alarm {
 	}
 	if props.Database.Readers > 0 {
 		all = append(all, alarm{
+			id: "reader-cpu", name: "HighDBReaderCPUAlarm",
+			description: fmt.Sprintf("The CPU of the database's readers is at %d %% or more on average for 10 minutes. "+
+				"First: look at the readers' top statements in Database Insights, or raise database.readers.",
+				databaseCPUPercent),
+			metric: data.readerCPU, statistic: "Average",
+			comparison: atLeast, threshold: databaseCPUPercent, period: 300, periods: 2, missing: missingIsGood,
+		}, alarm{
 			id: "replica-lag", name: "HighReplicaLagAlarm",
 			description: fmt.Sprintf("A reader of the database lags %d ms or more behind for 5 minutes: reads are stale. "+
 				"First: look at the writer's write load and at long statements on the reader.", replicaLagMilliseconds),
@@ -154,14 +161,16 @@ func tasksOf(service service.Service) tasks {
 // data are the metrics of an Aurora cluster, over its instances:
 // https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/Aurora.AuroraMonitoring.Metrics.html
 type data struct {
-	cpu, connections, freeableMemory, replicaLag, capacity metric
+	writerCPU, readerCPU, connections, freeableMemory, replicaLag, capacity metric
 }
 
 func databaseOf(database database.Database) data {
 	dimensions := []dimension{{"DBClusterIdentifier", database.Identifier}}
 	const namespace = "AWS/RDS"
 	return data{
-		cpu:            metric{namespace, "CPUUtilization", dimensions},
+		// Over both roles an idle reader would hide a busy writer.
+		writerCPU:      metric{namespace, "CPUUtilization", append(dimensions[:1:1], dimension{"Role", jsii.String("WRITER")})},
+		readerCPU:      metric{namespace, "CPUUtilization", append(dimensions[:1:1], dimension{"Role", jsii.String("READER")})},
 		connections:    metric{namespace, "DatabaseConnections", dimensions},
 		freeableMemory: metric{namespace, "FreeableMemory", dimensions},
 		replicaLag:     metric{namespace, "AuroraReplicaLagMaximum", dimensions},

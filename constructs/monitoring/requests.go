@@ -2,6 +2,7 @@ package monitoring
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
@@ -19,6 +20,24 @@ type RequestsProps struct {
 	LoadBalancer loadbalancer.LoadBalancer
 }
 
+const (
+	// minimumErrors is how many failed requests raise an alarm at least, whatever their share.
+	minimumErrors = 3
+	// latencyMinimumRequests is the number of samples that a 99th percentile needs: of fewer it is the slowest request.
+	latencyMinimumRequests = 1000
+)
+
+// burnRates are how fast the failures that the availability allows in 30 days may be used up: 2 % of them in an hour, 5 %
+// in six hours. https://sre.google/workbook/alerting-on-slos/
+var burnRates = []struct {
+	id, name, exhausted, first string
+	rate                       float64
+	hours                      int
+}{
+	{"fast-burn", "FastBurnAlarm", "two days", "treat it as an outage: find what changed in the last hour.", 14.4, 1},
+	{"slow-burn", "SlowBurnAlarm", "five days", "find which requests fail in the service's log; it need not be tonight.", 6, 6},
+}
+
 // Requests are the alarms of what clients see. They exist before the service, so that they can roll a deployment
 // back.
 type Requests struct {
@@ -33,8 +52,14 @@ type Requests struct {
 func NewRequests(scope constructs.Construct, id string, props RequestsProps) Requests {
 	this := constructs.NewConstruct(scope, jsii.String(id))
 	traffic := trafficOf(props.LoadBalancer)
+	result := Requests{}
 
-	errorRate := alarm{
+	create := func(a alarm) *string {
+		created := a.create(this, props.Deployment, props.Topic)
+		result.arns = append(result.arns, created.Arn())
+		return created.AlarmName()
+	}
+	result.ErrorRateAlarm = create(alarm{
 		id: "error-rate", name: "HighErrorRateAlarm",
 		description: fmt.Sprintf("At least %g %% of requests failed with a 5xx of the service in 5 minutes. "+
 			"First: read the service's latest log events and, if a deployment is under way, roll it back.",
@@ -42,39 +67,47 @@ func NewRequests(scope constructs.Construct, id string, props RequestsProps) Req
 		expression: errorRatio(props.Config.MinimumRequests),
 		operands:   []operand{{"errors", traffic.targetErrors, "Sum"}, {"requests", traffic.requests, "Sum"}},
 		comparison: atLeast, threshold: props.Config.ErrorRatePercent, period: 300, periods: 1, missing: missingIsGood,
-	}.create(this, props.Deployment, props.Topic)
-
-	latency := alarm{
+	})
+	result.LatencyAlarm = create(alarm{
 		id: "latency", name: "HighLatencyAlarm",
 		description: fmt.Sprintf("The slowest 1 %% of requests took %g s or more over 5 minutes. "+
 			"First: compare the database's CPU and connections on the dashboard with the service's CPU.",
 			props.Config.LatencySeconds),
-		expression: fmt.Sprintf("IF(requests >= %d, latency, 0)", props.Config.MinimumRequests),
+		expression: fmt.Sprintf("IF(requests >= %d, latency, 0)", latencyMinimumRequests),
 		operands:   []operand{{"latency", traffic.latency, "p99"}, {"requests", traffic.requests, "Sum"}},
 		comparison: atLeast, threshold: props.Config.LatencySeconds, period: 300, periods: 1, missing: missingIsGood,
-	}.create(this, props.Deployment, props.Topic)
-
+	})
 	// The load balancer answers by itself when no target can, and does not count such requests.
-	balancer := alarm{
+	const requests, errors = "(FILL(requests, 0) + FILL(unanswered, 0))", "FILL(unanswered, 0)"
+	create(alarm{
 		id: "load-balancer-error-rate", name: "HighLoadBalancerErrorRateAlarm",
 		description: fmt.Sprintf("The load balancer itself answered at least %g %% of requests with a 5xx in 5 minutes. "+
 			"First: look at the healthy targets and at the reasons for which tasks stopped.",
 			props.Config.ErrorRatePercent),
-		expression: fmt.Sprintf("IF(FILL(requests, 0) + FILL(errors, 0) >= %d, "+
-			"100 * FILL(errors, 0) / (FILL(requests, 0) + FILL(errors, 0)), 0)", props.Config.MinimumRequests),
-		operands:   []operand{{"errors", traffic.balancerErrors, "Sum"}, {"requests", traffic.requests, "Sum"}},
+		expression: ratio(errors, requests, props.Config.MinimumRequests),
+		operands:   []operand{{"unanswered", traffic.balancerErrors, "Sum"}, {"requests", traffic.requests, "Sum"}},
 		comparison: atLeast, threshold: props.Config.ErrorRatePercent, period: 300, periods: 1, missing: missingIsGood,
-	}.create(this, props.Deployment, props.Topic)
-
-	result := Requests{
-		ErrorRateAlarm: errorRate.AlarmName(),
-		LatencyAlarm:   latency.AlarmName(),
-		arns:           []*string{errorRate.Arn(), latency.Arn(), balancer.Arn()},
+	})
+	for _, burn := range burnRates {
+		allowed := 100 - props.Config.AvailabilityPercent
+		threshold := math.Round(min(burn.rate*allowed, 100)*1000) / 1000
+		create(alarm{
+			id: burn.id, name: burn.name,
+			description: fmt.Sprintf("%g %% or more of requests failed over %d h: at this rate the failures that a month "+
+				"allows (%.3g %%) are used up in %s. First: %s", threshold, burn.hours, allowed, burn.exhausted, burn.first),
+			expression: ratio("(FILL(errors, 0) + FILL(unanswered, 0))", requests, props.Config.MinimumRequests),
+			operands: []operand{
+				{"errors", traffic.targetErrors, "Sum"},
+				{"unanswered", traffic.balancerErrors, "Sum"},
+				{"requests", traffic.requests, "Sum"},
+			},
+			comparison: atLeast, threshold: threshold, period: burn.hours * 3600, periods: 1, missing: missingIsGood,
+		})
 	}
 	if props.LoadBalancer.CertificateARN != nil {
 		// Published twice a day. ACM renews 60 or 45 days before the end, so 30 days mean that it could not:
 		// https://docs.aws.amazon.com/acm/latest/userguide/cloudwatch-metrics.html
-		expiry := alarm{
+		create(alarm{
 			id: "certificate", name: "ExpiringCertificateAlarm",
 			description: "The load balancer's certificate ends in 30 days or less. " +
 				"First: check that its DNS validation record still exists, or import a new certificate.",
@@ -83,17 +116,19 @@ func NewRequests(scope constructs.Construct, id string, props RequestsProps) Req
 			}},
 			statistic:  "Minimum",
 			comparison: atMost, threshold: 30, period: 86400, periods: 1, missing: missingIsGood,
-		}.create(this, props.Deployment, props.Topic)
-		result.arns = append(result.arns, expiry.Arn())
+		})
 	}
 	return result
 }
 
-// errorRatio is the share of requests that failed, in percent, and 0 under the minimum of requests, where one that
-// failed would already be a high share.
-func errorRatio(minimum int) string {
-	return fmt.Sprintf("IF(requests >= %d, 100 * FILL(errors, 0) / requests, 0)", minimum)
+// ratio is the share of errors in requests, in percent, and 0 under the minimum of requests or of errors, where one
+// failure would already be a high share.
+func ratio(errors, requests string, minimum int) string {
+	return fmt.Sprintf("IF(%s >= %d && %s >= %d, 100 * %s / %s, 0)", requests, minimum, errors, minimumErrors, errors, requests)
 }
+
+// errorRatio is the ratio of requests that the service answered with a 5xx.
+func errorRatio(minimum int) string { return ratio("FILL(errors, 0)", "requests", minimum) }
 
 // traffic are the metrics of a load balancer:
 // https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-cloudwatch-metrics.html

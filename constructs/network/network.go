@@ -28,7 +28,8 @@ import (
 type Props struct {
 	Deployment deployment.Deployment
 	Config     config.Network
-	Sessions   bool // tasks are reached with ECS Exec, which has an endpoint of its own
+	// ImageAccount is the account of a private repository from which images are pulled; empty: the own one.
+	ImageAccount string
 }
 
 // Network is a VPC with a public and a private subnet in each zone.
@@ -40,14 +41,16 @@ type Network struct {
 	// endpoints.
 	Ready []cdktf.ITerraformDependable
 
+	deployment     deployment.Deployment
+	imageAccount   string
 	hasNAT         bool
-	endpoints      SecurityGroup // of the interface endpoints; without ID when there are none
+	endpoints      *endpoints // nil without interface endpoints
 	s3PrefixListID *string
 }
 
-// New creates the network. Each subnet has a route table of its own, so that another number of NAT
+// New creates the network, without interface endpoints (see Reach). Each subnet has a route table of its own, so that another number of NAT
 // gateways changes routes and nothing else.
-func New(scope constructs.Construct, id string, props Props) Network {
+func New(scope constructs.Construct, id string, props Props) *Network {
 	this := constructs.NewConstruct(scope, jsii.String(id))
 	named := props.Deployment.Tags
 
@@ -69,7 +72,12 @@ func New(scope constructs.Construct, id string, props Props) Network {
 		Tags:  named("PaymentInternetGateway"),
 	})
 
-	network := Network{VPCID: main.Id(), hasNAT: props.Config.NATGateways > 0}
+	network := &Network{
+		VPCID:        main.Id(),
+		deployment:   props.Deployment,
+		imageAccount: props.ImageAccount,
+		hasNAT:       props.Config.NATGateways > 0,
+	}
 	var privateTables []*string
 	var gateways []natgateway.NatGateway
 	for index, zone := range props.Config.Subnets() {
@@ -110,7 +118,7 @@ func New(scope constructs.Construct, id string, props Props) Network {
 	}
 
 	newFlowLog(this, main.Id(), props)
-	network.newEndpoints(this, props, privateTables)
+	network.newEndpoints(this, props.Config.InterfaceEndpoints, privateTables)
 	return network
 }
 
@@ -143,8 +151,8 @@ func newSubnet(scope constructs.Construct, d deployment.Deployment, kind string,
 func newFlowLog(scope constructs.Construct, vpcID *string, props Props) {
 	this := constructs.NewConstruct(scope, jsii.String("flow-log"))
 	group := props.Deployment.NewLogGroup(this, "group", "/tap-"+props.Deployment.Suffix+"/vpc-flow-logs")
-	role := policy.NewRole(this, "role", policy.RoleProps{
-		Name:        props.Deployment.Name("PaymentFlowLogRole"),
+	role := props.Deployment.NewRole(this, "role", policy.RoleProps{
+		Name:        "PaymentFlowLogRole",
 		Description: "Writes the VPC's flow logs",
 		Service:     "vpc-flow-logs.amazonaws.com",
 		// https://docs.aws.amazon.com/vpc/latest/userguide/flow-logs-iam-role.html

@@ -20,7 +20,7 @@ type SecurityGroup struct {
 const anywhere = "0.0.0.0/0"
 
 // NewSecurityGroup creates a security group of the VPC, named name.
-func (n Network) NewSecurityGroup(scope constructs.Construct, id, name, description string) SecurityGroup {
+func (n *Network) NewSecurityGroup(scope constructs.Construct, id, name, description string) SecurityGroup {
 	group := securitygroup.NewSecurityGroup(scope, jsii.String(id), &securitygroup.SecurityGroupConfig{
 		Name:        jsii.String(name),
 		Description: jsii.String(description),
@@ -70,7 +70,7 @@ func AllowFromInternet(scope constructs.Construct, id string, to SecurityGroup, 
 
 // AllowAWS lets members of a security group reach what a task needs of AWS (images, logs, secrets) on port 443:
 // through the NAT gateway and then anywhere, or, without one, the VPC's own endpoints only.
-func (n Network) AllowAWS(scope constructs.Construct, id string, from SecurityGroup) []cdktf.ITerraformDependable {
+func (n *Network) AllowAWS(scope constructs.Construct, id string, from SecurityGroup) []cdktf.ITerraformDependable {
 	this := constructs.NewConstruct(scope, jsii.String(id))
 	out := func(id string, rule vpcsecuritygroupegressrule.VpcSecurityGroupEgressRuleConfig) cdktf.ITerraformDependable {
 		rule.SecurityGroupId = from.ID
@@ -81,8 +81,8 @@ func (n Network) AllowAWS(scope constructs.Construct, id string, from SecurityGr
 		return vpcsecuritygroupegressrule.NewVpcSecurityGroupEgressRule(this, jsii.String(id), &rule)
 	}
 	rules := []cdktf.ITerraformDependable{}
-	if n.endpoints.ID != nil {
-		rules = append(rules, Allow(this, "endpoints", from, n.endpoints, 443)...)
+	if n.endpoints != nil {
+		rules = append(rules, Allow(this, "endpoints", from, n.endpoints.group, 443)...)
 	}
 	if n.hasNAT {
 		return append(rules, out("internet", vpcsecuritygroupegressrule.VpcSecurityGroupEgressRuleConfig{

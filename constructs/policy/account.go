@@ -25,14 +25,25 @@ func NewAccount(scope constructs.Construct, id, region string) Account {
 	return Account{ID: identity.AccountId(), Partition: partition.Partition(), Region: region}
 }
 
+// AccountOf is an account whose ID is known already.
+func AccountOf(scope constructs.Construct, id, account, region string) Account {
+	partition := dataawspartition.NewDataAwsPartition(scope, jsii.String(id), &dataawspartition.DataAwsPartitionConfig{})
+	return Account{ID: jsii.String(account), Partition: partition.Partition(), Region: region}
+}
+
 // ARN names a resource of a regional service in this account.
 func (a Account) ARN(service, resource string) *string {
 	return jsii.Sprintf("arn:%s:%s:%s:%s:%s", *a.Partition, service, a.Region, *a.ID, resource)
 }
 
+// GlobalARN names a resource of a service without Regions, for example IAM.
+func (a Account) GlobalARN(service, resource string) *string {
+	return jsii.Sprintf("arn:%s:%s::%s:%s", *a.Partition, service, *a.ID, resource)
+}
+
 // Root is the principal that delegates to the account's own IAM policies.
 func (a Account) Root() *string {
-	return jsii.Sprintf("arn:%s:iam::%s:root", *a.Partition, *a.ID)
+	return a.GlobalARN("iam", "root")
 }
 
 // Endpoint is the host name of a service in the Region, for example logs.us-east-1.amazonaws.com, which

@@ -109,14 +109,16 @@ type RoleProps struct {
 	Service     string      // the service principal that may assume the role
 	Conditions  []Condition // of assuming it
 	Statements  []Statement // what the role may do; at least one
+	Boundary    *string     // permissions boundary: the most that the role can be allowed; nil without one
 }
 
 // NewRole creates a role and its one inline policy.
 func NewRole(scope constructs.Construct, id string, props RoleProps) Role {
 	this := constructs.NewConstruct(scope, jsii.String(id))
 	role := iamrole.NewIamRole(this, jsii.String("role"), &iamrole.IamRoleConfig{
-		Name:        jsii.String(props.Name),
-		Description: jsii.String(props.Description),
+		Name:                jsii.String(props.Name),
+		Description:         jsii.String(props.Description),
+		PermissionsBoundary: props.Boundary,
 		AssumeRolePolicy: Document(Statement{
 			Sid: "Assume", Actions: []string{"sts:AssumeRole"}, Principal: Service(props.Service),
 			Conditions: props.Conditions,

@@ -8,6 +8,13 @@ import (
 // PlaceholderImage runs while an environment has no image of its own.
 const PlaceholderImage = "public.ecr.aws/nginx/nginx:latest"
 
+// PlaceholderDroppedCapabilities are those of Fargate's default set that nginx does not need as root: it keeps those with
+// which it binds to a port under 1024 and becomes another user for its workers. The test runs it without these.
+var PlaceholderDroppedCapabilities = []string{
+	"AUDIT_WRITE", "CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "MKNOD", "NET_RAW", "SETFCAP", "SETPCAP",
+	"SYS_CHROOT",
+}
+
 // PlaceholderCommand makes nginx answer the health check with 200 and everything else with 404. The image by itself
 // answers 404 to the health check, so that no task would ever become healthy. All files are in /tmp: the root file
 // system is read-only.

@@ -10,13 +10,13 @@ import (
 // newScaling lets target tracking choose the number of tasks. Of several policies the one that asks for most tasks
 // wins:
 // https://docs.aws.amazon.com/autoscaling/application/userguide/target-tracking-scaling-policy-overview.html
-func newScaling(scope constructs.Construct, props Props, cluster, service *string) {
+func newScaling(scope constructs.Construct, props Props, service *string) {
 	this := constructs.NewConstruct(scope, jsii.String("scaling"))
 	scaling := props.Config.Scaling
 	target := appautoscalingtarget.NewAppautoscalingTarget(this, jsii.String("target"), &appautoscalingtarget.AppautoscalingTargetConfig{
 		ServiceNamespace:  jsii.String("ecs"),
 		ScalableDimension: jsii.String("ecs:service:DesiredCount"),
-		ResourceId:        jsii.Sprintf("service/%s/%s", *cluster, *service),
+		ResourceId:        jsii.Sprintf("service/%s/%s", *props.Cluster.Name, *service),
 		MinCapacity:       jsii.Number(scaling.MinimumTasks),
 		MaxCapacity:       jsii.Number(scaling.MaximumTasks),
 	})
@@ -40,8 +40,7 @@ func newScaling(scope constructs.Construct, props Props, cluster, service *strin
 	if scaling.MemoryPercent > 0 {
 		track("memory", "MemoryScaling", "ECSServiceAverageMemoryUtilization", nil, scaling.MemoryPercent)
 	}
-	if scaling.RequestsPerTarget > 0 {
-		label := jsii.Sprintf("%s/%s", *props.LoadBalancer.FullName, *props.LoadBalancer.TargetGroupFullName)
-		track("requests", "RequestScaling", "ALBRequestCountPerTarget", label, scaling.RequestsPerTarget)
+	if scaling.RequestsPerTarget > 0 && props.Ingress != nil {
+		track("requests", "RequestScaling", "ALBRequestCountPerTarget", props.Ingress.RequestLabel, scaling.RequestsPerTarget)
 	}
 }

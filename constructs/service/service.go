@@ -1,5 +1,5 @@
-// Package service runs the payment API: an ECS cluster, one Fargate service, its tasks, what they may do, and how
-// many there are.
+// Package service runs containers: an ECS cluster, Fargate services, their tasks, what these may do, and how many there
+// are.
 package service
 
 import (
@@ -11,9 +11,9 @@ import (
 	"github.com/hashicorp/terraform-cdk-go/cdktf"
 
 	"tap/config"
-	"tap/constructs/database"
+	"tap/constructs/connection"
 	"tap/constructs/deployment"
-	"tap/constructs/loadbalancer"
+	"tap/constructs/encryption"
 	"tap/constructs/network"
 )
 
@@ -26,60 +26,65 @@ const (
 
 // Props configures New.
 type Props struct {
-	Deployment   deployment.Deployment
-	Network      network.Network
-	Database     database.Database
-	LoadBalancer loadbalancer.LoadBalancer
-	Config       config.Service
+	Deployment deployment.Deployment
+	// Name begins the names of the service's resources, for example Payment of PaymentService-<suffix>.
+	Name string
+	// LogName is the log group /tap-<suffix>/<LogName> and the prefix of its streams.
+	LogName string
+	Config  config.Service
+	Cluster Cluster
+	Network *network.Network
+	Key     *encryption.Key
+	// Uses is what the containers use, MigrationUses what only the migration uses.
+	Uses, MigrationUses []connection.Connection
+	// Ingress is the way in to the tasks; nil for a worker, which nobody calls.
+	Ingress *connection.Ingress
 	// DeploymentAlarms roll a deployment back when one of them is raised, if Config.DeploymentAlarms is set.
 	DeploymentAlarms []*string
 }
 
 // Service is a running service.
 type Service struct {
-	ClusterName *string // output ECSClusterName
-	Name        *string // output ECSServiceName
+	ClusterName *string
+	Name        *string
 	// Running completes when the first tasks are healthy: depend on it to wait for them.
 	Running cdktf.ITerraformDependable
 }
 
-// New creates the cluster and the service.
+// New creates a service whose tasks can use everything in Uses: permissions, endpoints, use of the key, security group
+// rules and variables follow from the connections.
 func New(scope constructs.Construct, id string, props Props) Service {
 	this := constructs.NewConstruct(scope, jsii.String(id))
 	d := props.Deployment
+	if len(props.Config.Migration) == 0 {
+		props.MigrationUses = nil
+	}
+	props.Uses = append(platform(props), props.Uses...)
+	all := slices.Concat(props.Uses, props.MigrationUses)
 
-	group := props.Network.NewSecurityGroup(this, "security-group", d.Name("PaymentService"), "Tasks of the payment API")
-	cluster := newCluster(this, props)
-	roles := newRoles(this, props)
+	group := props.Network.NewSecurityGroup(this, "security-group", d.Name(props.Name+"Service"),
+		"Tasks of the service "+props.LogName)
+	roles := newRoles(this, props, all)
+	ready := []cdktf.ITerraformDependable{roles.execution.Permissions, roles.task.Permissions}
+	for _, use := range all {
+		props.Network.Reach(use.Endpoints...)
+		props.Key.Admit(slices.Concat(keyServices(use.Start), keyServices(use.Run))...)
+		if use.Port != 0 {
+			ready = append(ready, network.Allow(this, "to-"+use.Name, group, use.Group, use.Port)...)
+		}
+		ready = append(ready, use.Ready...)
+	}
+	ready = append(ready, props.Network.AllowAWS(this, "to-aws", group)...)
+	ready = append(ready, props.Network.Ready...)
+	if props.Ingress != nil {
+		ready = append(ready, props.Ingress.Ready)
+		ready = append(ready, network.Allow(this, "from-load-balancer", props.Ingress.SecurityGroup, group, props.Config.Port)...)
+	}
+
 	definition := newTaskDefinition(this, props, roles)
-	ready := slices.Concat(
-		// A task that cannot reach these does not start, and the deployment fails.
-		network.Allow(this, "from-load-balancer", props.LoadBalancer.SecurityGroup, group, props.Config.Port),
-		network.Allow(this, "to-database", group, props.Database.SecurityGroup, database.Port),
-		props.Network.AllowAWS(this, "to-aws", group),
-		props.Network.Ready,
-		[]cdktf.ITerraformDependable{
-			props.Database.Writer,
-			props.LoadBalancer.Listener,
-			roles.execution.Permissions, roles.task.Permissions,
-		},
-	)
-
-	lifecycle := &cdktf.TerraformResourceLifecycle{
-		// A deployment that the circuit breaker rolled back ends in a steady state too.
-		Postcondition: &[]*cdktf.Postcondition{{
-			Condition: cdktf.Op_Eq(cdktf.TerraformSelf_GetString(jsii.String("task_definition")), definition.Arn()),
-			ErrorMessage: jsii.String("the service was rolled back: it does not run the new task definition; " +
-				"see the service's events and the stopped tasks"),
-		}},
-	}
-	if props.Config.Scaling.Scales() {
-		// An apply does not undo what autoscaling did.
-		lifecycle.IgnoreChanges = jsii.Strings("desired_count")
-	}
-	service := ecsservice.NewEcsService(this, jsii.String("service"), &ecsservice.EcsServiceConfig{
-		Name:                            jsii.String(d.Name("PaymentService")),
-		Cluster:                         cluster.Id(),
+	service := &ecsservice.EcsServiceConfig{
+		Name:                            jsii.String(d.Name(props.Name + "Service")),
+		Cluster:                         props.Cluster.id,
 		TaskDefinition:                  definition.Arn(),
 		LaunchType:                      jsii.String("FARGATE"),
 		PlatformVersion:                 jsii.String("LATEST"), // ECS.10, CKV_AWS_332
@@ -89,33 +94,52 @@ func New(scope constructs.Construct, id string, props Props) Service {
 		DeploymentCircuitBreaker: &ecsservice.EcsServiceDeploymentCircuitBreaker{
 			Enable: jsii.Bool(true), Rollback: jsii.Bool(true),
 		},
-		// Always declared: ECS keeps what an update leaves out.
-		Alarms: &ecsservice.EcsServiceAlarms{
-			AlarmNames: &props.DeploymentAlarms,
-			Enable:     jsii.Bool(props.Config.DeploymentAlarms),
-			Rollback:   jsii.Bool(props.Config.DeploymentAlarms),
-		},
-		AvailabilityZoneRebalancing:   jsii.String("ENABLED"),
-		HealthCheckGracePeriodSeconds: jsii.Number(props.Config.HealthCheck.GracePeriodSeconds),
-		EnableExecuteCommand:          jsii.Bool(props.Config.ExecuteCommand),
-		PropagateTags:                 jsii.String("SERVICE"),
-		WaitForSteadyState:            jsii.Bool(true),
-		LoadBalancer: []*ecsservice.EcsServiceLoadBalancer{{
-			TargetGroupArn: props.LoadBalancer.TargetGroupARN,
-			ContainerName:  jsii.String(d.Name(container)),
-			ContainerPort:  jsii.Number(props.Config.Port),
-		}},
+		AvailabilityZoneRebalancing: jsii.String("ENABLED"),
+		EnableExecuteCommand:        jsii.Bool(props.Config.ExecuteCommand),
+		PropagateTags:               jsii.String("SERVICE"),
+		WaitForSteadyState:          jsii.Bool(true),
 		NetworkConfiguration: &ecsservice.EcsServiceNetworkConfiguration{
 			Subnets:        &props.Network.PrivateSubnets,
 			SecurityGroups: &[]*string{group.ID},
 			AssignPublicIp: jsii.Bool(false), // ECS.2, CKV_AWS_333
 		},
-		Tags:      d.Tags("PaymentService"),
+		Tags: d.Tags(props.Name + "Service"),
+		// An image that does not start is noticed by the circuit breaker after a few tries, and the apply should not
+		// wait for longer: see the service's events and the stopped tasks.
+		Timeouts:  &ecsservice.EcsServiceTimeouts{Create: jsii.String("15m"), Update: jsii.String("15m")},
 		DependsOn: &ready,
-		Lifecycle: lifecycle,
-	})
-	if props.Config.Scaling.Scales() {
-		newScaling(this, props, cluster.Name(), service.Name())
+		Lifecycle: &cdktf.TerraformResourceLifecycle{
+			// A deployment that the circuit breaker rolled back ends in a steady state too.
+			Postcondition: &[]*cdktf.Postcondition{{
+				Condition: cdktf.Op_Eq(cdktf.TerraformSelf_GetString(jsii.String("task_definition")), definition.Arn()),
+				ErrorMessage: jsii.String("the service was rolled back: it does not run the new task definition; " +
+					"see the service's events and the stopped tasks"),
+			}},
+		},
 	}
-	return Service{ClusterName: cluster.Name(), Name: service.Name(), Running: service}
+	if len(props.DeploymentAlarms) > 0 {
+		// Declared whether or not they are enabled: ECS keeps what an update leaves out.
+		service.Alarms = &ecsservice.EcsServiceAlarms{
+			AlarmNames: &props.DeploymentAlarms,
+			Enable:     jsii.Bool(props.Config.DeploymentAlarms),
+			Rollback:   jsii.Bool(props.Config.DeploymentAlarms),
+		}
+	}
+	if props.Ingress != nil {
+		service.HealthCheckGracePeriodSeconds = jsii.Number(props.Config.HealthCheck.GracePeriodSeconds)
+		service.LoadBalancer = []*ecsservice.EcsServiceLoadBalancer{{
+			TargetGroupArn: props.Ingress.TargetGroupARN,
+			ContainerName:  jsii.String(d.Name(props.Name + "Container")),
+			ContainerPort:  jsii.Number(props.Config.Port),
+		}}
+	}
+	if props.Config.Scaling.Scales() {
+		// An apply does not undo what autoscaling did.
+		service.Lifecycle.IgnoreChanges = jsii.Strings("desired_count")
+	}
+	created := ecsservice.NewEcsService(this, jsii.String("service"), service)
+	if props.Config.Scaling.Scales() {
+		newScaling(this, props, created.Name())
+	}
+	return Service{ClusterName: props.Cluster.Name, Name: created.Name(), Running: created}
 }

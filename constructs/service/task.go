@@ -8,17 +8,10 @@ import (
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/ecstaskdefinition"
-	"github.com/hashicorp/terraform-cdk-go/cdktf"
 
-	"tap/config"
-	"tap/constructs/database"
+	"tap/constructs/connection"
 	"tap/constructs/policy"
 )
-
-// container is the name of the API's container, without the suffix.
-const container = "PaymentContainer"
-
-func serviceLogGroup(suffix string) string { return "/tap-" + suffix + "/payment-api" }
 
 // containerDefinition is the part of ECS's container definition that is used here:
 // https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ContainerDefinition.html
@@ -30,12 +23,18 @@ type containerDefinition struct {
 	User                   string           `json:"user,omitempty"`
 	ReadonlyRootFilesystem bool             `json:"readonlyRootFilesystem"`
 	StopTimeout            int              `json:"stopTimeout"`
-	PortMappings           []portMapping    `json:"portMappings"`
+	DependsOn              []dependency     `json:"dependsOn,omitempty"`
+	PortMappings           []portMapping    `json:"portMappings,omitempty"`
 	Environment            []variable       `json:"environment"`
 	Secrets                []secretVariable `json:"secrets"`
 	HealthCheck            *healthCheck     `json:"healthCheck,omitempty"`
 	LinuxParameters        linuxParameters  `json:"linuxParameters"`
 	LogConfiguration       logConfiguration `json:"logConfiguration"`
+}
+
+type dependency struct {
+	ContainerName string `json:"containerName"`
+	Condition     string `json:"condition"`
 }
 
 type portMapping struct {
@@ -61,8 +60,13 @@ type healthCheck struct {
 type linuxParameters struct {
 	// InitProcessEnabled runs an init process that reaps the children of sessions and of programs that were not
 	// written to be process 1.
-	InitProcessEnabled bool    `json:"initProcessEnabled"`
-	Tmpfs              []tmpfs `json:"tmpfs"`
+	InitProcessEnabled bool         `json:"initProcessEnabled"`
+	Capabilities       capabilities `json:"capabilities"`
+	Tmpfs              []tmpfs      `json:"tmpfs"`
+}
+
+type capabilities struct {
+	Drop []string `json:"drop"`
 }
 
 type tmpfs struct {
@@ -76,12 +80,12 @@ type logConfiguration struct {
 	Options   map[string]string `json:"options"`
 }
 
-// newTaskDefinition creates the task definition and the log group of its container.
+// newTaskDefinition creates the task definition and the log group of its containers.
 func newTaskDefinition(scope constructs.Construct, props Props, roles roles) ecstaskdefinition.EcsTaskDefinition {
 	d := props.Deployment
-	logs := d.NewLogGroup(scope, "logs", serviceLogGroup(d.Suffix))
+	logs := d.NewMaskedLogGroup(scope, "logs", logGroup(props))
 	return ecstaskdefinition.NewEcsTaskDefinition(scope, jsii.String("task-definition"), &ecstaskdefinition.EcsTaskDefinitionConfig{
-		Family:                  jsii.String(d.Name("PaymentTask")),
+		Family:                  jsii.String(d.Name(props.Name + "Task")),
 		RequiresCompatibilities: jsii.Strings("FARGATE"),
 		NetworkMode:             jsii.String("awsvpc"),
 		Cpu:                     jsii.String(strconv.Itoa(props.Config.CPU)),
@@ -91,60 +95,86 @@ func newTaskDefinition(scope constructs.Construct, props Props, roles roles) ecs
 		RuntimePlatform: &ecstaskdefinition.EcsTaskDefinitionRuntimePlatform{
 			OperatingSystemFamily: jsii.String("LINUX"), CpuArchitecture: jsii.String("X86_64"),
 		},
-		ContainerDefinitions: policy.JSON([]containerDefinition{newContainer(props, *logs.Name())}),
-		// A deployment that fails is rolled back to the old revision, which stays until the service runs the new one.
-		Lifecycle: &cdktf.TerraformResourceLifecycle{CreateBeforeDestroy: jsii.Bool(true)},
+		ContainerDefinitions: policy.JSON(newContainers(props, *logs.Name())),
+		// A deployment that fails is rolled back to the old revision, also when its alarms end after the apply; and
+		// whoever deploys needs no right to deregister a revision, which AWS cannot limit to some.
+		SkipDestroy: jsii.Bool(true),
 	})
 }
 
-func newContainer(props Props, logGroup string) containerDefinition {
+// newContainers are the program's container and, before it, that of the migration.
+func newContainers(props Props, logGroup string) []containerDefinition {
 	service := props.Config
+	program := newContainer(props, props.Name+"Container", props.LogName, service.Command, props.Uses, logGroup)
+	program.Essential = true
+	if props.Ingress != nil {
+		program.PortMappings = []portMapping{{ContainerPort: service.Port, HostPort: service.Port, Protocol: "tcp"}}
+	}
+	if len(service.ContainerHealthCheck) > 0 {
+		program.HealthCheck = &healthCheck{Command: service.ContainerHealthCheck}
+	}
+	if service.IsPlaceholder() {
+		program.Image = PlaceholderImage
+		program.Command = PlaceholderCommand(service.Port, service.HealthCheck.Path)
+		program.User = "" // root, to listen on a port under 1024
+		program.LinuxParameters.Capabilities.Drop = PlaceholderDroppedCapabilities
+	}
+	if len(service.Migration) == 0 {
+		return []containerDefinition{program}
+	}
+	uses := slices.Concat(props.Uses, props.MigrationUses)
+	migration := newContainer(props, props.Name+"Migration", "migration", service.Migration, uses, logGroup)
+	program.DependsOn = []dependency{{ContainerName: migration.Name, Condition: "SUCCESS"}}
+	return []containerDefinition{program, migration}
+}
+
+// newContainer is a container with the variables and secrets of the connections; where two set the same one, the later
+// counts.
+func newContainer(props Props, name, logPrefix string, command []string, uses []connection.Connection,
+	logGroup string) containerDefinition {
+	variables, secrets := maps.Clone(props.Config.Environment), map[string]string{}
+	if variables == nil {
+		variables = map[string]string{}
+	}
+	for _, use := range uses {
+		for name, value := range use.Variables {
+			variables[name] = value
+			delete(secrets, name)
+		}
+		for name, value := range use.Secrets {
+			secrets[name] = value
+			delete(variables, name)
+		}
+	}
 	result := containerDefinition{
-		Name:                   props.Deployment.Name(container),
-		Image:                  service.Image,
-		Essential:              true,
-		Command:                service.Command,
-		User:                   service.User,                   // ECS.20
-		ReadonlyRootFilesystem: service.ReadonlyRootFilesystem, // ECS.5, CKV_AWS_336
-		StopTimeout:            service.StopTimeoutSeconds,
-		PortMappings:           []portMapping{{ContainerPort: service.Port, HostPort: service.Port, Protocol: "tcp"}},
-		Environment: []variable{
-			{Name: config.DatabaseHost, Value: *props.Database.Endpoint},
-			{Name: config.DatabasePort, Value: strconv.Itoa(database.Port)},
-		},
-		Secrets: []secretVariable{
-			{Name: config.DatabasePassword, ValueFrom: *props.Database.Secret.Value("password")},
-			{Name: config.DatabaseUsername, ValueFrom: *props.Database.Secret.Value("username")},
-		},
+		Name:                   props.Deployment.Name(name),
+		Image:                  props.Config.Image,
+		Command:                command,
+		User:                   props.Config.User,                   // ECS.20
+		ReadonlyRootFilesystem: props.Config.ReadonlyRootFilesystem, // ECS.5, CKV_AWS_336
+		StopTimeout:            props.Config.StopTimeoutSeconds,
+		Environment:            []variable{},
+		Secrets:                []secretVariable{},
 		LinuxParameters: linuxParameters{
 			InitProcessEnabled: true,
+			Capabilities:       capabilities{Drop: []string{"ALL"}},
 			// A volume would belong to root, and a user that is not root could not write to it:
 			// https://github.com/aws/containers-roadmap/issues/938
-			Tmpfs: []tmpfs{{ContainerPath: "/tmp", Size: service.TmpfsMiB, MountOptions: []string{"nosuid", "nodev"}}},
+			Tmpfs: []tmpfs{{
+				ContainerPath: "/tmp", Size: props.Config.TmpfsMiB, MountOptions: []string{"nosuid", "nodev", "noexec"},
+			}},
 		},
 		LogConfiguration: logConfiguration{LogDriver: "awslogs", Options: map[string]string{
 			"awslogs-group":         logGroup,
 			"awslogs-region":        props.Deployment.Account.Region,
-			"awslogs-stream-prefix": "payment-api",
+			"awslogs-stream-prefix": logPrefix,
 		}},
 	}
-	if service.IsPlaceholder() {
-		result.Image = PlaceholderImage
-		result.Command = PlaceholderCommand(service.Port, service.HealthCheck.Path)
-		result.User = "" // root, to listen on a port under 1024
+	for _, name := range slices.Sorted(maps.Keys(variables)) {
+		result.Environment = append(result.Environment, variable{Name: name, Value: variables[name]})
 	}
-	for _, name := range sortedKeys(service.Environment) {
-		result.Environment = append(result.Environment, variable{Name: name, Value: service.Environment[name]})
-	}
-	for _, name := range sortedKeys(service.Secrets) {
-		result.Secrets = append(result.Secrets, secretVariable{Name: name, ValueFrom: service.Secrets[name]})
-	}
-	if len(service.ContainerHealthCheck) > 0 {
-		result.HealthCheck = &healthCheck{Command: service.ContainerHealthCheck}
+	for _, name := range slices.Sorted(maps.Keys(secrets)) {
+		result.Secrets = append(result.Secrets, secretVariable{Name: name, ValueFrom: secrets[name]})
 	}
 	return result
-}
-
-func sortedKeys(values map[string]string) []string {
-	return slices.Sorted(maps.Keys(values))
 }

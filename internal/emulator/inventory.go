@@ -2,9 +2,15 @@ package emulator
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
+	"time"
 )
+
+// client talks to the emulator directly, whatever proxy the user's environment names. A first start compiles moto's
+// byte code before it answers, which takes some seconds on a slow disk.
+var client = &http.Client{Transport: &http.Transport{}, Timeout: 90 * time.Second}
 
 // Resource is something that a client created in the emulator and did not delete.
 type Resource struct {
@@ -25,20 +31,37 @@ func (r Resource) String() string {
 	return fmt.Sprintf("%s %s %s (%s)", r.Service, r.Type, r.Name, r.Region)
 }
 
-// Inventory lists what clients created in any service, account and Region and did not delete,
-// sorted. It leaves out what AWS makes by itself (the default VPC, managed policies, default
-// parameter groups, automated snapshots), what is only still listed as deleted, and what goes with
-// the resource that it is part of (a listener with its load balancer, a policy written into a role).
+// Inventory lists what clients created in any service, account and Region and did not delete, sorted. It leaves out
+// what AWS makes by itself (the default VPC, managed policies, default parameter groups, automated snapshots), what
+// is only still listed as deleted, and what goes with the resource that it is part of (a listener with its load
+// balancer, a policy written into a role).
 func (e *Emulator) Inventory(ctx context.Context) ([]Resource, error) {
 	var resources []Resource
-	if err := e.get(ctx, "/moto-api/tap/inventory", &resources); err != nil {
-		return nil, err
-	}
-	return resources, nil
+	err := e.ask(ctx, http.MethodGet, "/moto-api/tap/inventory", &resources)
+	return resources, err
 }
 
 // Reset makes the emulator forget everything, as if it had been started anew.
 func (e *Emulator) Reset(ctx context.Context) error {
 	var answer struct{ Status string }
-	return e.do(ctx, http.MethodPost, "/moto-api/reset", &answer)
+	return e.ask(ctx, http.MethodPost, "/moto-api/reset", &answer)
+}
+
+func (e *Emulator) ask(ctx context.Context, method, path string, answer any) error {
+	request, err := http.NewRequestWithContext(ctx, method, e.URL()+path, nil)
+	if err != nil {
+		return err
+	}
+	response, err := client.Do(request)
+	if err != nil {
+		return fmt.Errorf("ask the emulator: %w", err)
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("ask the emulator: %s %s answered %s; its log is %s", method, path, response.Status, e.Log)
+	}
+	if err := json.NewDecoder(response.Body).Decode(answer); err != nil {
+		return fmt.Errorf("ask the emulator: %s %s: %w", method, path, err)
+	}
+	return nil
 }

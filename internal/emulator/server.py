@@ -1,169 +1,132 @@
-"""Starts moto's own server with the few AWS API methods that this project needs and moto lacks.
+"""Starts moto's own server, which here also answers what the Terraform provider asks and moto does not know.
 
-No method that moto has answers differently. Each addition applies only where moto really lacks
-the method, so that a newer moto silently takes its own.
+A method that a newer moto brings itself replaces the one of this file. What moto answers otherwise than AWS is
+mended where the provider would fail, wait for ever, or find a change and set it again with every apply.
 
-Added AWS methods:
-  Application Auto Scaling  ListTagsForResource, TagResource, UntagResource
-                            The Terraform provider reads and writes the tags of scalable targets.
-  ECS                       ListServiceDeployments, DescribeServiceDeployments
-                            The Terraform provider asks them while it waits for a steady service.
-  RDS                       DescribeDBEngineVersions
-                            A stack asks for the newest minor version of Aurora PostgreSQL.
+Moto trusts whoever can connect. Here pages of other sites are refused, and the Docker daemon, which moto starts
+containers with, is out of reach.
 
-Added pages beside moto's own administration pages below /moto-api/:
-  /moto-api/tap/instance    says which start of the emulator this is, so that another process
-                            on the same port is never taken for it.
-  /moto-api/tap/inventory   lists what clients created and did not delete. Moto's own data.json
-                            cannot tell: it keeps listing what was deleted.
-
-Usage: python server.py --port PORT --instance NAME [--exit-with-stdin]
+Usage: python server.py VERSION [--exit-with-stdin]
 """
 
-import argparse
 import json
 import os
 import sys
 import threading
 from collections.abc import Mapping
 
-import moto.server
-from moto import __version__ as moto_version
+os.environ["DOCKER_HOST"] = "unix:///dev/null"
+os.environ["MOTO_IAM_LOAD_MANAGED_POLICIES"] = "true"
+
 from moto.applicationautoscaling.responses import ApplicationAutoScalingResponse
 from moto.core.base_backend import AccountSpecificBackend, BackendDict
 from moto.core.common_models import BaseModel
 from moto.core.responses import ActionResult
+from moto.ec2.models.security_groups import SecurityGroupRule
+from moto.ecs.models import Service
 from moto.ecs.responses import EC2ContainerServiceResponse
 from moto.moto_api._internal import urls as administration
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from moto.rds.models import DBCluster, DBInstance
 from moto.rds.responses import RDSResponse
+from moto.s3.models import FakeDeleteMarker
+from werkzeug.serving import make_server
+
+LISTENER = 3  # the file descriptor of the socket that is given
 
 
-def add_methods(response_class, *methods):
-    """Adds those methods that the class does not have; returns whether it lacked them all."""
-    lacking = [method for method in methods if not hasattr(response_class, method.__name__)]
-    for method in lacking:
-        setattr(response_class, method.__name__, method)
-    return len(lacking) == len(methods)
+def add_methods(target, *methods):
+    for method in methods:
+        if not hasattr(target, method.__name__):
+            setattr(target, method.__name__, method)
 
 
-# Application Auto Scaling: the tags of scalable targets.
+# Application Auto Scaling: the provider reads and writes the tags of scalable targets, which are kept here by ARN.
 
 
-def scalable_target(response, arn):
-    """The scalable target of that ARN, or None."""
-    for targets in response.applicationautoscaling_backend.targets.values():
-        for target in targets.values():
-            if target.arn == arn:
-                return target
-    return None
-
-
-def tags_of(target):
-    """The target's tags. They live on moto's own object and are forgotten with it."""
-    if not hasattr(target, "tags"):
-        target.tags = {}
-    return target.tags
-
-
-def not_found(response):
-    arn = response._get_param("ResourceARN")
-    body = {"__type": "ResourceNotFoundException", "Message": f"No scalable target found for resource ARN: {arn}"}
-    return 400, {"status": 400}, json.dumps(body)
+def tags_of(response, arn):
+    return vars(response.applicationautoscaling_backend).setdefault("tags", {}).setdefault(arn, {})
 
 
 def list_tags_for_resource(self):
-    target = scalable_target(self, self._get_param("ResourceARN"))
-    return not_found(self) if target is None else json.dumps({"Tags": tags_of(target)})
+    return json.dumps({"Tags": tags_of(self, self._get_param("ResourceARN"))})
 
 
 def tag_resource(self):
-    target = scalable_target(self, self._get_param("ResourceARN"))
-    if target is None:
-        return not_found(self)
-    tags_of(target).update(self._get_param("Tags") or {})
-    return json.dumps({})
+    tags_of(self, self._get_param("ResourceARN")).update(self._get_param("Tags"))
+    return "{}"
 
 
 def untag_resource(self):
-    target = scalable_target(self, self._get_param("ResourceARN"))
-    if target is None:
-        return not_found(self)
-    for key in self._get_param("TagKeys") or []:
-        tags_of(target).pop(key, None)
-    return json.dumps({})
+    for key in self._get_param("TagKeys"):
+        tags_of(self, self._get_param("ResourceARN")).pop(key, None)
+    return "{}"
 
 
-def remember_tags_of_registration():
-    """Moto drops the tags that RegisterScalableTarget carries; the methods above must know them."""
-    register = ApplicationAutoScalingResponse.register_scalable_target
-
-    def register_scalable_target(self):
-        answer = register(self)
-        tags = self._get_param("Tags")
-        if tags:
-            target = scalable_target(self, json.loads(answer)["ScalableTargetARN"])
-            tags_of(target).update(tags)
-        return answer
-
-    ApplicationAutoScalingResponse.register_scalable_target = register_scalable_target
+register = ApplicationAutoScalingResponse.register_scalable_target
 
 
-# ECS: every deployment of a service has already succeeded.
+def register_scalable_target(self):
+    answer = register(self)
+    tags_of(self, json.loads(answer)["ScalableTargetARN"]).update(self._get_param("Tags") or {})
+    return answer
 
 
-def service_deployment(service, deployment):
-    """The service deployment for one entry of the service's `deployments`.
+# ECS: the provider waits for a steady service, so every deployment has already succeeded and every task runs.
 
-    Moto's id is `ecs-svc/<number>`. The provider looks for that number in the ARN of the target
-    service revision.
+
+initialize = Service.__init__
+
+
+def initialize_running(self, *arguments, **settings):
+    """Moto lets every new service run the same number of tasks, that of an environment variable."""
+    initialize(self, *arguments, **settings)
+    self.running_count, self.pending_count = self.desired_count, 0
+    for deployment in self.deployments:
+        deployment.update(runningCount=self.desired_count, pendingCount=0, rolloutState="COMPLETED")
+
+
+def service_deployments(services):
+    """What AWS tells of each entry of the services' `deployments`.
+
+    Moto's id is `ecs-svc/<number>`. The provider looks for that number in the ARN of the target service revision.
     """
-    number = deployment["id"].split("/")[-1]
-    prefix, name = service.arn.split(":service/", 1)
-    return {
-        "serviceDeploymentArn": f"{prefix}:service-deployment/{name}/{number}",
-        "serviceArn": service.arn,
-        "clusterArn": service.cluster_arn,
-        "createdAt": deployment["createdAt"],
-        "startedAt": deployment["createdAt"],
-        "finishedAt": deployment["updatedAt"],
-        "targetServiceRevisionArn": f"{prefix}:service-revision/{name}/{number}",
-        "targetServiceRevision": {
-            "arn": f"{prefix}:service-revision/{name}/{number}",
-            "requestedTaskCount": service.desired_count,
-            "runningTaskCount": service.running_count,
-            "pendingTaskCount": service.pending_count,
-        },
-        "status": "SUCCESSFUL",
-    }
-
-
-def service_deployments_of(services):
-    return [service_deployment(service, deployment) for service in services for deployment in service.deployments]
+    for service in services:
+        prefix, name = service.arn.split(":service/", 1)
+        for deployment in service.deployments:
+            number = deployment["id"].split("/")[-1]
+            revision = f"{prefix}:service-revision/{name}/{number}"
+            yield {
+                "serviceDeploymentArn": f"{prefix}:service-deployment/{name}/{number}",
+                "serviceArn": service.arn,
+                "clusterArn": service.cluster_arn,
+                "createdAt": deployment["createdAt"],
+                "startedAt": deployment["createdAt"],
+                "finishedAt": deployment["updatedAt"],
+                "targetServiceRevisionArn": revision,
+                "targetServiceRevision": {"arn": revision, "requestedTaskCount": service.desired_count,
+                                          "runningTaskCount": service.running_count,
+                                          "pendingTaskCount": service.pending_count},
+                "status": "SUCCESSFUL",
+            }
 
 
 def list_service_deployments(self):
     cluster = self._get_param("cluster", "default")
     services, _ = self.ecs_backend.describe_services(cluster, [self._get_param("service")])
-    statuses = self._get_param("status")
-    members = ("serviceDeploymentArn", "serviceArn", "clusterArn", "createdAt", "startedAt", "finishedAt",
-               "targetServiceRevisionArn", "status")
-    briefs = [{member: found[member] for member in members}
-              for found in service_deployments_of(services) if not statuses or found["status"] in statuses]
-    return ActionResult({"serviceDeployments": briefs})
+    statuses = self._get_param("status") or ["SUCCESSFUL"]
+    return ActionResult({"serviceDeployments": [
+        found for found in service_deployments(services) if found["status"] in statuses]})
 
 
 def describe_service_deployments(self):
-    known = {found["serviceDeploymentArn"]: found
-             for found in service_deployments_of(self.ecs_backend.services.values())}
     wanted = self._get_param("serviceDeploymentArns") or []
-    return ActionResult({
-        "serviceDeployments": [{key: value for key, value in known[arn].items() if key != "targetServiceRevisionArn"}
-                               for arn in wanted if arn in known],
-        "failures": [{"arn": arn, "reason": "MISSING"} for arn in wanted if arn not in known],
-    })
+    return ActionResult({"failures": [], "serviceDeployments": [
+        found for found in service_deployments(self.ecs_backend.services.values())
+        if found["serviceDeploymentArn"] in wanted]})
 
 
-# RDS: the minor versions of a parameter group family; two, so that one is the newest.
+# RDS: a stack asks for the newest minor version of Aurora PostgreSQL; there are two, so that one is the newest.
 
 
 def describe_db_engine_versions(self):
@@ -176,7 +139,54 @@ def describe_db_engine_versions(self):
         for version in versions]})
 
 
-# The inventory: what clients created and did not delete.
+# S3: moto closes the file that holds a version's content, and forgets that a delete marker has none.
+
+
+def dispose(self, garbage=False):
+    pass
+
+
+# What clients set when they create something and moto forgets, or knows by another name when it answers.
+
+FORGOTTEN = {
+    "enable_performance_insights": "EnablePerformanceInsights",
+    "performance_insights_kms_key_id": "PerformanceInsightsKMSKeyId",
+    "performance_insights_retention_period": "PerformanceInsightsRetentionPeriod",
+    "database_insights_mode": "DatabaseInsightsMode",
+    "availability_zone_rebalancing": "availabilityZoneRebalancing",
+    "enable_execute_command": "enableExecuteCommand",
+    "health_check_grace_period_seconds": "healthCheckGracePeriodSeconds",
+}
+
+
+def remembering(create):
+    """The method that answers with a new model, whose attributes are what describing it tells."""
+
+    def create_and_remember(self):
+        answer = create(self)
+        for model in answer.result.values():
+            for attribute, parameter in FORGOTTEN.items():
+                if self._get_param(parameter) is not None:
+                    setattr(model, attribute, self._get_param(parameter))
+        return answer
+
+    return create_and_remember
+
+
+def remember_all():
+    RDSResponse.create_db_cluster = remembering(RDSResponse.create_db_cluster)
+    RDSResponse.create_db_instance = remembering(RDSResponse.create_db_instance)
+    EC2ContainerServiceResponse.create_service = remembering(EC2ContainerServiceResponse.create_service)
+    for model in (DBCluster, DBInstance):
+        model.performance_insights_enabled = property(lambda self: getattr(self, "enable_performance_insights", False))
+    # Moto describes an empty one for every cluster.
+    scaling = DBCluster.scaling_configuration_info.fget
+    DBCluster.scaling_configuration_info = property(lambda self: scaling(self) if self.scaling_configuration else None)
+    SecurityGroupRule.description = property(
+        lambda self: self.ip_range.get("Description") or self.source_group.get("Description"))
+
+
+# The page /moto-api/tap/inventory. Moto's own data.json keeps listing what was deleted.
 
 # What moto makes by itself with a backend (the default VPC, AWS managed policies, the default
 # event bus and the like), by the backend. The strong references keep a reused id() from lying.
@@ -207,17 +217,15 @@ def models_in(backend):
     return found
 
 
-def remember_own_objects():
-    """Notes what each backend holds at the moment moto has created it, before any request reached it."""
-    get_backend = AccountSpecificBackend.__getitem__
+get_backend = AccountSpecificBackend.__getitem__
 
-    def __getitem__(self, region_name):
-        backend = get_backend(self, region_name)
-        if id(backend) not in own_objects:
-            own_objects[id(backend)] = (backend, {id(model): model for model in models_in(backend)})
-        return backend
 
-    AccountSpecificBackend.__getitem__ = __getitem__
+def get_noted_backend(self, region_name):
+    """Notes what each backend contains at the moment moto has created it, before any request reached it."""
+    backend = get_backend(self, region_name)
+    if id(backend) not in own_objects:
+        own_objects[id(backend)] = (backend, {id(model): model for model in models_in(backend)})
+    return backend
 
 
 def made_by_aws(model):
@@ -262,13 +270,8 @@ def resources():
             _, own = own_objects.get(id(backend), (None, {}))
             for model in models_in(backend):
                 if id(model) not in own and not is_deleted(model) and not made_by_aws(model):
-                    listed.append({
-                        "service": backends.service_name,
-                        "type": type(model).__name__,
-                        "name": name_of(model),
-                        "account": account,
-                        "region": region,
-                    })
+                    listed.append({"service": backends.service_name, "type": type(model).__name__,
+                                   "name": name_of(model), "account": account, "region": region})
     return sorted(listed, key=lambda found: tuple(found.values()))
 
 
@@ -283,29 +286,39 @@ def exit_with_standard_input():
     threading.Thread(target=wait, daemon=True).start()
 
 
+def refuse_strangers(application):
+    """Lets through only what is addressed to this host and port and does not come from another site's page."""
+
+    def guard(environ, start_response):
+        own = f"{environ['SERVER_NAME']}:{environ['SERVER_PORT']}"
+        if (environ.get("HTTP_HOST") == own
+                and environ.get("HTTP_ORIGIN", f"http://{own}") == f"http://{own}"
+                and environ.get("HTTP_SEC_FETCH_SITE", "none") in ("none", "same-origin")):
+            return application(environ, start_response)
+        start_response("403 Forbidden", [("Content-Type", "text/plain")])
+        return [f"Only requests to http://{own} that no other site's page has made are answered.\n".encode()]
+
+    return guard
+
+
 def main():
-    parser = argparse.ArgumentParser(description="AWS emulator (moto) for the local deployment and the tests")
-    parser.add_argument("--port", required=True, type=int, help="TCP port on 127.0.0.1")
-    parser.add_argument("--instance", required=True, help="name of this start, told at /moto-api/tap/instance")
-    parser.add_argument("--exit-with-stdin", action="store_true", help="end when standard input is closed")
-    arguments = parser.parse_args()
-
-    if add_methods(ApplicationAutoScalingResponse, list_tags_for_resource, tag_resource, untag_resource):
-        remember_tags_of_registration()
+    add_methods(ApplicationAutoScalingResponse, list_tags_for_resource, tag_resource, untag_resource)
+    ApplicationAutoScalingResponse.register_scalable_target = register_scalable_target
     add_methods(EC2ContainerServiceResponse, list_service_deployments, describe_service_deployments)
+    Service.__init__ = initialize_running
     add_methods(RDSResponse, describe_db_engine_versions)
-    remember_own_objects()
+    add_methods(FakeDeleteMarker, dispose)
+    remember_all()
+    AccountSpecificBackend.__getitem__ = get_noted_backend
+    administration.url_paths["{0}/moto-api/tap/inventory"] = lambda request, full_url, headers: (
+        200, {"Content-Type": "application/json"}, json.dumps(resources()))
 
-    def answer(value):
-        return lambda request, full_url, headers: (200, {"Content-Type": "application/json"}, json.dumps(value()))
-
-    administration.url_paths["{0}/moto-api/tap/instance"] = answer(
-        lambda: {"instance": arguments.instance, "moto": moto_version})
-    administration.url_paths["{0}/moto-api/tap/inventory"] = answer(resources)
-
-    if arguments.exit_with_stdin:
+    if "--exit-with-stdin" in sys.argv:
         exit_with_standard_input()
-    moto.server.main(["--host", "127.0.0.1", "--port", str(arguments.port)])
+    server = make_server("127.0.0.1", 0, refuse_strangers(DomainDispatcherApplication(create_backend_app)),
+                         threaded=True, request_handler=MotoRequestHandler, fd=LISTENER)
+    print(json.dumps({"pid": os.getpid(), "port": server.port, "version": sys.argv[1]}), flush=True)
+    server.serve_forever()
 
 
 if __name__ == "__main__":

@@ -2,191 +2,187 @@ package main
 
 import (
 	"bytes"
-	"cmp"
 	"context"
-	_ "embed"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
 )
 
-// requirements pins checkov and everything that it needs; requirements.in says how it is made.
-//
-//go:embed requirements.txt
-var requirements []byte
-
-// A scan takes seconds; one that takes this long hangs.
-const scanDeadline = 5 * time.Minute
-
-// finding is a failed check of one resource.
-type finding struct {
-	control    string // for example CKV_AWS_96
-	name       string // what the control asks for
-	resource   resource
-	attributes []string // that the check looked at
-	guideline  string   // address of a page; empty without one
+// stack is a synthesized stack, and what checkov says of it.
+type stack struct {
+	name      string
+	class     string              // whose waivers count
+	resources map[string]resource // by their names in Terraform, which are unique whatever the type
+	checked   map[string]bool     // resources that at least one check looked at, by name
+	passed    int                 // checks
+	waived    int                 // failed checks that a waiver accepts
+	findings  []record            // failed checks; after waivers.apply those that no waiver accepts
 }
 
-// result is what checkov says of one stack.
-type result struct {
-	stack    stack
-	checked  int // resources that at least one check looked at
-	passed   int // checks that passed
-	findings []finding
+// resource is what a finding is about.
+type resource struct {
+	kind string // Terraform's type, for example aws_s3_bucket
+	path string // of the construct below its stack, for example database/cluster
 }
 
-func (r result) fails(control string) bool {
-	return slices.ContainsFunc(r.findings, func(f finding) bool { return f.control == control })
-}
-
-// report is checkov's JSON. Without any result it has neither of the lists.
-type report struct {
-	CheckType string `json:"check_type"`
-	Results   struct {
-		Passed        []record `json:"passed_checks"`
-		Failed        []record `json:"failed_checks"`
-		ParsingErrors []string `json:"parsing_errors"`
-	} `json:"results"`
-	Summary struct {
-		ParsingErrors int `json:"parsing_errors"`
-	} `json:"summary"`
-}
-
+// record is what a check says of a resource, in checkov's JSON.
 type record struct {
-	CheckID     string `json:"check_id"`
-	CheckName   string `json:"check_name"`
-	CheckResult struct {
-		EvaluatedKeys []any `json:"evaluated_keys"`
+	resource `json:"-"`
+	Control  string `json:"check_id"`   // for example CKV_AWS_96
+	Name     string `json:"check_name"` // what the control asks for
+	Result   struct {
+		Result     string // PASSED or FAILED
+		Attributes []any  `json:"evaluated_keys"` // that the check looked at
 	} `json:"check_result"`
-	FilePath  string  `json:"file_path"` // /<stack>/cdk.tf.json
-	Resource  string  `json:"resource"`  // resource.<name>, data.<name>, <type>.<name>
-	Guideline *string `json:"guideline"`
+	File      string `json:"file_path"` // /<stack>/<file>
+	Address   string `json:"resource"`  // resource.<name>, data.<name> or <type>.<name>
+	Guideline string // URL of a page about the control; may be empty
 }
 
-// framework is checkov's reader of what CDKTF synthesizes. Its other one for Terraform reads HCL only.
-const framework = "terraform_json"
-
-// scan runs checkov on the stacks, in an empty folder. It needs no network and tells nobody: without an
-// API key checkov uploads nothing, and it is told not to download anything nor to look for a newer version.
-func scan(ctx context.Context, python, folder string, stacks []stack) ([]result, error) {
-	for _, s := range stacks {
-		if err := s.writeReadable(folder); err != nil {
-			return nil, err
+// prepare reads the stack in a file and writes it to folder/name in a form that checkov reads completely. Two things
+// it does not read:
+//
+//   - It fails on the whole file because of terraform.required_version, and then reports nothing at all
+//     (https://github.com/bridgecrewio/checkov/issues/7454). The version is left out.
+//   - It passes over what an IAM policy allows when the policy is text. A copy of each is added in a file of its own
+//     as the data source aws_iam_policy_document, to which its checks of policies apply.
+func prepare(file, folder, class string) (*stack, error) {
+	name := filepath.Base(filepath.Dir(file))
+	s := &stack{name: name, class: class, resources: map[string]resource{}, checked: map[string]bool{}}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	var root map[string]map[string]any
+	var content struct {
+		Resource map[string]map[string]struct {
+			Comment struct{ Metadata struct{ Path string } } `json:"//"`
+			Policy  any
 		}
 	}
-	ctx, cancel := context.WithTimeout(ctx, scanDeadline)
-	defer cancel()
-	// -I keeps PYTHONPATH and the user's own packages out.
-	command := exec.CommandContext(ctx, python, "-I", "-m", "checkov.main",
-		"--directory", ".", "--framework", framework, "--output", "json", "--skip-download", "--soft-fail")
-	command.Dir = folder
-	// Nothing else: checkov obeys many variables, and a configuration file in the home folder.
-	command.Env = []string{
-		"HOME=" + folder, "PATH=" + os.Getenv("PATH"), "LANG=C.UTF-8", "LOG_LEVEL=WARNING", "CKV_SKIP_PACKAGE_UPDATE_CHECK=true",
-	}
-	var printed, said bytes.Buffer
-	command.Stdout, command.Stderr = &printed, &said
-	if err := command.Run(); err != nil {
-		if cause := context.Cause(ctx); cause != nil {
-			err = cause
-		}
-		return nil, fmt.Errorf("run checkov: %w\n%s", err, strings.TrimSpace(said.String()))
-	}
-	results, err := parseReport(printed.Bytes(), stacks)
-	if err != nil && said.Len() > 0 {
-		err = fmt.Errorf("%w\n%s", err, strings.TrimSpace(said.String()))
-	}
-	return results, err
-}
-
-// parseReport sorts checkov's results by stack. A stack that checkov could not read, or of which it
-// looked at no resource, is an error: checkov itself reports success for it.
-func parseReport(text []byte, stacks []stack) ([]result, error) {
-	var report report
-	if err := json.Unmarshal(text, &report); err != nil {
-		return nil, fmt.Errorf("read checkov's report: %w", err)
-	}
-	if report.CheckType != framework {
-		return nil, fmt.Errorf("read checkov's report: it is about %q, expected %q", report.CheckType, framework)
-	}
-	var problems []error
-	if report.Summary.ParsingErrors > 0 {
-		problems = append(problems, fmt.Errorf("checkov could not read %d of the %d stacks %s",
-			report.Summary.ParsingErrors, len(stacks), strings.Join(report.Results.ParsingErrors, " ")))
-	}
-	var results []result
-	for _, s := range stacks {
-		r, err := resultOf(s, report)
-		results, problems = append(results, r), append(problems, err)
-	}
-	return results, errors.Join(problems...)
-}
-
-func resultOf(s stack, report report) (result, error) {
-	known := s.resources()
-	checked := map[string]bool{}
-	found := result{stack: s}
-	for _, record := range s.records(report.Results.Passed) {
-		if _, name := record.subject(known); name != "" {
-			checked[name] = true
-		}
-		found.passed++
-	}
-	for _, record := range s.records(report.Results.Failed) {
-		subject, name := record.subject(known)
-		if name != "" {
-			checked[name] = true
-		}
-		f := finding{control: record.CheckID, name: record.CheckName, resource: subject}
-		for _, key := range record.CheckResult.EvaluatedKeys {
-			// Checks of connections also name the type, which is no attribute.
-			if key, ok := key.(string); ok && key != "" && key != "resource_type" {
-				f.attributes = append(f.attributes, key)
+	err = errors.Join(json.Unmarshal(text, &root), json.Unmarshal(text, &content))
+	delete(root["terraform"], "required_version")
+	documents := map[string]any{}
+	for kind, named := range content.Resource {
+		for id, r := range named {
+			s.resources[id] = resource{kind, strings.TrimPrefix(r.Comment.Metadata.Path, name+"/")}
+			if policy, isText := r.Policy.(string); isText && strings.HasPrefix(kind, "aws_iam_") {
+				document, problem := policyDocument(policy)
+				if documents[id] = document; problem != nil {
+					err = errors.Join(err, fmt.Errorf("policy of %s: %w", r.Comment.Metadata.Path, problem))
+				}
 			}
 		}
-		slices.Sort(f.attributes)
-		if record.Guideline != nil {
-			f.guideline = *record.Guideline
-		}
-		found.findings = append(found.findings, f)
 	}
-	slices.SortFunc(found.findings, func(a, b finding) int {
-		return cmp.Or(compareControls(a.control, b.control), cmp.Compare(a.resource.path, b.resource.path))
-	})
-	// A role's policy and its copy as a document are one subject.
-	found.findings = slices.CompactFunc(found.findings, func(a, b finding) bool {
-		return a.control == b.control && a.resource == b.resource
-	})
-	found.checked = len(checked)
-	if found.checked == 0 {
-		return found, fmt.Errorf("checkov looked at none of the %d resources of stack %s", len(known), s.name)
+	folder = filepath.Join(folder, name)
+	err = errors.Join(err, os.MkdirAll(folder, 0o755))
+	for file, content := range map[string]any{
+		"cdk.tf.json":      root,
+		"policies.tf.json": map[string]any{"data": map[string]any{"aws_iam_policy_document": documents}},
+	} {
+		text, problem := json.MarshalIndent(content, "", "  ")
+		err = errors.Join(err, problem, os.WriteFile(filepath.Join(folder, file), text, 0o644))
 	}
-	return found, nil
+	return s, err
 }
 
-// records are those of the stack.
-func (s stack) records(all []record) []record {
-	var own []record
-	for _, r := range all {
-		if filepath.Base(filepath.Dir(r.FilePath)) == s.name {
-			own = append(own, r)
+// policyDocument translates an IAM policy into the arguments of aws_iam_policy_document. What it does not know is an
+// error: left out, it would make the policy look narrower or wider than it is.
+func policyDocument(text string) (any, error) {
+	var policy struct {
+		Version   string
+		Statement []struct {
+			Sid, Effect                              string
+			Action, NotAction, Resource, NotResource []string
+			Condition                                map[string]map[string]any
 		}
 	}
-	return own
+	decoder := json.NewDecoder(strings.NewReader(text))
+	decoder.DisallowUnknownFields()
+	err := decoder.Decode(&policy)
+	var statements []any
+	for _, s := range policy.Statement {
+		var conditions []any
+		for test, variables := range s.Condition {
+			for variable, values := range variables {
+				conditions = append(conditions, map[string]any{"test": test, "variable": variable, "values": values})
+			}
+		}
+		statement := map[string]any{"sid": s.Sid, "effect": s.Effect, "actions": s.Action, "not_actions": s.NotAction,
+			"resources": s.Resource, "not_resources": s.NotResource, "condition": conditions}
+		// checkov cannot read an empty list of blocks.
+		maps.DeleteFunc(statement, func(_ string, value any) bool { return reflect.ValueOf(value).IsZero() })
+		statements = append(statements, statement)
+	}
+	return map[string]any{"statement": statements}, err
 }
 
-// subject finds what the record is about, and its Terraform name, which is empty for what is no
-// resource of the stack (its provider).
-func (r record) subject(known map[string]resource) (resource, string) {
-	kind, name, _ := strings.Cut(r.Resource, ".")
-	if found, exists := known[name]; exists {
-		return found, name
+// check runs checkov on the stacks in the folder and adds to each what it says of it.
+func check(python, folder string, stacks []*stack) error {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute) // checkov needs seconds
+	defer cancel()
+	// -I keeps PYTHONPATH and the user's own packages out. Without an API key nothing is uploaded;
+	// --skip-download keeps checkov from asking its vendor for anything. terraform_json is its reader of what CDKTF
+	// synthesizes: the other one for Terraform reads HCL only.
+	command := exec.CommandContext(ctx, python, "-I", "-m", "checkov.main",
+		"--directory", ".", "--framework", "terraform_json", "--output", "json", "--skip-download", "--soft-fail")
+	command.Dir = folder
+	// Nothing else: checkov obeys many variables, and a configuration file in the home folder.
+	command.Env = []string{"HOME=" + folder, "PATH=" + os.Getenv("PATH"), "LANG=C.UTF-8", "LOG_LEVEL=WARNING",
+		"CKV_SKIP_PACKAGE_UPDATE_CHECK=true"}
+	var said bytes.Buffer
+	command.Stderr = &said
+	printed, err := command.Output()
+	if err = errors.Join(ctx.Err(), err, read(printed, stacks)); err != nil {
+		return fmt.Errorf("checkov: %w\n%s", err, said.Bytes())
 	}
-	return resource{kind: kind, path: r.Resource}, ""
+	return nil
+}
+
+// read adds to each stack what checkov's JSON says of it. A file that checkov could not read is an error, and a stack
+// of which it looked at no resource: checkov itself reports success for them.
+func read(text []byte, stacks []*stack) error {
+	var output struct {
+		Results struct {
+			Passed     []record `json:"passed_checks"`
+			Failed     []record `json:"failed_checks"`
+			Unreadable []string `json:"parsing_errors"`
+		}
+	}
+	if err := json.Unmarshal(text, &output); err != nil {
+		return err
+	}
+	var problems []error
+	for _, file := range output.Results.Unreadable {
+		problems = append(problems, fmt.Errorf("cannot read %s", file))
+	}
+	for _, s := range stacks {
+		for _, r := range slices.Concat(output.Results.Passed, output.Results.Failed) {
+			if filepath.Dir(r.File) != "/"+s.name {
+				continue
+			}
+			r.path = r.Address // for the provider and data sources
+			if _, id, _ := strings.Cut(r.Address, "."); s.resources[id] != (resource{}) {
+				r.resource = s.resources[id]
+				s.checked[id] = true
+			}
+			if r.Result.Result == "PASSED" {
+				s.passed++
+			} else {
+				s.findings = append(s.findings, r)
+			}
+		}
+		if len(s.checked) == 0 {
+			problems = append(problems, fmt.Errorf("looked at no resource of stack %s", s.name))
+		}
+	}
+	return errors.Join(problems...)
 }

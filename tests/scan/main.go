@@ -1,174 +1,115 @@
-// Command scan asks checkov what is wrong with every environment's stack, and fails when anything is
-// that waivers.yaml does not explain:
+// Command scan checks the stack of every environment with checkov. It fails on each finding that waivers.yaml does
+// not accept, and on each waiver that nothing needs:
 //
-//	go run ./tests/scan           # scan
-//	go run ./tests/scan -readme   # only write the waivers and their reasons into README.md
+//	make scan                       # install checkov into .local/scan, then check
+//	go run ./tests/scan -waivers    # only write generated/waivers.md
 //
-// It scans the environments of the project and those of the tests, among them a second production with
-// every option on, and tap-state. checkov is installed into the virtual environment of the AWS emulator;
-// the scan itself needs no network.
+// It checks the environments of the repository and those of the tests, tap-state, and the stack in the folder broken,
+// which is never deployed. Since every waiver has to be needed, the waiver of that stack fails the scan when checkov no
+// longer reads the policies of roles: no other stack has a waiver for them. Nothing is sent anywhere.
 package main
 
 import (
-	"context"
+	"cmp"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
+	"log"
 	"os"
-	"os/signal"
 	"path/filepath"
-	"slices"
-	"strings"
-	"syscall"
-	"text/tabwriter"
-
-	"github.com/aws/jsii-runtime-go"
 
 	"tap/config"
 	"tap/constructs"
-	"tap/internal/emulator"
 	"tap/internal/kernel"
+	"tap/internal/repository"
 )
 
-//go:generate go run . -readme
-
-// stateName is the stack of the bucket of the states.
-const stateName = "tap-state"
-
-// brokenOriginal is the stack that is broken on purpose in a copy: of the tests, so that it does not
-// change with a user's environments.
-const brokenOriginal = "tap-options"
+//go:generate go run . -waivers
 
 func main() {
 	kernel.Accelerate()
-	onlyReadme := flag.Bool("readme", false, "only write the waivers into README.md")
+	onlyTable := flag.Bool("waivers", false, "only write "+tableFile)
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, os.Stdout, *onlyReadme)
-	stop()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
+	log.SetFlags(0)
+	if err := run(*onlyTable); err != nil {
+		log.Fatal(err)
 	}
 }
 
-func run(ctx context.Context, output io.Writer, onlyReadme bool) (err error) {
-	folder, err := emulator.Folder()
+func run(onlyTable bool) error {
+	root, err := repository.Root()
 	if err != nil {
 		return err
 	}
-	root := filepath.Dir(filepath.Dir(folder))
-	waivers, err := readWaivers(filepath.Join(root, "tests", "scan", "waivers.yaml"))
+	if err := os.Chdir(root); err != nil {
+		return err
+	}
+	waivers, err := readWaivers(waiversFile)
 	if err != nil {
 		return err
 	}
-	waivers.file = "tests/scan/waivers.yaml"
-	if onlyReadme {
-		return updateReadme(root, waivers)
+	if onlyTable {
+		return os.WriteFile(tableFile, table(waivers), 0o644)
 	}
-
-	temporary, err := os.MkdirTemp("", "tap-scan-")
-	if err != nil {
-		return fmt.Errorf("make a folder for the stacks: %w", err)
+	python := filepath.Join(root, ".local", "scan", "bin", "python")
+	if _, err := os.Stat(python); err != nil {
+		return fmt.Errorf("checkov is not installed: %w; delete .local/scan if it exists, then run make scan", err)
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(temporary)) }()
-	stacks, err := synthesize(root, filepath.Join(temporary, "cdktf.out"))
+	synthesized := filepath.Join(root, ".local", "scanned")
+	stacks, err := synthesize(synthesized)
 	if err != nil {
 		return err
 	}
-	original := slices.IndexFunc(stacks, func(s stack) bool { return s.name == brokenOriginal })
-	if original < 0 {
-		return fmt.Errorf("there is no stack %s to break on purpose", brokenOriginal)
-	}
-	broken, err := breakStack(stacks[original])
-	if err != nil {
+	if err := check(python, filepath.Join(synthesized, "stacks"), stacks); err != nil {
 		return err
 	}
-
-	python, err := emulator.InstallAddition(ctx, folder, "scan", requirements, output)
-	if err != nil {
-		return err
-	}
-	readable := filepath.Join(temporary, "scanned")
-	if err := os.Mkdir(readable, 0o755); err != nil {
-		return fmt.Errorf("make a folder for the stacks: %w", err)
-	}
-	results, err := scan(ctx, python, readable, append(stacks, broken))
-	if err != nil {
-		return err
-	}
-	last := len(results) - 1
-	if err := checkBroken(results[original], results[last]); err != nil {
-		return err
-	}
-	verdicts, stale := waivers.judge(results[:last])
-	return errors.Join(printVerdicts(output, verdicts), stale)
+	needless := apply(waivers, stacks)
+	return errors.Join(report(os.Stdout, stacks), needless)
 }
 
-// synthesize returns the stacks of all environments, sorted by name.
-func synthesize(root, output string) ([]stack, error) {
-	classOf := map[string]string{stateName: classState}
+// synthesize writes the stacks of all environments and the broken one to folder/stacks, readable for checkov.
+func synthesize(folder string) (stacks []*stack, err error) {
+	classes := map[string]string{"broken": "broken"}
 	var environments []config.Environment
-	for _, folder := range []string{"environments", filepath.Join("tests", "environments")} {
-		loaded, err := config.Load(filepath.Join(root, folder), config.RequestedSuffix{})
+	for _, source := range []string{"environments", "tests/environments"} {
+		loaded, err := config.Load(source, config.RequestedSuffix{})
 		if err != nil {
 			return nil, err
 		}
 		for _, environment := range loaded {
-			classOf["tap-"+environment.Suffix] = string(environment.Class)
+			classes["tap-"+environment.Suffix] = string(environment.Class)
 		}
 		environments = append(environments, loaded...)
 	}
-	defer jsii.Close()
-	if err := constructs.Synthesize(environments, output); err != nil {
+	defer kernel.Close()
+	if err := errors.Join(os.RemoveAll(folder), constructs.Synthesize(environments, nil, folder)); err != nil {
 		return nil, err
 	}
-	entries, err := os.ReadDir(filepath.Join(output, "stacks"))
-	if err != nil {
-		return nil, fmt.Errorf("list the stacks: %w", err)
+	files, err := filepath.Glob(filepath.Join(folder, "stacks", "*", "cdk.tf.json"))
+	for _, file := range append(files, "tests/scan/broken/cdk.tf.json") {
+		name := filepath.Base(filepath.Dir(file))
+		s, problem := prepare(file, filepath.Join(folder, "stacks"), cmp.Or(classes[name], "state"))
+		stacks, err = append(stacks, s), errors.Join(err, problem)
 	}
-	var stacks []stack
-	for _, entry := range entries {
-		class, known := classOf[entry.Name()]
-		if !known {
-			return nil, fmt.Errorf("stack %s belongs to no environment, so that it is not known which waivers count for it", entry.Name())
-		}
-		s, err := readStack(output, entry.Name(), class)
-		if err != nil {
-			return nil, err
-		}
-		stacks = append(stacks, s)
-	}
-	return stacks, nil
+	return stacks, err
 }
 
-// printVerdicts writes a line for each stack, and each finding that no waiver explains. These make the error.
-func printVerdicts(output io.Writer, verdicts []verdict) error {
-	table := tabwriter.NewWriter(output, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "STACK\tCLASS\tRESOURCES\tCHECKED\tPASSED\tWAIVED\tFAILED")
+// report prints a line for each stack and below it the findings that no waiver accepts. These make the error.
+func report(output io.Writer, stacks []*stack) error {
+	const row = "%-20v %-12v %9v %7v %6v %6v %6v\n"
+	fmt.Fprintf(output, row, "STACK", "CLASS", "RESOURCES", "CHECKED", "PASSED", "WAIVED", "FAILED")
 	failed := 0
-	for _, v := range verdicts {
-		failed += len(v.unexplained)
-		fmt.Fprintf(table, "%s\t%s\t%d\t%d\t%d\t%d\t%d\n", v.result.stack.name, v.result.stack.class,
-			len(v.result.stack.resources()), v.result.checked, v.result.passed, v.waived, len(v.unexplained))
-	}
-	if err := table.Flush(); err != nil {
-		return fmt.Errorf("print the result: %w", err)
-	}
-	for _, v := range verdicts {
-		for _, f := range v.unexplained {
-			fmt.Fprintf(output, "\n%s fails %s at %s (%s)\n  %s\n", v.result.stack.name, f.control, f.resource.path, f.resource.kind, f.name)
-			if len(f.attributes) > 0 {
-				fmt.Fprintf(output, "  looked at: %s\n", strings.Join(f.attributes, ", "))
-			}
-			if f.guideline != "" {
-				fmt.Fprintf(output, "  %s\n", f.guideline)
-			}
+	for _, s := range stacks {
+		fmt.Fprintf(output, row, s.name, s.class, len(s.resources), len(s.checked), s.passed, s.waived, len(s.findings))
+		failed += len(s.findings)
+		for _, f := range s.findings {
+			fmt.Fprintf(output, "  fails %s at %s (%s)\n    %s %s\n    looked at: %v\n",
+				f.Control, f.path, f.kind, f.Name, f.Guideline, f.Result.Attributes)
 		}
 	}
 	if failed > 0 {
-		return fmt.Errorf("failed checks that no waiver explains: %d; mend what they are about, or say in tests/scan/waivers.yaml why it need not be", failed)
+		return fmt.Errorf("failed checks without a waiver: %d; mend them, or accept them in %s", failed, waiversFile)
 	}
 	return nil
 }

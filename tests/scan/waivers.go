@@ -1,13 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
 	"os"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -15,209 +14,101 @@ import (
 	"tap/config"
 )
 
-// classState is the class of tap-state, which belongs to no environment.
-const classState = "state"
+// Paths from the root of the repository.
+const waiversFile, tableFile = "tests/scan/waivers.yaml", "generated/waivers.md"
 
-// classes are the keys of a waiver file.
-var classes = []string{string(config.Development), string(config.Production), classState}
+// classes are those of the environments, of tap-state and of the stack that is broken on purpose.
+var classes = []string{string(config.Development), string(config.Production), "state", "broken"}
 
-// waiver says why a control need not be kept by some resources of a class's stacks.
+// waiver accepts that some constructs in the stacks of a class fail a control.
 type waiver struct {
-	control   string
-	resources []string // paths of constructs below their stack
-	reason    string
-	line      int
+	Class      string
+	Control    string   // of checkov, for example CKV_AWS_96
+	Constructs []string // paths below their stack, for example database/cluster
+	Reason     string   // for an auditor; keys of environment files are between backticks
+	line       int
 }
 
-// waivers are the content of a waiver file, by class.
-type waivers struct {
-	file    string
-	byClass map[string][]waiver
-}
-
-func readWaivers(file string) (waivers, error) {
+// readWaivers returns an error that names every mistake in the file with its line.
+func readWaivers(file string) ([]waiver, error) {
 	text, err := os.ReadFile(file)
 	if err != nil {
-		return waivers{}, fmt.Errorf("read the waivers: %w", err)
+		return nil, err
 	}
-	return parseWaivers(file, text)
-}
-
-// parseWaivers reads a waiver file and returns every problem in it, with file and line.
-func parseWaivers(file string, text []byte) (waivers, error) {
-	parsed := waivers{file: file, byClass: map[string][]waiver{}}
-	var document yaml.Node
-	if err := yaml.Unmarshal(text, &document); err != nil {
-		return waivers{}, fmt.Errorf("%s: %w", file, err)
+	var all []waiver
+	var nodes []yaml.Node // for their lines
+	decoder := yaml.NewDecoder(bytes.NewReader(text))
+	decoder.KnownFields(true)
+	if err = decoder.Decode(&all); err == nil {
+		err = yaml.Unmarshal(text, &nodes)
 	}
-	p := &waiverParser{file: file}
-	if len(document.Content) == 0 || document.Content[0].Kind != yaml.MappingNode {
-		return waivers{}, fmt.Errorf("%s: expected the classes %s, each with a list of waivers", file, strings.Join(classes, ", "))
-	}
-	p.pairs(document.Content[0], func(key, value *yaml.Node) {
-		if !slices.Contains(classes, key.Value) {
-			p.report(key, "class %q, expected one of %s", key.Value, strings.Join(classes, ", "))
-			return
-		}
-		parsed.byClass[key.Value] = p.list(key.Value, value)
-	})
-	return parsed, errors.Join(p.problems...)
-}
-
-// waiverParser collects what is wrong with a waiver file.
-type waiverParser struct {
-	file     string
-	problems []error
-}
-
-func (p *waiverParser) report(at *yaml.Node, format string, arguments ...any) {
-	p.problems = append(p.problems, fmt.Errorf("%s:%d: %s", p.file, at.Line, fmt.Sprintf(format, arguments...)))
-}
-
-// pairs calls use for every key of a mapping, and reports those that are there twice.
-func (p *waiverParser) pairs(mapping *yaml.Node, use func(key, value *yaml.Node)) {
-	seen := map[string]bool{}
-	for i := 0; i+1 < len(mapping.Content); i += 2 {
-		key, value := mapping.Content[i], mapping.Content[i+1]
-		if seen[key.Value] {
-			p.report(key, "key %q is there twice", key.Value)
-			continue
-		}
-		seen[key.Value] = true
-		use(key, value)
-	}
-}
-
-func (p *waiverParser) list(class string, value *yaml.Node) []waiver {
-	if value.Kind != yaml.SequenceNode {
-		p.report(value, "%s: expected a list of waivers", class)
-		return nil
-	}
-	var list []waiver
-	for _, item := range value.Content {
-		parsed, ok := p.waiver(item)
-		if !ok {
-			continue
-		}
-		if len(list) > 0 {
-			switch last := list[len(list)-1].control; {
-			case last == parsed.control:
-				p.report(item, "control %s is there twice; name all of its resources in one waiver", parsed.control)
-			case compareControls(last, parsed.control) > 0:
-				p.report(item, "control %s comes after %s, expected the waivers sorted by control", parsed.control, last)
-			}
-		}
-		list = append(list, parsed)
-	}
-	return list
-}
-
-var controlPattern = regexp.MustCompile(`^CKV2?_[A-Z]+_[1-9][0-9]*$`)
-
-func (p *waiverParser) waiver(item *yaml.Node) (waiver, bool) {
-	if item.Kind != yaml.MappingNode {
-		p.report(item, "expected a waiver with the keys control, resources and reason")
-		return waiver{}, false
-	}
-	before := len(p.problems)
-	parsed := waiver{line: item.Line}
-	p.pairs(item, func(key, value *yaml.Node) {
-		switch key.Value {
-		case "control":
-			parsed.control = value.Value
-		case "resources":
-			parsed.resources = p.resources(value)
-		case "reason":
-			parsed.reason = strings.TrimSpace(value.Value)
-			if strings.Contains(parsed.reason, "\n") {
-				p.report(value, "the reason is longer than one line")
-			}
-		default:
-			p.report(key, "key %q, expected control, resources and reason", key.Value)
-		}
-	})
-	if !controlPattern.MatchString(parsed.control) {
-		p.report(item, "control %q, expected one of checkov's, such as CKV_AWS_96", parsed.control)
-	}
-	if len(parsed.resources) == 0 {
-		p.report(item, "the waiver names no resources")
-	}
-	if parsed.reason == "" {
-		p.report(item, "the waiver gives no reason")
-	}
-	return parsed, len(p.problems) == before
-}
-
-func (p *waiverParser) resources(value *yaml.Node) []string {
-	var paths []string
-	for _, node := range value.Content {
-		if len(paths) > 0 {
-			switch last := paths[len(paths)-1]; {
-			case last == node.Value:
-				p.report(node, "resource %q is there twice", node.Value)
-			case last > node.Value:
-				p.report(node, "resource %q comes after %q, expected the resources sorted", node.Value, last)
-			}
-		}
-		paths = append(paths, node.Value)
-	}
-	return paths
-}
-
-// compareControls orders controls by family, then by number: CKV_AWS_9 comes before CKV_AWS_10.
-func compareControls(a, b string) int {
-	familyA, numberA := splitControl(a)
-	familyB, numberB := splitControl(b)
-	return cmp.Or(cmp.Compare(familyA, familyB), cmp.Compare(numberA, numberB), cmp.Compare(a, b))
-}
-
-func splitControl(control string) (family string, number int) {
-	at := strings.LastIndexByte(control, '_') + 1
-	number, _ = strconv.Atoi(control[at:]) // a control without a number sorts before all others of its family
-	return control[:at], number
-}
-
-// verdict is what the waivers leave of a result.
-type verdict struct {
-	result      result
-	waived      int
-	unexplained []finding
-}
-
-// judge compares the results with the waivers of their classes. The error names each waiver that no
-// stack of its class needs, resource by resource.
-func (w waivers) judge(results []result) ([]verdict, error) {
-	type use struct{ class, control, path string }
-	needed := map[use]bool{}
-	var verdicts []verdict
-	for _, r := range results {
-		v := verdict{result: r}
-		for _, f := range r.findings {
-			if !w.covers(r.stack.class, f) {
-				v.unexplained = append(v.unexplained, f)
-				continue
-			}
-			v.waived++
-			needed[use{r.stack.class, f.control, f.resource.path}] = true
-		}
-		verdicts = append(verdicts, v)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w\nexpected a list of waivers with class, control, constructs and reason", file, err)
 	}
 	var problems []error
-	for _, class := range classes {
-		for _, waiver := range w.byClass[class] {
-			for _, path := range waiver.resources {
-				if !needed[use{class, waiver.control, path}] {
-					problems = append(problems, fmt.Errorf("%s:%d: no %s stack fails %s at %s: remove the resource, or the waiver if it is its last",
-						w.file, waiver.line, class, waiver.control, path))
+	for i := range all {
+		w, before := &all[i], all[max(i-1, 0)]
+		w.line = nodes[i].Line
+		refuse := func(wrong bool, format string, arguments ...any) {
+			if wrong {
+				problems = append(problems, fmt.Errorf("%s:%d: %s", file, w.line, fmt.Sprintf(format, arguments...)))
+			}
+		}
+		refuse(!slices.Contains(classes, w.Class), "class %q, expected one of %q", w.Class, classes)
+		refuse(len(w.Constructs) == 0, "no constructs")
+		refuse(w.reason() == "", "no reason")
+		refuse(i > 0 && cmp.Or(cmp.Compare(before.Class, w.Class), cmp.Compare(before.Control, w.Control)) >= 0,
+			"%s %q after %s %q, expected each once and sorted as text", w.Class, w.Control, before.Class, before.Control)
+		unique := slices.Compact(slices.Sorted(slices.Values(w.Constructs)))
+		refuse(!slices.Equal(w.Constructs, unique), "constructs %q, expected each once and sorted as text", w.Constructs)
+	}
+	return all, errors.Join(problems...)
+}
+
+// apply takes what is waived out of the findings of the stacks. The error names each construct of each waiver that
+// no stack needs.
+func apply(all []waiver, stacks []*stack) error {
+	var problems []error
+	for _, w := range all {
+		for _, path := range w.Constructs {
+			accepted := func(f record) bool { return f.Control == w.Control && f.path == path }
+			needed := false
+			for _, s := range stacks {
+				if s.class == w.Class && slices.ContainsFunc(s.findings, accepted) {
+					s.findings = slices.DeleteFunc(s.findings, accepted)
+					s.waived++
+					needed = true
 				}
+			}
+			if !needed {
+				problems = append(problems, fmt.Errorf("%s:%d: needless: no stack of class %s fails %s at %s, accepted because: %s",
+					waiversFile, w.line, w.Class, w.Control, path, w.reason()))
 			}
 		}
 	}
-	return verdicts, errors.Join(problems...)
+	return errors.Join(problems...)
 }
 
-func (w waivers) covers(class string, f finding) bool {
-	return slices.ContainsFunc(w.byClass[class], func(waiver waiver) bool {
-		return waiver.control == f.control && slices.Contains(waiver.resources, f.resource.path)
-	})
+// reason is the reason in one line.
+func (w waiver) reason() string { return strings.Join(strings.Fields(w.Reason), " ") }
+
+const tableHead = `# Accepted findings
+
+What checkov reports and why it is accepted, by class of environment. The class state is that of the stack tap-state,
+the class broken that of a stack that proves that checkov sees what it should. "make scan" fails on a finding that is
+not in this table, and on a row that no stack needs; "make generate" writes it from tests/scan/waivers.yaml.
+
+| Class | Control | Constructs | Accepted because |
+| --- | --- | --- | --- |
+`
+
+// table returns the content of generated/waivers.md.
+func table(all []waiver) []byte {
+	var text bytes.Buffer
+	text.WriteString(tableHead)
+	for _, w := range all {
+		fmt.Fprintf(&text, "| %s | %s | %s | %s |\n",
+			w.Class, w.Control, strings.Join(w.Constructs, ", "), strings.ReplaceAll(w.reason(), "|", `\|`))
+	}
+	return text.Bytes()
 }

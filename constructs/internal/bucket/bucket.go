@@ -19,6 +19,7 @@ import (
 // Props configures New.
 type Props struct {
 	Name           *string
+	Exists         bool // it was created by hand, and Terraform takes it over; Name is its literal name then
 	Protect        bool // while false, a destroy empties the bucket first
 	ExpireDays     int  // objects are deleted after so many days; 0 keeps them for ever
 	NoncurrentDays int  // overwritten and deleted versions are kept for so many days
@@ -42,6 +43,9 @@ func New(scope constructs.Construct, id string, props Props) Bucket {
 		ForceDestroy: jsii.Bool(!props.Protect),
 		Lifecycle:    &cdktf.TerraformResourceLifecycle{PreventDestroy: jsii.Bool(props.Protect)},
 	})
+	if props.Exists {
+		bucket.ImportFrom(props.Name, nil)
+	}
 	name := bucket.Bucket()
 	blocked := s3bucketpublicaccessblock.NewS3BucketPublicAccessBlock(this, jsii.String("public-access"), &s3bucketpublicaccessblock.S3BucketPublicAccessBlockConfig{
 		Bucket:                name,
@@ -99,7 +103,14 @@ func lifecycleRules(props Props) []*s3bucketlifecycleconfiguration.S3BucketLifec
 		}},
 	}
 	if props.ExpireDays > 0 {
-		rule.Expiration = []*s3bucketlifecycleconfiguration.S3BucketLifecycleConfigurationRuleExpiration{{Days: jsii.Number(props.ExpireDays)}}
+		rule.Expiration = []*s3bucketlifecycleconfiguration.S3BucketLifecycleConfigurationRuleExpiration{{
+			Days: jsii.Number(props.ExpireDays),
+		}}
+	} else {
+		// A deletion, of Terraform's lock for example, leaves a marker that no version follows in the end.
+		rule.Expiration = []*s3bucketlifecycleconfiguration.S3BucketLifecycleConfigurationRuleExpiration{{
+			ExpiredObjectDeleteMarker: jsii.Bool(true),
+		}}
 	}
 	return []*s3bucketlifecycleconfiguration.S3BucketLifecycleConfigurationRule{rule}
 }

@@ -1,0 +1,85 @@
+package account
+
+import (
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/iamopenidconnectprovider"
+	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/iampolicy"
+	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/iamrole"
+	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/iamrolepolicyattachment"
+
+	"tap/config"
+	"tap/constructs/policy"
+)
+
+// issuer is GitHub's OpenID Connect provider; its claims are described at
+// https://docs.github.com/en/actions/reference/security/oidc
+const issuer = "token.actions.githubusercontent.com"
+
+// policyPrefix begins the names of the policies. The one of the permissions boundary (config.BoundaryPolicy) is the most
+// that a role of an environment can be allowed whatever its own policy says: the deployer creates roles, and could
+// otherwise create one with more permissions than its own.
+const policyPrefix = "tap-"
+
+// sessionSeconds is how long a workflow keeps a role: a first deployment takes half an hour.
+const sessionSeconds = 7200
+
+// addRoles creates the roles that GitHub's workflows assume:
+//   - the planner plans, also a pull request: it writes nothing and reads no secret, since a branch's own code runs
+//     with it;
+//   - the deployer applies, from the main branch and through the GitHub environment that is named as the stack;
+//   - the publisher pushes the API's images, from the main branch, and does nothing else.
+func (a *Account) addRoles(scope constructs.Construct, file config.Account, account policy.Account) {
+	this := constructs.NewConstruct(scope, jsii.String("pipeline"))
+	newPolicy := func(name string) *string {
+		return iampolicy.NewIamPolicy(this, jsii.String(name), &iampolicy.IamPolicyConfig{
+			Name:   jsii.String(policyPrefix + name),
+			Policy: document(name, account, file),
+		}).Arn()
+	}
+	newPolicy("boundary")
+
+	provider := account.GlobalARN("iam", "oidc-provider/"+issuer)
+	if !file.GitHub.ProviderExists {
+		provider = iamopenidconnectprovider.NewIamOpenidConnectProvider(this, jsii.String("github"), &iamopenidconnectprovider.IamOpenidConnectProviderConfig{
+			Url:          jsii.String("https://" + issuer),
+			ClientIdList: jsii.Strings("sts.amazonaws.com"),
+		}).Arn()
+	}
+	branch := "refs/heads/" + file.GitHub.Branch
+	newRole := func(name, description string, subjects, policies []string, further ...policy.Condition) *string {
+		role := iamrole.NewIamRole(this, jsii.String(name+"-role"), &iamrole.IamRoleConfig{
+			Name:               jsii.String("tap-" + name),
+			Description:        jsii.String(description),
+			MaxSessionDuration: jsii.Number(sessionSeconds),
+			AssumeRolePolicy: policy.Document(policy.Statement{
+				Sid: "Assume", Actions: []string{"sts:AssumeRoleWithWebIdentity"},
+				Principal: policy.Principal{Type: "Federated", Identifier: provider},
+				Conditions: append([]policy.Condition{
+					policy.Equals(issuer+":aud", jsii.String("sts.amazonaws.com")),
+					policy.Equals(issuer+":sub", *jsii.Strings(subjects...)...),
+					policy.Equals(issuer+":repository_id", jsii.String(file.GitHub.RepositoryID)),
+				}, further...),
+			}),
+		})
+		for _, policy := range policies {
+			iamrolepolicyattachment.NewIamRolePolicyAttachment(this, jsii.String(policy+"-attachment"), &iamrolepolicyattachment.IamRolePolicyAttachmentConfig{
+				Role:      role.Name(),
+				PolicyArn: newPolicy(policy),
+			})
+		}
+		return role.Arn()
+	}
+	onBranch := policy.Equals(issuer+":ref", jsii.String(branch))
+	subject := file.GitHub.Subject
+	environments := []string{}
+	for _, environment := range file.Environments {
+		environments = append(environments, subject+":environment:tap-"+environment.Suffix)
+	}
+	a.Planner = newRole("planner", "Plans an environment: no write, no secret",
+		[]string{subject + ":pull_request", subject + ":ref:" + branch}, []string{"planner"})
+	a.Deployer = newRole("deployer", "Applies an environment, after the approval of its GitHub environment", environments,
+		[]string{"deployer-read", "deployer-access", "deployer-data", "deployer-network", "deployer-service"}, onBranch)
+	a.Publisher = newRole("publisher", "Pushes the images of the API",
+		[]string{subject + ":ref:" + branch}, []string{"publisher"}, onBranch)
+}

@@ -1,0 +1,50 @@
+// Package connection describes what a task needs in order to use something.
+package connection
+
+import (
+	"github.com/hashicorp/terraform-cdk-go/cdktf"
+
+	"tap/constructs/network"
+	"tap/constructs/policy"
+)
+
+// Connection is everything that a task needs in order to use one thing. The area that owns the thing hands it over
+// whole: what a second place had to add could be forgotten there.
+type Connection struct {
+	// Name is the thing's, for the ids of constructs, for example database.
+	Name string
+	// Variables are environment variables of the containers, by name.
+	Variables map[string]string
+	// Secrets are environment variables with the value of a secret, by name, in the form that a container definition
+	// takes (valueFrom).
+	Secrets map[string]string
+	// Start is what ECS needs in order to start a task.
+	Start Access
+	// Run is what the program in the task needs.
+	Run Access
+	// Endpoints are the interface endpoints through which the AWS services behind it are reached without the internet,
+	// for example sqs of com.amazonaws.us-east-1.sqs.
+	Endpoints []string
+	// Group and Port are what tasks open TCP connections to; Port is 0 where there is nothing such.
+	Group network.SecurityGroup
+	Port  int
+	// Ready has to exist before a task starts.
+	Ready []cdktf.ITerraformDependable
+}
+
+// Access is what a role has to be allowed.
+type Access struct {
+	Statements []policy.Statement
+	// Key is how the environment's KMS key is used: AWS service, as in kms:ViaService, to KMS actions.
+	Key map[string][]string
+}
+
+// Ingress is a way in to the tasks of a service: the load balancer's.
+type Ingress struct {
+	SecurityGroup  network.SecurityGroup // whose members may connect to the tasks
+	TargetGroupARN *string
+	// RequestLabel names load balancer and target group in a scaling policy on requests.
+	RequestLabel *string
+	// Ready has to exist before a service can be attached: ECS refuses a target group that no listener uses.
+	Ready cdktf.ITerraformDependable
+}

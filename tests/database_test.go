@@ -1,0 +1,72 @@
+package tests
+
+import "testing"
+
+func TestNothingReplacesCluster(t *testing.T) {
+	eachEnvironment(t, func(s stack) {
+		cluster := s.only("aws_rds_cluster")
+		cluster.want("availability_zones", nil) // Aurora adds zones by itself, and the next plan would take them away
+		cluster.want("cluster_identifier_prefix", nil)
+		// A group that is in use is replaced after its successor, which therefore has another name.
+		for _, kind := range []string{"aws_rds_cluster_parameter_group", "aws_db_parameter_group"} {
+			group := s.only(kind)
+			group.want("name", nil)
+			group.want("lifecycle.create_before_destroy", true)
+			group.want("family", "aurora-postgresql"+s.environment.Database.MajorVersion())
+		}
+	})
+}
+
+// A major version means its newest minor when the cluster is created; AWS upgrades it then, and Terraform leaves it
+// alone. An exact minor is kept until the file sets another.
+func TestEngineVersionIsChosenOnce(t *testing.T) {
+	eachEnvironment(t, func(s stack) {
+		newest := s.one("aws_rds_engine_version", s.section("data", "aws_rds_engine_version"))
+		newest.want("parameter_group_family", "aurora-postgresql"+s.environment.Database.MajorVersion())
+		newest.want("latest", true)
+		cluster := s.only("aws_rds_cluster")
+		cluster.want("engine_version", "${data."+newest.address()+".version}")
+		cluster.want("lifecycle.ignore_changes", []string{"engine_version"})
+	})
+	exact := example(t, "database.engineVersion").only("aws_rds_cluster")
+	exact.want("engine_version", "15.12")
+	exact.want("lifecycle.ignore_changes", nil)
+}
+
+// Statements with card data in them stay out of the log: PCI DSS 3.3.
+func TestDatabaseLogsNoValues(t *testing.T) {
+	eachEnvironment(t, func(s stack) {
+		parameters := s.only("aws_rds_cluster_parameter_group")
+		s.only("aws_rds_cluster").want("db_cluster_parameter_group_name", parameters.ref("name"))
+		values := parameters.named("parameter", "value")
+		for name, expected := range map[string]string{
+			"log_statement":                     "ddl",
+			"log_error_verbosity":               "terse",
+			"log_parameter_max_length":          "0",
+			"log_parameter_max_length_on_error": "0",
+		} {
+			if values[name] != expected {
+				s.Errorf("%s is %q, expected %q", name, values[name], expected)
+			}
+		}
+	})
+}
+
+// A cluster is created empty, and its first instance becomes the writer, whatever its name is.
+func TestWriterIsFirstAndPreferred(t *testing.T) {
+	eachEnvironment(t, func(s stack) {
+		instances := s.some("aws_rds_cluster_instance")
+		writer := s.find("aws_rds_cluster_instance", "identifier", "paymentdb-"+s.suffix+"-writer")
+		writer.want("promotion_tier", 0)
+		for _, instance := range instances {
+			if instance.name != writer.name {
+				instance.waitsFor(writer)
+				instance.want("promotion_tier", 2) // one of tier 0 or 1 would always be as large as the writer
+			}
+		}
+		if expected := s.environment.Database.Readers + 1; len(instances) != expected {
+			s.Errorf("there are %d instances, expected %d", len(instances), expected)
+		}
+		s.only("aws_ecs_service").waitsFor(writer)
+	})
+}

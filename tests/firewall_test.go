@@ -1,0 +1,88 @@
+package tests
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"tap/config"
+)
+
+// Names and priorities are a contract with logs, dashboards and environment files: add rules, never renumber them.
+func TestFirewallRulesKeepTheirPriorities(t *testing.T) {
+	expected := []string{
+		"RateLimitRule 1", "SQLInjectionRule 2", "AWSManagedRulesAmazonIpReputationList 10",
+		"AWSManagedRulesAnonymousIpList 20", "AWSManagedRulesCommonRuleSet 30",
+		"AWSManagedRulesKnownBadInputsRuleSet 40", "AWSManagedRulesSQLiRuleSet 50",
+	}
+	eachEnvironment(t, func(s stack) {
+		var rules, names []string
+		for _, rule := range s.only("aws_wafv2_web_acl").parts("rule") {
+			rules = append(rules, fmt.Sprint(rule.at("name"), " ", rule.at("priority")))
+			names = append(names, rule.text("name"))
+		}
+		if !slices.Equal(rules, expected) {
+			s.Errorf("the rules are %q, expected %q", rules, expected)
+		}
+		if !slices.Equal(names, config.FirewallRules) {
+			s.Errorf("the rules are %q, a file can name %q", names, config.FirewallRules)
+		}
+	})
+}
+
+func TestFirewallBlocksUnlessCounted(t *testing.T) {
+	exceptions := map[string]string{ // of AWS's managed groups
+		"AWSManagedRulesAnonymousIpList": "HostingProviderIPList", // merchants call from servers in a cloud
+		"AWSManagedRulesCommonRuleSet":   "SizeRestrictions_BODY", // blocks every body over 8 KB
+	}
+	eachEnvironment(t, func(s stack) {
+		acl := s.only("aws_wafv2_web_acl")
+		s.only("aws_wafv2_web_acl_association").want("resource_arn", s.only("aws_lb").ref("arn")) // ELB.16
+		s.only("aws_wafv2_web_acl_association").want("web_acl_arn", acl.ref("arn"))
+		for _, rule := range acl.parts("rule") {
+			name := rule.text("name")
+			attribute, action := "action", "block"
+			if strings.HasPrefix(name, "AWSManagedRules") {
+				attribute, action = "override_action", "none"
+				var counted any
+				if exceptions[name] != "" {
+					counted = []any{map[string]any{
+						"name": exceptions[name], "action_to_use": map[string]any{"count": map[string]any{}},
+					}}
+				}
+				rule.want("statement.managed_rule_group_statement.name", name)
+				rule.want("statement.managed_rule_group_statement.rule_action_override", counted)
+			}
+			if slices.Contains(s.environment.Firewall.Count, name) {
+				action = "count"
+			}
+			rule.want(attribute, map[string]any{action: map[string]any{}})
+		}
+	})
+}
+
+// Metrics and samples are of every rule (WAF.12); the log is without what identifies a session (WAF.11).
+func TestFirewallIsObserved(t *testing.T) {
+	eachEnvironment(t, func(s stack) {
+		acl, logging := s.only("aws_wafv2_web_acl"), s.only("aws_wafv2_web_acl_logging_configuration")
+		for _, holder := range append(acl.parts("rule"), acl) {
+			holder.want("visibility_config", map[string]any{
+				"cloudwatch_metrics_enabled": true, "sampled_requests_enabled": true, "metric_name": holder.at("name"),
+			})
+		}
+		header := func(name string) any { return map[string]any{"single_header": map[string]any{"name": name}} }
+		logging.want("redacted_fields", []any{header("authorization"), header("cookie")})
+		logging.want("resource_arn", acl.ref("arn"))
+		group := logging.follow("log_destination_configs.0")
+		if !strings.HasPrefix(group.text("name"), "aws-waf-logs-") { // AWS takes no other
+			s.Errorf("the log goes to %s", group.text("name"))
+		}
+		delivery := s.only("aws_cloudwatch_log_resource_policy")
+		logging.waitsFor(delivery)
+		if statement := delivery.policy()[0]; !statement.allows("delivery.logs.amazonaws.com", "logs:PutLogEvents") ||
+			!slices.Equal(statement.Resource, texts{group.ref("arn") + ":*"}) {
+			s.Errorf("the delivery of logs is allowed by %v", statement)
+		}
+	})
+}

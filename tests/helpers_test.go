@@ -1,0 +1,518 @@
+// Package tests says what the synthesized stacks must be. All of it runs in one process, because each process that
+// builds constructs starts a node of its own.
+package tests
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"tap/config"
+	"tap/constructs"
+	"tap/internal/kernel"
+)
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	kernel.Accelerate()
+	code := m.Run()
+	kernel.Close()
+	os.Exit(code)
+}
+
+// write writes a file and the folders above it.
+func write(t *testing.T, path, content string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// load returns the environments of a folder.
+func load(t *testing.T, folder string) []config.Environment {
+	t.Helper()
+	environments, err := config.Load(folder, config.RequestedSuffix{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return environments
+}
+
+// parse returns the environment of that suffix that a file with that content describes.
+func parse(t *testing.T, suffix, content string) config.Environment {
+	t.Helper()
+	folder := t.TempDir()
+	write(t, filepath.Join(folder, suffix+".yaml"), content)
+	return load(t, folder)[0]
+}
+
+// stack is a synthesized stack, and the test that looks at it.
+type stack struct {
+	*testing.T
+	suffix      string
+	environment *config.Environment // nil for tap-state
+	json        string              // the Terraform JSON,
+	root        map[string]any      // and decoded
+}
+
+// synthesize returns the stacks of the environments by suffix, and tap-state if there is one.
+func synthesize(t *testing.T, environments ...config.Environment) map[string]stack {
+	t.Helper()
+	output := filepath.Join(t.TempDir(), "cdktf.out")
+	if err := constructs.Synthesize(environments, nil, output); err != nil {
+		t.Fatal(err)
+	}
+	files, err := filepath.Glob(filepath.Join(output, "stacks", "*", "cdk.tf.json"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no stack below %s: %v", output, err)
+	}
+	stacks := map[string]stack{}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		suffix := strings.TrimPrefix(filepath.Base(filepath.Dir(file)), "tap-")
+		s := stack{suffix: suffix, json: string(text), root: object(t, string(text))}
+		if i := slices.IndexFunc(environments, func(e config.Environment) bool { return e.Suffix == suffix }); i >= 0 {
+			s.environment = &environments[i]
+		}
+		stacks[suffix] = s
+	}
+	return stacks
+}
+
+// object decodes a JSON object.
+func object(t *testing.T, text string) map[string]any {
+	t.Helper()
+	var decoded map[string]any
+	if err := json.Unmarshal([]byte(text), &decoded); err != nil {
+		t.Fatalf("%v: %s", err, text)
+	}
+	return decoded
+}
+
+var shared map[string]stack
+
+// stacks returns the stacks of the repository's environments and of those in the folder environments, by suffix. They
+// are synthesized once.
+func stacks(t *testing.T) map[string]stack {
+	t.Helper()
+	if shared == nil {
+		shared = synthesize(t, load(t, "../environments")...)
+		maps.Copy(shared, synthesize(t, load(t, "environments")...))
+	}
+	return shared
+}
+
+// eachStack runs a test for every one of these stacks, tap-state included.
+func eachStack(t *testing.T, test func(s stack)) {
+	t.Helper()
+	all := stacks(t)
+	for _, suffix := range slices.Sorted(maps.Keys(all)) {
+		t.Run(suffix, func(t *testing.T) { test(all[suffix].in(t)) })
+	}
+}
+
+// eachEnvironment runs a test for the stack of every environment, and for both classes' own defaults.
+func eachEnvironment(t *testing.T, test func(s stack)) {
+	t.Helper()
+	eachStack(t, func(s stack) {
+		if s.environment != nil {
+			test(s)
+		}
+	})
+	t.Run("defaults of development", func(t *testing.T) { test(development(t)) })
+	t.Run("defaults of production", func(t *testing.T) { test(production(t)) })
+}
+
+// in returns the stack as another test looks at it.
+func (s stack) in(t *testing.T) stack {
+	s.T = t
+	return s
+}
+
+func (s stack) production() bool { return s.environment.Class == config.Production }
+
+// terraform is the block terraform as if it were a resource, and provider that of the provider.
+func (s stack) terraform() resource {
+	return resource{s, "terraform", "block", s.root["terraform"].(map[string]any)}
+}
+
+func (s stack) provider() resource {
+	return resource{s, "provider", "aws", s.root}.part("provider.aws.0")
+}
+
+// resource is one resource of a stack, or a part of one.
+type resource struct {
+	stack
+	kind, name string
+	attributes map[string]any
+}
+
+// address is how Terraform refers to the resource.
+func (r resource) address() string { return r.kind + "." + r.name }
+
+// ref is the reference to an attribute of the resource.
+func (r resource) ref(attribute string) string { return "${" + r.address() + "." + attribute + "}" }
+
+// addresses returns the addresses of resources, sorted.
+func addresses(resources []resource) []string {
+	var all []string
+	for _, r := range resources {
+		all = append(all, r.address())
+	}
+	slices.Sort(all)
+	return all
+}
+
+// section returns the blocks of one kind in a section of the stack (resource, data, ephemeral), in the order of names.
+func (s stack) section(section, kind string) []resource {
+	kinds, _ := s.root[section].(map[string]any)
+	named, _ := kinds[kind].(map[string]any)
+	var all []resource
+	for _, name := range slices.Sorted(maps.Keys(named)) {
+		all = append(all, resource{s, kind, name, named[name].(map[string]any)})
+	}
+	return all
+}
+
+// each returns the resources of a kind.
+func (s stack) each(kind string) []resource { return s.section("resource", kind) }
+
+// some returns the resources of a kind, of which there has to be one at least.
+func (s stack) some(kind string) []resource {
+	s.Helper()
+	all := s.each(kind)
+	if len(all) == 0 {
+		s.Fatalf("there is no %s", kind)
+	}
+	return all
+}
+
+// only returns the one resource of a kind.
+func (s stack) only(kind string) resource {
+	s.Helper()
+	return s.one(kind, s.each(kind))
+}
+
+func (s stack) one(kind string, all []resource) resource {
+	s.Helper()
+	if len(all) != 1 {
+		s.Fatalf("there are %d %s, expected one", len(all), kind)
+	}
+	return all[0]
+}
+
+// all returns every resource of the stack, in the order of addresses.
+func (s stack) all() []resource {
+	var all []resource
+	kinds, _ := s.root["resource"].(map[string]any)
+	for _, kind := range slices.Sorted(maps.Keys(kinds)) {
+		all = append(all, s.each(kind)...)
+	}
+	return all
+}
+
+// at returns the value at a path of names and, in lists, numbers: rule.0.name.
+func (r resource) at(path string) any {
+	var value any = r.attributes
+	for step := range strings.SplitSeq(path, ".") {
+		switch within := value.(type) {
+		case map[string]any:
+			value = within[step]
+		case []any:
+			number, err := strconv.Atoi(step)
+			if err != nil || number >= len(within) {
+				return nil
+			}
+			value = within[number]
+		default:
+			return nil
+		}
+	}
+	return value
+}
+
+// text returns the text at a path; empty where there is none.
+func (r resource) text(path string) string {
+	text, _ := r.at(path).(string)
+	return text
+}
+
+// part returns the object at a path.
+func (r resource) part(path string) resource {
+	r.Helper()
+	attributes, isObject := r.at(path).(map[string]any)
+	if !isObject {
+		r.Fatalf("%s: %s is %v, expected an object", r.address(), path, r.at(path))
+	}
+	return resource{r.stack, r.kind, r.name + "." + path, attributes}
+}
+
+// parts returns the objects of the list at a path.
+func (r resource) parts(path string) []resource {
+	r.Helper()
+	list, _ := r.at(path).([]any)
+	var all []resource
+	for i := range list {
+		all = append(all, r.part(path+"."+strconv.Itoa(i)))
+	}
+	return all
+}
+
+// want checks the value at a path against one that JSON writes in the same way; nil: there is none.
+func (r resource) want(path string, expected any) {
+	r.Helper()
+	var normal any
+	if err := json.Unmarshal([]byte(encoded(expected)), &normal); err != nil {
+		r.Fatal(err)
+	}
+	if got := r.at(path); !reflect.DeepEqual(got, normal) {
+		r.Errorf("%s: %s is %s, expected %s", r.address(), path, encoded(got), encoded(expected))
+	}
+}
+
+func encoded(value any) string {
+	text, err := json.Marshal(value)
+	if err != nil {
+		panic(err) // what came from JSON becomes JSON
+	}
+	return string(text)
+}
+
+var (
+	reference = regexp.MustCompile(`^(?:\$\{)?([a-z0-9_]+)\.([A-Za-z0-9_-]+)(?:\.[a-z_]+\})?$`)
+	accountID = regexp.MustCompile(`\$\{data\.aws_caller_identity\.[A-Za-z0-9_-]+\.account_id\}`)
+)
+
+// follow returns the resource that the value at a path refers to.
+func (r resource) follow(path string) resource {
+	r.Helper()
+	if match := reference.FindStringSubmatch(r.text(path)); match != nil {
+		for _, found := range r.each(match[1]) {
+			if found.name == match[2] {
+				return found
+			}
+		}
+	}
+	r.Fatalf("%s: %s is %v, expected a reference to a resource", r.address(), path, r.at(path))
+	panic("unreachable")
+}
+
+// followAll returns the resources that the list at a path refers to.
+func (r resource) followAll(path string) []resource {
+	r.Helper()
+	list, _ := r.at(path).([]any)
+	var all []resource
+	for i := range list {
+		all = append(all, r.follow(path+"."+strconv.Itoa(i)))
+	}
+	return all
+}
+
+// waitsFor checks that Terraform makes the resource after another.
+func (r resource) waitsFor(other resource) {
+	r.Helper()
+	if !slices.Contains(addresses(r.followAll("depends_on")), other.address()) {
+		r.Errorf("%s does not wait for %s", r.address(), other.address())
+	}
+}
+
+// walk visits every value below a decoded JSON value except the comments of CDKTF ("//"), with its path; list items
+// have the path of their list.
+func walk(value any, path []string, visit func(path []string, value any)) {
+	visit(path, value)
+	switch value := value.(type) {
+	case map[string]any:
+		for _, key := range slices.Sorted(maps.Keys(value)) {
+			if key != "//" {
+				walk(value[key], append(slices.Clip(path), key), visit)
+			}
+		}
+	case []any:
+		for _, item := range value {
+			walk(item, path, visit)
+		}
+	}
+}
+
+// changesFrom returns the attributes, each as kind.attribute, in which two stacks differ beside their suffixes.
+func (s stack) changesFrom(base stack) []string {
+	s.Helper()
+	attributes := func(s stack) map[string]string {
+		all := map[string]string{}
+		for _, r := range append(s.all(), s.terraform(), s.provider()) {
+			for name, value := range r.attributes {
+				all[r.kind+"."+name+" "+r.name] = encoded(value)
+			}
+		}
+		return all
+	}
+	renamed := s
+	renamed.root = object(s.T, strings.ReplaceAll(s.json, s.suffix, base.suffix))
+	before, after := attributes(base), attributes(renamed)
+	var changed []string
+	for _, name := range slices.AppendSeq(slices.Collect(maps.Keys(before)), maps.Keys(after)) {
+		if before[name] != after[name] {
+			changed = append(changed, strings.Fields(name)[0])
+		}
+	}
+	slices.Sort(changed)
+	return slices.Compact(changed)
+}
+
+// container returns the one container of the stack's task definition.
+func (s stack) container() resource {
+	s.Helper()
+	definition := s.only("aws_ecs_task_definition")
+	definition.attributes = object(s.T, `{"containers": `+definition.text("container_definitions")+`}`)
+	if containers := definition.parts("containers"); len(containers) == 1 {
+		return containers[0]
+	}
+	s.Fatalf("the containers are %v, expected one", definition.attributes)
+	panic("unreachable")
+}
+
+// named returns what a list of objects with a name and something else says, by name.
+func (r resource) named(path, key string) map[string]string {
+	r.Helper()
+	all := map[string]string{}
+	for _, entry := range r.parts(path) {
+		if _, twice := all[entry.text("name")]; twice || entry.text("name") == "" {
+			r.Errorf("%v is not an entry of its own with a name", entry.attributes)
+		}
+		all[entry.text("name")] = entry.text(key)
+	}
+	return all
+}
+
+// listeners returns the load balancer's listeners by port.
+func (s stack) listeners() map[int]resource {
+	s.Helper()
+	all := map[int]resource{}
+	for _, listener := range s.some("aws_lb_listener") {
+		all[int(listener.at("port").(float64))] = listener
+	}
+	return all
+}
+
+// find returns the resource of a kind with a value at a path.
+func (s stack) find(kind, path string, value any) resource {
+	s.Helper()
+	for _, r := range s.each(kind) {
+		if r.at(path) == value {
+			return r
+		}
+	}
+	s.Fatalf("there is no %s with the %s %v", kind, path, value)
+	panic("unreachable")
+}
+
+// alarm returns the alarm of that name, without the suffix.
+func (s stack) alarm(name string) resource {
+	s.Helper()
+	return s.find("aws_cloudwatch_metric_alarm", "alarm_name", name+"-"+s.suffix)
+}
+
+// policyAttributes are the attributes that contain a policy, by kind of resource.
+var policyAttributes = map[string]string{
+	"aws_cloudwatch_log_resource_policy": "policy_document",
+	"aws_iam_role":                       "assume_role_policy",
+	"aws_iam_role_policy":                "policy",
+	"aws_kms_key":                        "policy",
+	"aws_s3_bucket_policy":               "policy",
+	"aws_sns_topic_policy":               "policy",
+	"aws_vpc_endpoint":                   "policy",
+}
+
+// statement is one statement of a policy.
+type statement struct {
+	of        resource // that has the policy
+	Sid       string
+	Effect    string
+	Action    texts
+	Resource  texts
+	Principal map[string]texts
+	Condition map[string]map[string]texts
+
+	// Nothing here uses these; a statement that did would escape the tests.
+	NotAction, NotResource, NotPrincipal any
+}
+
+// texts is what a policy writes as a string or as a list of strings.
+type texts []string
+
+func (l *texts) UnmarshalJSON(text []byte) error {
+	var one string
+	if json.Unmarshal(text, &one) == nil {
+		*l = texts{one}
+		return nil
+	}
+	return json.Unmarshal(text, (*[]string)(l))
+}
+
+func (s statement) String() string { return fmt.Sprintf("%s, statement %s", s.of.address(), s.Sid) }
+
+// hasCondition reports whether the statement compares a key, in whichever way, with values that all match the
+// expression.
+func (s statement) hasCondition(key string, expression *regexp.Regexp) bool {
+	other := func(value string) bool { return !expression.MatchString(value) }
+	for _, keys := range s.Condition {
+		for name, values := range keys {
+			if strings.EqualFold(name, key) && len(values) > 0 && !slices.ContainsFunc(values, other) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// allows reports whether the statement allows a service an action.
+func (s statement) allows(service, action string) bool {
+	return s.Effect == "Allow" && slices.Equal(s.Principal["Service"], texts{service}) &&
+		slices.Contains(s.Action, action)
+}
+
+// policy returns the statements of the resource's policy.
+func (r resource) policy() []statement {
+	r.Helper()
+	var policy struct {
+		Version   string
+		Statement []statement
+	}
+	text := r.text(policyAttributes[r.kind])
+	decoder := json.NewDecoder(strings.NewReader(text))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&policy); err != nil || policy.Version != "2012-10-17" || len(policy.Statement) == 0 {
+		r.Fatalf("%s: %q is not a policy of version 2012-10-17 with a statement: %v", r.address(), text, err)
+	}
+	for i := range policy.Statement {
+		policy.Statement[i].of = r
+	}
+	return policy.Statement
+}
+
+// statements returns every statement of every policy in the stack.
+func (s stack) statements() []statement {
+	s.Helper()
+	var all []statement
+	for _, r := range s.all() {
+		if policyAttributes[r.kind] != "" && r.at(policyAttributes[r.kind]) != nil {
+			all = append(all, r.policy()...)
+		}
+	}
+	return all
+}

@@ -1,0 +1,254 @@
+package tests
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"go.yaml.in/yaml/v3"
+
+	"tap/config"
+)
+
+const (
+	image      = "service: {image: 123456789012.dkr.ecr.us-east-1.amazonaws.com/payment-api:1.0.0}\n"
+	domain     = "loadBalancer: {domain: {name: api.example.com, zoneId: Z0123456789}}\n"
+	serverless = "database: {instanceClass: db.serverless, serverless: {minimumCapacity: 1}}\n"
+
+	// The shortest files of each class; production demands an image and HTTPS.
+	minimalDevelopment = "class: development\n"
+	minimalProduction  = "class: production\n" + image + domain
+)
+
+// variant is another value of one key.
+type variant struct {
+	key   string
+	value any
+	// changes are the attributes, each as kind.attribute, that differ from those of the base. None: the base is refused
+	// without the value.
+	changes []string
+	// base is a file in which the key matters; of class development unless it sets another.
+	base string
+}
+
+var (
+	container = []string{"aws_ecs_task_definition.container_definitions"}
+	tracking  = []string{"aws_appautoscaling_policy.target_tracking_scaling_policy_configuration"}
+	capacity  = []string{"aws_rds_cluster.serverlessv2_scaling_configuration"}
+)
+
+var variants = []variant{
+	{"class", "production", []string{ // what has no key of its own
+		"aws_ecs_cluster.setting", "aws_ecs_service.alarms", "aws_flow_log.max_aggregation_interval",
+		"aws_kms_key.deletion_window_in_days", "aws_rds_cluster.final_snapshot_identifier",
+		"aws_rds_cluster.master_username", "aws_rds_cluster.skip_final_snapshot",
+		"aws_rds_cluster_instance.apply_immediately", "aws_secretsmanager_secret.recovery_window_in_days",
+	}, image + domain},
+	{"region", "eu-west-1", []string{"aws_subnet.availability_zone", "provider.region"}, ""},
+	{"account", "123456789012", []string{"provider.allowed_account_ids"}, ""},
+	{"tags", map[string]string{"CostCenter": "payments"}, []string{"provider.default_tags"}, ""},
+	{"protect", true, []string{
+		"aws_cloudwatch_log_group.lifecycle", "aws_kms_key.lifecycle", "aws_lb.enable_deletion_protection",
+		"aws_rds_cluster.deletion_protection", "aws_rds_cluster.lifecycle", "aws_s3_bucket.force_destroy",
+		"aws_s3_bucket.lifecycle", "aws_secretsmanager_secret.lifecycle", "aws_subnet.lifecycle", "aws_vpc.lifecycle",
+	}, ""},
+	{"logs.retentionDays", 90, []string{
+		"aws_cloudwatch_log_group.retention_in_days", "aws_s3_bucket_lifecycle_configuration.rule",
+	}, ""},
+
+	{"network.cidr", "172.16.0.0/20", []string{"aws_subnet.cidr_block", "aws_vpc.cidr_block"}, ""},
+	{"network.zones", []string{"us-east-1b", "us-east-1d"}, []string{"aws_subnet.availability_zone"}, ""},
+	{"network.natGateways", 3, []string{"aws_nat_gateway.subnet_id"}, ""},
+	{"network.interfaceEndpoints", true, []string{"aws_vpc_endpoint.service_name"}, ""},
+
+	{"database.engineVersion", "15.12", []string{
+		"aws_rds_cluster.engine_version", "aws_rds_cluster_instance.auto_minor_version_upgrade",
+	}, ""},
+	{"database.instanceClass", "db.r6g.large", []string{"aws_rds_cluster_instance.instance_class"}, ""},
+	{"database.serverless.minimumCapacity", 2, capacity, serverless},
+	{"database.serverless.maximumCapacity", 8, capacity, serverless},
+	{"database.readers", 2, []string{"aws_rds_cluster_instance.identifier"}, ""},
+	{"database.passwordVersion", 2, []string{
+		"aws_rds_cluster.master_password_wo_version", "aws_secretsmanager_secret_version.secret_string_wo_version",
+	}, ""},
+	{"database.backupRetentionDays", 8, []string{"aws_rds_cluster.backup_retention_period"}, ""},
+	{"database.backupWindow", "01:00-02:00", []string{"aws_rds_cluster.preferred_backup_window"}, ""},
+	{"database.maintenanceWindow", "mon:03:00-mon:04:00", []string{
+		"aws_rds_cluster.preferred_maintenance_window", "aws_rds_cluster_instance.preferred_maintenance_window",
+	}, ""},
+
+	{"service.image", "example.com/api:2", container, image},
+	{"service.command", []string{"serve"}, container, image},
+	{"service.port", 8081, []string{
+		container[0], "aws_ecs_service.load_balancer", "aws_lb_target_group.port",
+		"aws_vpc_security_group_egress_rule.to_port", "aws_vpc_security_group_ingress_rule.to_port",
+	}, ""},
+	{"service.user", "1001", container, image},
+	{"service.readonlyRootFilesystem", false, container, ""},
+	{"service.tmpfsMiB", 65, container, ""},
+	{"service.cpu", 512, []string{"aws_ecs_task_definition.cpu"}, "service: {memory: 1024}"},
+	{"service.memory", 1024, []string{"aws_ecs_task_definition.memory"}, ""},
+	{"service.scaling.minimumTasks", 3, []string{
+		"aws_appautoscaling_target.min_capacity", "aws_ecs_service.desired_count",
+	}, ""},
+	{"service.scaling.maximumTasks", 11, []string{"aws_appautoscaling_target.max_capacity"}, ""},
+	{"service.scaling.cpuPercent", 71, tracking, ""},
+	{"service.scaling.memoryPercent", 72, tracking, ""},
+	{"service.scaling.requestsPerTarget", 73, tracking, ""},
+	{"service.healthCheck.path", "/alive", []string{"aws_lb_target_group.health_check"}, ""},
+	{"service.healthCheck.intervalSeconds", 31, []string{"aws_lb_target_group.health_check"}, ""},
+	{"service.healthCheck.gracePeriodSeconds", 61, []string{"aws_ecs_service.health_check_grace_period_seconds"}, ""},
+	{"service.containerHealthCheck", []string{"CMD", "true"}, container, ""},
+	{"service.stopTimeoutSeconds", 31, container, ""},
+	{"service.deregistrationDelaySeconds", 31, []string{"aws_lb_target_group.deregistration_delay"}, ""},
+	{"service.environment", map[string]string{"LOG_LEVEL": "info"}, container, ""},
+	{"service.secrets", map[string]string{
+		"KEY": "arn:aws:secretsmanager:us-east-1:123456789012:secret:acquirer-AbCdEf:key::",
+	}, []string{container[0], "aws_iam_role_policy.policy"}, ""},
+	{"service.executeCommand", true, []string{
+		"aws_ecs_service.enable_execute_command", "aws_iam_role_policy.policy",
+	}, "service: {readonlyRootFilesystem: false}"},
+
+	{"loadBalancer.certificateArn",
+		"arn:aws:acm:us-east-1:123456789012:certificate/0b1c2d3e-4f50-6172-8394-a5b6c7d8e9f0",
+		[]string{"aws_lb_listener.certificate_arn"}, ""},
+	{"loadBalancer.domain.name", "www.example.com", []string{
+		"aws_acm_certificate.domain_name", "aws_route53_record.name",
+	}, domain},
+	{"loadBalancer.domain.zoneId", "Z9", []string{"aws_route53_record.zone_id"}, domain},
+	{"loadBalancer.allowPlainHttp", true, nil, "class: production\n" + image},
+	{"loadBalancer.idleTimeoutSeconds", 61, []string{"aws_lb.idle_timeout"}, ""},
+
+	{"firewall.rateLimit", 2001, []string{"aws_wafv2_web_acl.rule"}, ""},
+	{"firewall.count", []string{config.SQLInjectionRule}, []string{"aws_wafv2_web_acl.rule"}, ""},
+
+	{"monitoring.emails", []string{"on-call@example.com"}, []string{"aws_sns_topic_subscription.endpoint"}, ""},
+	{"monitoring.errorRatePercent", 2.5, []string{"aws_cloudwatch_metric_alarm.threshold"}, ""},
+	{"monitoring.minimumRequests", 7, []string{"aws_cloudwatch_metric_alarm.metric_query"}, ""},
+	{"monitoring.latencySeconds", 0.25, []string{"aws_cloudwatch_metric_alarm.threshold"}, ""},
+}
+
+// sibling names the stack of minimalDevelopment under another suffix.
+const sibling = "sibling"
+
+var synthesized map[string]stack
+
+// examples are the stack of every variant by its key, and of every base by its content. They are synthesized once.
+func examples(t *testing.T) map[string]stack {
+	t.Helper()
+	if synthesized != nil {
+		return synthesized
+	}
+	var environments []config.Environment
+	suffixes := map[string]string{} // of names
+	add := func(name, content string) {
+		if suffixes[name] == "" {
+			suffixes[name] = fmt.Sprintf("zq%02d", len(suffixes)) // found nowhere else, and all of one length
+			environments = append(environments, parse(t, suffixes[name], content))
+		}
+	}
+	add(minimalDevelopment, minimalDevelopment)
+	add(minimalProduction, minimalProduction)
+	add(sibling, minimalDevelopment)
+	for _, v := range variants {
+		if v.changes != nil {
+			add(cmp.Or(v.base, minimalDevelopment), v.file(t, ""))
+		}
+		add(v.key, v.file(t, v.key))
+	}
+	all := synthesize(t, environments...)
+	synthesized = map[string]stack{}
+	for name, suffix := range suffixes {
+		synthesized[name] = all[suffix]
+	}
+	return synthesized
+}
+
+// example returns one of the examples.
+func example(t *testing.T, name string) stack {
+	t.Helper()
+	s, found := examples(t)[name]
+	if !found {
+		t.Fatalf("there is no example %q", name)
+	}
+	return s.in(t)
+}
+
+// development and production are the stacks of environments that leave everything to their class. Unlike those in the
+// repository's folder environments, they stay as they are when somebody changes an environment.
+func development(t *testing.T) stack { return example(t, minimalDevelopment) }
+func production(t *testing.T) stack  { return example(t, minimalProduction) }
+
+// file returns the base, with the variant's value at a key unless that is empty.
+func (v variant) file(t *testing.T, key string) string {
+	t.Helper()
+	file := map[string]any{"class": "development"}
+	if err := yaml.Unmarshal([]byte(v.base), &file); err != nil {
+		t.Fatal(err)
+	}
+	if key != "" {
+		within := file
+		steps := strings.Split(strings.TrimRight(key, ".*[]"), ".")
+		for _, step := range steps[:len(steps)-1] {
+			if within[step] == nil {
+				within[step] = map[string]any{}
+			}
+			within = within[step].(map[string]any)
+		}
+		within[steps[len(steps)-1]] = v.value
+	}
+	text, err := yaml.Marshal(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func TestEveryKeyDoesSomething(t *testing.T) {
+	var keys, tried []string
+	for _, key := range config.Keys() {
+		keys = append(keys, key.Path)
+	}
+	for _, v := range variants {
+		tried = append(tried, v.key)
+		t.Run(v.key, func(t *testing.T) {
+			if v.changes == nil {
+				folder := t.TempDir()
+				write(t, folder+"/dev.yaml", v.file(t, ""))
+				_, err := config.Load(folder, config.RequestedSuffix{})
+				if err == nil || !strings.Contains(err.Error(), v.key) {
+					t.Errorf("without the key the error is %v", err)
+				}
+				return
+			}
+			changed := example(t, v.key).changesFrom(example(t, cmp.Or(v.base, minimalDevelopment)))
+			for _, attribute := range v.changes {
+				if !slices.Contains(changed, attribute) {
+					t.Errorf("%v changes %v, and not %s", v.value, changed, attribute)
+				}
+			}
+		})
+	}
+	slices.Sort(keys)
+	slices.Sort(tried)
+	if !slices.Equal(keys, tried) {
+		t.Errorf("the keys are %v, tried are %v", keys, tried)
+	}
+}
+
+// Ids are what Terraform knows resources by: one with the suffix in it would replace a resource when an environment is
+// named otherwise. It also shows that the test above would see a key without effect.
+func TestEnvironmentsDifferInSuffixOnly(t *testing.T) {
+	one, other := development(t), example(t, sibling)
+	if changed := other.changesFrom(one); len(changed) > 0 {
+		t.Errorf("beside the suffix %v differ", changed)
+	}
+	if renamed := strings.ReplaceAll(other.json, other.suffix, one.suffix); renamed != one.json {
+		t.Error(firstDifference(renamed, one.json))
+	}
+	if got, expected := addresses(other.all()), addresses(one.all()); !slices.Equal(got, expected) {
+		t.Errorf("the addresses are %v, expected %v", got, expected)
+	}
+}

@@ -1,0 +1,143 @@
+package tests
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+// subnet is a subnet with its route table.
+type subnet struct {
+	resource
+	table   resource
+	gateway *resource // of the default route; nil: none
+}
+
+func (s subnet) isPublic() bool { return s.gateway != nil && s.gateway.kind == "aws_internet_gateway" }
+
+// subnets returns the subnets by address. Each has a route table of its own, with routes that are resources.
+func subnets(s stack) map[string]subnet {
+	s.Helper()
+	owner, all := map[string]string{}, map[string]subnet{} // owner: subnets of route tables
+	for _, association := range s.some("aws_route_table_association") {
+		r, table := association.follow("subnet_id"), association.follow("route_table_id")
+		if other := owner[table.address()]; other != "" {
+			s.Errorf("%s and %s share a route table", r.address(), other)
+		}
+		owner[table.address()] = r.address()
+		table.want("route", nil)
+		all[r.address()] = subnet{resource: r, table: table}
+	}
+	if expected := s.some("aws_subnet"); len(all) != len(expected) {
+		s.Errorf("%d of %d subnets have a route table", len(all), len(expected))
+	}
+	for _, route := range s.some("aws_route") {
+		address := owner[route.follow("route_table_id").address()]
+		from, found := all[address]
+		if !found || from.gateway != nil {
+			s.Fatalf("%s belongs to no subnet, or is its second route", route.address())
+		}
+		route.want("destination_cidr_block", "0.0.0.0/0")
+		target := "gateway_id"
+		if route.at(target) == nil {
+			target = "nat_gateway_id"
+		}
+		gateway := route.follow(target)
+		from.gateway = &gateway
+		all[address] = from
+	}
+	return all
+}
+
+func TestOnlyLoadBalancerIsInPublicSubnets(t *testing.T) {
+	eachEnvironment(t, func(s stack) {
+		var public, private, tables []resource
+		for _, subnet := range subnets(s) {
+			if subnet.isPublic() {
+				public = append(public, subnet.resource)
+				continue
+			}
+			private, tables = append(private, subnet.resource), append(tables, subnet.table)
+			if natGateways := s.environment.Network.NATGateways; (subnet.gateway != nil) != (natGateways > 0) {
+				s.Errorf("%s has the default route %v with %d NAT gateways", subnet.address(), subnet.gateway, natGateways)
+			}
+		}
+		same := func(r resource, attribute string, expected []resource) {
+			if got := addresses(r.followAll(attribute)); !slices.Equal(got, addresses(expected)) {
+				s.Errorf("the %s of %s are %v, expected %v", attribute, r.address(), got, addresses(expected))
+			}
+		}
+		same(s.only("aws_lb"), "subnets", public)
+		same(s.only("aws_ecs_service"), "network_configuration.subnets", private)
+		same(s.only("aws_rds_cluster").follow("db_subnet_group_name"), "subnet_ids", private)
+		for _, endpoint := range s.some("aws_vpc_endpoint") {
+			if endpoint.at("vpc_endpoint_type") == "Gateway" { // costs nothing, and so is always there
+				endpoint.want("service_name", "com.amazonaws."+s.environment.Region+".s3")
+				same(endpoint, "route_table_ids", tables)
+				continue
+			}
+			same(endpoint, "subnet_ids", private)
+			endpoint.want("private_dns_enabled", true) // else the tasks' calls would go through the NAT gateway
+		}
+	})
+}
+
+// The load balancer, too, has a subnet in every zone then (ELB.13).
+func TestEveryZoneHasBothSubnets(t *testing.T) {
+	eachEnvironment(t, func(s stack) {
+		zones := map[bool][]string{}
+		for _, subnet := range subnets(s) {
+			zones[subnet.isPublic()] = append(zones[subnet.isPublic()], subnet.text("availability_zone"))
+		}
+		for public, got := range zones {
+			slices.Sort(got)
+			if expected := slices.Sorted(slices.Values(s.environment.Network.Zones)); !slices.Equal(got, expected) {
+				s.Errorf("subnets (public: %v) are in %v, expected %v", public, got, expected)
+			}
+		}
+	})
+}
+
+func TestNATGatewaysServeTheirOwnZone(t *testing.T) {
+	perZone := 0
+	eachEnvironment(t, func(s stack) {
+		all, gateways := subnets(s), s.each("aws_nat_gateway")
+		if expected := s.environment.Network.NATGateways; len(gateways) != expected {
+			s.Errorf("%d NAT gateways, expected %d", len(gateways), expected)
+		}
+		for _, gateway := range gateways {
+			if home := all[gateway.follow("subnet_id").address()]; !home.isPublic() {
+				s.Errorf("%s has no way to the internet", gateway.address())
+			}
+		}
+		used := map[string]bool{}
+		for _, subnet := range all {
+			if subnet.gateway == nil || subnet.isPublic() {
+				continue
+			}
+			used[subnet.gateway.address()] = true
+			home := subnet.gateway.follow("subnet_id").at("availability_zone")
+			if len(gateways) == len(s.environment.Network.Zones) && home != subnet.at("availability_zone") {
+				s.Errorf("%s in %v goes out through %v", subnet.address(), subnet.at("availability_zone"), home)
+			}
+		}
+		if len(used) != len(gateways) {
+			s.Errorf("%d of %d NAT gateways are used", len(used), len(gateways))
+		}
+		if len(gateways) == len(s.environment.Network.Zones) {
+			perZone++
+		}
+	})
+	if perZone == 0 {
+		t.Error("no environment has a NAT gateway in each zone: the test shows nothing")
+	}
+}
+
+func TestMoreNATGatewaysChangeRoutesOnly(t *testing.T) {
+	for _, attribute := range example(t, "network.natGateways").changesFrom(development(t)) {
+		kind, name, _ := strings.Cut(attribute, ".")
+		if !slices.Contains([]string{"aws_eip", "aws_nat_gateway", "aws_route"}, kind) && name != "depends_on" {
+			t.Errorf("three NAT gateways instead of one change %s", attribute)
+		}
+	}
+}

@@ -1,0 +1,181 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"tap/config"
+)
+
+// file writes a file into a folder of its own and returns its path.
+func file(t *testing.T, name, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(text), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// expect fails unless the text contains all that is wanted.
+func expect(t *testing.T, text any, wanted ...string) {
+	t.Helper()
+	for _, want := range wanted {
+		if got := fmt.Sprint(text); !strings.Contains(got, want) {
+			t.Errorf("got %s\nexpected %s in it", got, want)
+		}
+	}
+}
+
+func TestWaiverFileNamesEveryMistake(t *testing.T) {
+	const valid = "- class: production\n  control: CKV_AWS_2\n  constructs: [a, b]\n  reason: Redirects.\n"
+	_, err := readWaivers(file(t, "waivers.yaml", valid+valid+strings.NewReplacer(
+		"production", "staging", "CKV_AWS_2", "CKV_AWS_1", "a, b", "b, a", "Redirects.", `" "`).Replace(valid)+
+		strings.Replace(valid, "a, b", "", 1)+strings.Replace(valid, "a, b", "a, a", 1)))
+	expect(t, err,
+		`:5: production "CKV_AWS_2" after production "CKV_AWS_2", expected each once and sorted as text`,
+		`:9: class "staging", expected one of ["development" "production" "state" "broken"]`,
+		`:9: constructs ["b" "a"], expected each once and sorted as text`, ":9: no reason", ":13: no constructs",
+		`:13: production "CKV_AWS_2" after staging "CKV_AWS_1"`, `:17: constructs ["a" "a"], expected each once`)
+	_, err = readWaivers(file(t, "waivers.yaml", valid+"  reason: Again.\n  resources: [a]\n"))
+	expect(t, err, "waivers.yaml: ", `line 5: mapping key "reason" already defined at line 4`)
+	_, err = readWaivers(file(t, "waivers.yaml", valid+"  resources: [a]\n- class: production\n  because: Why.\n"))
+	expect(t, err, "line 5: field resources not found", "line 7: field because not found", "expected a list of waivers")
+}
+
+// committed returns the waivers of this repository.
+func committed(t *testing.T) []waiver {
+	t.Helper()
+	t.Chdir("../..")
+	all, err := readWaivers(waiversFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+func TestGeneratedTableListsEveryWaiver(t *testing.T) {
+	want := table(committed(t))
+	if got, err := os.ReadFile(tableFile); err != nil || string(got) != string(want) {
+		t.Errorf("%s is not what %s says (%v); run: make generate", tableFile, waiversFile, err)
+	}
+}
+
+func TestReasonsNameKeysThatExist(t *testing.T) {
+	// A URL, what is between backticks, and what looks like a key without them.
+	name := regexp.MustCompile("https?:[^ )]*|`[^`]*`|\\b[a-z]+(?:[.][a-z]+|[A-Z][a-z]+)+")
+	for _, w := range committed(t) {
+		for _, found := range name.FindAllString(w.Reason, -1) {
+			key := strings.Trim(found, "`")
+			exists := slices.ContainsFunc(config.Keys(), func(k config.Key) bool {
+				return k.Path == key || k.Path == key+"[]" || strings.HasPrefix(k.Path, key+".")
+			})
+			if !strings.HasPrefix(found, "http") && (!exists || key == found) {
+				t.Errorf("%s:%d: %s is not a key of environment files between backticks", waiversFile, w.line, found)
+			}
+		}
+	}
+}
+
+// failing is a stack with a finding for each pair of control and path.
+func failing(class string, pairs ...string) *stack {
+	s := &stack{name: "tap-a", class: class}
+	for pair := range slices.Chunk(pairs, 2) {
+		s.findings = append(s.findings, record{Control: pair[0], resource: resource{"aws_kind", pair[1]}, Name: "Title"})
+	}
+	return s
+}
+
+func TestWaiverCoversItsClassControlAndConstruct(t *testing.T) {
+	all := []waiver{
+		{Class: "production", Control: "CKV_AWS_1", Constructs: []string{"a"}, Reason: "One.", line: 1},
+		{Class: "production", Control: "CKV_AWS_2", Constructs: []string{"a", "b"}, Reason: "Two.", line: 5},
+	}
+	stacks := []*stack{
+		failing("production", "CKV_AWS_1", "a", "CKV_AWS_2", "a", "CKV_AWS_9", "a"),
+		failing("production", "CKV_AWS_2", "b", "CKV_AWS_2", "c"),
+		failing("development", "CKV_AWS_2", "a"),
+	}
+	if err := apply(all, stacks); err != nil {
+		t.Errorf("got %v though a stack needs each waiver", err)
+	}
+	var output strings.Builder
+	expect(t, report(&output, stacks), "failed checks without a waiver: 3")
+	expect(t, &output, "CKV_AWS_9 at a (aws_kind)", "CKV_AWS_2 at c (", "CKV_AWS_2 at a (", "Title")
+
+	err := apply(all, []*stack{failing("production", "CKV_AWS_2", "a"), failing("development", "CKV_AWS_2", "b")})
+	want := waiversFile + ":1: needless: no stack of class production fails CKV_AWS_1 at a, accepted because: One.\n" +
+		waiversFile + ":5: needless: no stack of class production fails CKV_AWS_2 at b, accepted because: Two."
+	if fmt.Sprint(err) != want {
+		t.Errorf("got %v\nexpected %s", err, want)
+	}
+}
+
+var small = strings.ReplaceAll(`{"terraform": {"required_version": ">= 1.11", "backend": {}}, "resource": {
+"aws_rds_cluster": {"cluster_1": {"//": {"metadata": {"path": "tap-a/database/cluster"}}}},
+"aws_iam_role_policy": {"policy_2": {"//": {"metadata": {"path": "tap-a/role/policy"}}, "policy": "{\"Statement\":[
+{\"Sid\":\"Read\",\"Effect\":\"Allow\",\"Action\":[\"s3:Get*\"],\"Resource\":[\"${aws_x.a.arn}\"],
+\"Condition\":{\"Bool\":{\"a\":[\"true\"]}}},
+{\"Effect\":\"Deny\",\"NotAction\":[\"s3:*\"],\"NotResource\":[\"a\"],\"Condition\":{}}]}"}}}}`, "\n", "")
+
+func TestReadableStackLosesOnlyItsVersion(t *testing.T) {
+	folder := t.TempDir()
+	s, err := prepare(file(t, "tap-a/cdk.tf.json", small), folder, "development")
+	if err != nil || s.resources["policy_2"] != (resource{"aws_iam_role_policy", "role/policy"}) || len(s.resources) != 2 {
+		t.Fatalf("got %+v and the error %v", s, err)
+	}
+	for name, want := range map[string]string{
+		"cdk.tf.json": strings.Replace(small, `"required_version": ">= 1.11", `, "", 1),
+		"policies.tf.json": `{"data": {"aws_iam_policy_document": {"policy_2": {"statement": [
+			{"sid": "Read", "effect": "Allow", "actions": ["s3:Get*"], "resources": ["${aws_x.a.arn}"],
+			"condition": [{"test": "Bool", "variable": "a", "values": ["true"]}]},
+			{"effect": "Deny", "not_actions": ["s3:*"], "not_resources": ["a"]}]}}}}`,
+	} {
+		text, err := os.ReadFile(filepath.Join(folder, "tap-a", name))
+		var got, expected any
+		if err := errors.Join(err, json.Unmarshal(text, &got), json.Unmarshal([]byte(want), &expected)); err != nil {
+			t.Fatal(err)
+		}
+		if !reflect.DeepEqual(got, expected) {
+			t.Errorf("%s: got %s, expected %s", name, text, want)
+		}
+	}
+	for policy, want := range map[string]string{
+		`{"Statement":[{"Principal":"*"}]}`: `unknown field "Principal"`, `{"Statements":[]}`: `unknown field "Statements"`,
+		`{"Statement":[{"Action":"*"}]}`: "cannot unmarshal string", "${jsonencode({})}": "invalid character '$'",
+	} {
+		_, err := policyDocument(policy)
+		expect(t, err, want)
+	}
+}
+
+func TestFindingsNameConstructsOfTheirStack(t *testing.T) {
+	const printed = `{"results": {"passed_checks": [
+		{"file_path": "/tap-a/policies.tf.json", "resource": "data.policy_2", "check_result": {"result": "PASSED"}},
+		{"file_path": "/tap-a/cdk.tf.json", "resource": "provider.aws", "check_result": {"result": "PASSED"}}],
+		"failed_checks": [{"file_path": "/tap-a/policies.tf.json", "resource": "aws_iam_policy_document.policy_2"},
+		{"file_path": "/tap-b/cdk.tf.json", "resource": "resource.cluster_1"}]}}`
+	for text, want := range map[string]string{
+		printed: "<nil>",
+		`{"results": {"parsing_errors": ["/x"]}}`:         "cannot read /x",
+		strings.ReplaceAll(printed, "/tap-a/", "/tap-c/"): "looked at no resource of stack tap-a",
+		`{"passed": 0}`: "looked at no resource of stack tap-a",
+		"usage:":        "invalid character",
+	} {
+		policy := resource{"aws_iam_role_policy", "role/policy"}
+		s := &stack{name: "tap-a", resources: map[string]resource{"policy_2": policy}, checked: map[string]bool{}}
+		expect(t, fmt.Sprint(read([]byte(text), []*stack{s})), want)
+		if text == printed && (s.passed != 2 || len(s.checked) != 1 || len(s.findings) != 1 ||
+			s.findings[0].resource != policy) {
+			t.Errorf("got %+v", s)
+		}
+	}
+}

@@ -1,0 +1,220 @@
+package tests
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"tap/constructs/service"
+)
+
+func TestAutoscalingOwnsTheNumberOfTasks(t *testing.T) {
+	scaled := map[bool]bool{}
+	eachEnvironment(t, func(s stack) {
+		service, scales := s.only("aws_ecs_service"), s.environment.Service.Scaling.Scales()
+		scaled[scales] = true
+		if !scales {
+			service.want("lifecycle.ignore_changes", nil) // Terraform owns it
+			if targets := s.each("aws_appautoscaling_target"); len(targets) > 0 {
+				s.Errorf("%v scale all the same", addresses(targets))
+			}
+			return
+		}
+		service.want("lifecycle.ignore_changes", []string{"desired_count"})
+		target := s.only("aws_appautoscaling_target")
+		target.want("resource_id", "service/"+s.only("aws_ecs_cluster").ref("name")+"/"+service.ref("name"))
+		target.want("min_capacity", service.at("desired_count"))
+		for _, policy := range s.some("aws_appautoscaling_policy") {
+			metric := policy.part("target_tracking_scaling_policy_configuration.predefined_metric_specification")
+			if metric.at("predefined_metric_type") == "ALBRequestCountPerTarget" {
+				metric.want("resource_label",
+					s.only("aws_lb").ref("arn_suffix")+"/"+s.only("aws_lb_target_group").ref("arn_suffix"))
+			}
+		}
+	})
+	if len(scaled) < 2 {
+		t.Errorf("tasks are scaled: %v; one of both is not tested", scaled)
+	}
+}
+
+// The postcondition notices a deployment that the circuit breaker has rolled back, which ends in a steady state too.
+func TestRollbackIsAFailure(t *testing.T) {
+	eachEnvironment(t, func(s stack) {
+		service, definition := s.only("aws_ecs_service"), s.only("aws_ecs_task_definition")
+		service.want("task_definition", definition.ref("arn"))
+		service.want("deployment_circuit_breaker.rollback", true)
+		service.want("wait_for_steady_state", true)
+		service.want("lifecycle.postcondition.0.condition",
+			"${(self.task_definition == "+definition.address()+".arn)}")
+		definition.want("lifecycle.create_before_destroy", true) // to be rolled back to
+		for _, alarm := range service.followAll("alarms.alarm_names") {
+			if s.production() != (service.at("alarms.rollback") == true) {
+				s.Errorf("%s rolls back: %v", alarm.address(), service.at("alarms.rollback"))
+			}
+		}
+	})
+}
+
+// Without NAT gateway a session needs an endpoint, and what is typed is logged under the key.
+func TestSessionsAreReachedAndLogged(t *testing.T) {
+	s := stacks(t)["options"].in(t)
+	s.only("aws_ecs_service").want("enable_execute_command", true)
+	logging := s.only("aws_ecs_cluster").part("configuration.execute_command_configuration")
+	logging.want("logging", "OVERRIDE")
+	logging.want("log_configuration.cloud_watch_encryption_enabled", true)
+	logging.follow("log_configuration.cloud_watch_log_group_name").want("name", "/tap-options/execute-command")
+	for _, endpoint := range s.some("aws_vpc_endpoint") {
+		if strings.HasSuffix(endpoint.text("service_name"), ".ssmmessages") {
+			return
+		}
+	}
+	t.Error("there is no endpoint for sessions")
+}
+
+func TestPlaceholderKnowsPortAndPath(t *testing.T) {
+	for _, key := range []string{minimalDevelopment, "service.port", "service.healthCheck.path"} {
+		s := example(t, key)
+		port, path := s.environment.Service.Port, s.environment.Service.HealthCheck.Path
+		s.container().want("command", service.PlaceholderCommand(port, path))
+		s.container().want("image", service.PlaceholderImage)
+	}
+	example(t, image).container().want("command", nil)
+}
+
+// placeholder is a running placeholder task.
+type placeholder struct {
+	command *exec.Cmd
+	address string
+	log     string // path of standard output and standard error
+}
+
+// startPlaceholder runs the task's command with the nginx of this machine. Two things are not as in a task: /tmp is a
+// folder of the test's own, so that runs do not meet, and only this machine is listened to.
+func startPlaceholder(t *testing.T, healthCheckPath string) placeholder {
+	t.Helper()
+	folder, err := os.MkdirTemp("/tmp", "tap-placeholder-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(folder) })
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address, port := listener.Addr().String(), listener.Addr().(*net.TCPAddr).Port
+	listener.Close()
+
+	words := service.PlaceholderCommand(port, healthCheckPath)
+	script := &words[len(words)-1]
+	for old, replacement := range map[string]string{
+		"/tmp/": folder + "/", fmt.Sprintf("listen %d;", port): fmt.Sprintf("listen %s;", address),
+	} {
+		if !strings.Contains(*script, old) {
+			t.Fatalf("the command does not contain %q: %s", old, *script)
+		}
+		*script = strings.ReplaceAll(*script, old, replacement)
+	}
+	log, err := os.Create(filepath.Join(folder, "log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	command := exec.Command(words[0], words[1:]...)
+	command.Stdout, command.Stderr = log, log
+	command.Env = []string{"PATH=" + os.Getenv("PATH")}
+	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if os.Getuid() == 0 {
+		// Root could write anywhere, which a task with a read-only root file system cannot; nobody only to the folder.
+		const nobody = 65534
+		for _, path := range []string{folder, log.Name()} {
+			if err := os.Chown(path, nobody, nobody); err != nil {
+				t.Fatal(err)
+			}
+		}
+		command.SysProcAttr.Credential = &syscall.Credential{Uid: nobody, Gid: nobody}
+	}
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	// The group is the command's own, and still contains its workers when the command has ended.
+	t.Cleanup(func() { syscall.Kill(-command.Process.Pid, syscall.SIGKILL) })
+	return placeholder{command, address, log.Name()}
+}
+
+// get asks until there is an answer, for ten seconds at most.
+func (p placeholder) get(t *testing.T, path string) (status int, body string) {
+	t.Helper()
+	client := http.Client{Timeout: 10 * time.Second}
+	for deadline := time.Now().Add(client.Timeout); ; time.Sleep(20 * time.Millisecond) {
+		response, err := client.Get("http://" + p.address + path)
+		if err == nil {
+			defer response.Body.Close()
+			content, err := io.ReadAll(response.Body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return response.StatusCode, string(content)
+		}
+		if time.Now().After(deadline) {
+			log, _ := os.ReadFile(p.log)
+			t.Fatalf("no answer: %v\n%s", err, log)
+		}
+	}
+}
+
+// stop sends a signal and waits for the end of command and workers, for ten seconds at most.
+func (p placeholder) stop(t *testing.T, signal syscall.Signal) {
+	t.Helper()
+	if err := p.command.Process.Signal(signal); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- p.command.Wait() }()
+	select {
+	case err := <-ended:
+		if err != nil {
+			t.Errorf("%v ends it with %v", signal, err)
+		}
+	case <-time.After(10 * time.Second):
+		t.Fatalf("still running 10 seconds after %v", signal)
+	}
+	if err := syscall.Kill(-p.command.Process.Pid, 0); !errors.Is(err, syscall.ESRCH) {
+		t.Errorf("a worker is left: %v", err)
+	}
+}
+
+func TestPlaceholderAnswersHealthCheck(t *testing.T) {
+	if _, err := exec.LookPath("nginx"); err != nil {
+		const message = "nginx is missing, which runs the placeholder (Debian: apt-get install nginx)"
+		if os.Getenv("CI") != "" {
+			t.Fatal(message)
+		}
+		t.Skip(message) // the tools that make test asks for do not include it
+	}
+	// ECS sends the image's stop signal, for nginx SIGQUIT, else SIGTERM.
+	for path, signal := range map[string]syscall.Signal{"/health": syscall.SIGQUIT, "/healthz/ready": syscall.SIGTERM} {
+		task := startPlaceholder(t, path)
+		if status, body := task.get(t, path); status != http.StatusOK || body != "ok\n" {
+			t.Errorf("%s is answered with %d %q", path, status, body)
+		}
+		for _, other := range []string{"/", path + "/more", path + "x", "/payments", "/index.html"} {
+			if status, _ := task.get(t, other); status != http.StatusNotFound {
+				t.Errorf("%s is answered with %d", other, status)
+			}
+		}
+		log, err := os.ReadFile(task.log)
+		if err != nil || !strings.Contains(string(log), "GET "+path+" ") {
+			t.Errorf("the access log does not reach standard output: %v\n%s", err, log)
+		}
+		task.stop(t, signal)
+	}
+}
