@@ -30,7 +30,7 @@ LONG_LINES = git ls-files '*.go' '*.js' '*.py' '*.sh' Makefile .ci/run | grep -v
 	END { exit failed }'
 
 .DEFAULT_GOAL := help
-.PHONY: help local local-status local-destroy plan deploy destroy test test-long test-all golden lint scan generate \
+.PHONY: help local local-status local-destroy plan deploy destroy test test-long test-all golden lint scan \
 	bench provider clean tools
 
 help: ## list these commands
@@ -69,8 +69,9 @@ test-long: tools $(TOOLS) ## test the rest, with many deployments
 
 test-all: test test-long ## both
 
-golden: tools-go-node ## write the goldens of the tests anew, to be reviewed like code
+golden: tools-go-node ## write goldens and all of generated/ anew, to be reviewed like code
 	go test ./tests -run GoldenSays -update
+	go generate $(PACKAGES)
 
 lint: tools-go ## gofmt, go vet, staticcheck, and lines of at most 120 columns
 	@unformatted=$$(git ls-files -z --cached --others --exclude-standard '*.go' | xargs -0 gofmt -l) && \
@@ -81,9 +82,6 @@ lint: tools-go ## gofmt, go vet, staticcheck, and lines of at most 120 columns
 
 scan: .local/scan/.installed ## check every stack with checkov, against the waivers
 	go run ./tests/scan
-
-generate: tools-go ## write everything in generated/ anew
-	go generate $(PACKAGES)
 
 bench: tools-go-node ## measure a synthesis with the fast and the stock kernel, and one of an empty app
 	go test ./internal/kernel -run '^$$' -bench . -benchtime 7x

@@ -180,7 +180,8 @@ func (f *file) decodeList(node *yaml.Node, target reflect.Value, path string, li
 		}
 	}
 	if (len(items) < limit.MinItems || limit.MaxItems != 0 && len(items) > limit.MaxItems) && !f.refused(path) {
-		f.report(path, fmt.Sprintf("a list of %d is not valid; allowed: %d to %d", len(items), limit.MinItems, limit.MaxItems))
+		f.report(path, fmt.Sprintf("a list of %d is not valid; allowed: %d to %d", len(items), limit.MinItems,
+			limit.MaxItems))
 	}
 	target.Set(reflect.ValueOf(items))
 }

@@ -25,30 +25,17 @@ func TestSubnetsStayWhenAZoneIsAppended(t *testing.T) {
 }
 
 func TestPrivateRepositoryOfAnImage(t *testing.T) {
-	for _, test := range []struct {
-		image                       string
-		account, region, repository string
-		private                     bool
-	}{
-		{"123456789012.dkr.ecr.us-east-1.amazonaws.com/name/sub:tag", "123456789012", "us-east-1", "name/sub", true},
-		{"123456789012.dkr.ecr.eu-west-1.amazonaws.com/name@sha256:abc", "123456789012", "eu-west-1", "name", true},
-		{image: "public.ecr.aws/nginx/nginx:latest"},
-		{image: ""},
-		{image: "12345678901.dkr.ecr.us-east-1.amazonaws.com/name"},
-		{image: "x.123456789012.dkr.ecr.us-east-1.amazonaws.com/name"},
+	for image, want := range map[string][3]string{
+		"123456789012.dkr.ecr.us-east-1.amazonaws.com/name/sub:tag":    {"123456789012", "us-east-1", "name/sub"},
+		"123456789012.dkr.ecr.eu-west-1.amazonaws.com/name@sha256:abc": {"123456789012", "eu-west-1", "name"},
+		"public.ecr.aws/nginx/nginx:latest":                            {},
+		"":                                                             {},
+		"12345678901.dkr.ecr.us-east-1.amazonaws.com/name":             {},
+		"x.123456789012.dkr.ecr.us-east-1.amazonaws.com/name":          {},
 	} {
-		account, region, repository, private := Service{Image: test.image}.PrivateRepository()
-		if account != test.account || region != test.region || repository != test.repository || private != test.private {
-			t.Errorf("%q: got %q, %q, %q, %v", test.image, account, region, repository, private)
-		}
-	}
-}
-
-func TestMajorVersionOfTheEngine(t *testing.T) {
-	for version, want := range map[string]string{"15": "15", "15.12": "15"} {
-		database := Database{EngineVersion: version}
-		if database.MajorVersion() != want || database.ParameterGroupFamily() != "aurora-postgresql"+want {
-			t.Errorf("%s: got %s, %s", version, database.MajorVersion(), database.ParameterGroupFamily())
+		account, region, repository, private := Service{Image: image}.PrivateRepository()
+		if got := [3]string{account, region, repository}; got != want || private != (want != [3]string{}) {
+			t.Errorf("%q: got %q, %v", image, got, private)
 		}
 	}
 }

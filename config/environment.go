@@ -197,11 +197,11 @@ type Scaling struct {
 	MinimumTasks int `yaml:"minimumTasks"`
 	// MaximumTasks is the largest number of tasks. Where it equals [Scaling.MinimumTasks], nothing scales.
 	MaximumTasks int `yaml:"maximumTasks"`
-	// CPUPercent is the average CPU utilization that scaling holds.
+	// CPUPercent is the average CPU utilization that scaling maintains.
 	CPUPercent int `yaml:"cpuPercent"`
-	// MemoryPercent is the average memory utilization that scaling holds; 0 leaves memory out.
+	// MemoryPercent is the average memory utilization that scaling maintains; 0 leaves memory out.
 	MemoryPercent int `yaml:"memoryPercent"`
-	// RequestsPerTarget is the number of requests a minute for each task that scaling holds; 0 leaves requests out.
+	// RequestsPerTarget is the number of requests a minute for each task that scaling maintains; 0 leaves requests out.
 	RequestsPerTarget int `yaml:"requestsPerTarget"`
 }
 

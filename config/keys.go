@@ -94,7 +94,8 @@ var removed = []struct {
 	{"is now protect", []string{"preventDestroy", "database.deletionProtection", "loadBalancer.deletionProtection"}},
 	{"is now service.scaling.minimumTasks and service.scaling.maximumTasks; where they are equal, nothing scales",
 		[]string{"service.desiredCount", "service.scaling.enabled"}},
-	{"is no longer a key: the state is kept where accounts.yaml has the account", []string{"state.bucket", "state.region"}},
+	{"is no longer a key: the state is kept where accounts.yaml has the account", []string{
+		"state.bucket", "state.region"}},
 	{"is no longer a key: it follows logs.retentionDays", []string{"loadBalancer.accessLogRetentionDays"}},
 	{"is no longer a key: it follows class", []string{
 		"database.applyImmediately", "database.finalSnapshot", "database.masterUsername", "database.passwordRecoveryDays",

@@ -226,13 +226,14 @@ var types = map[reflect.Kind]string{
 }
 
 // reservedWords are the reserved key words of PostgreSQL.
-var reservedWords = strings.Fields(`all analyse analyze and any array as asc asymmetric authorization binary both case cast
-	check collate collation column concurrently constraint create cross current_catalog current_date current_role
-	current_schema current_time current_timestamp current_user default deferrable desc distinct do else end except false
-	fetch for foreign freeze from full grant group having ilike in initially inner intersect into is isnull join lateral
+var reservedWords = strings.Fields(`
+	all analyse analyze and any array as asc asymmetric authorization binary both case cast check collate collation
+	column concurrently constraint create cross current_catalog current_date current_role current_schema
+	current_time current_timestamp current_user default deferrable desc distinct do else end except false fetch for
+	foreign freeze from full grant group having ilike in initially inner intersect into is isnull join lateral
 	leading left like limit localtime localtimestamp natural not notnull null offset on only or order outer overlaps
-	placing primary references returning right select session_user similar some symmetric system_user table tablesample
-	then to trailing true union unique user using variadic verbose when where window with`)
+	placing primary references returning right select session_user similar some symmetric system_user table
+	tablesample then to trailing true union unique user using variadic verbose when where window with`)
 
 // limitsOf declares the limit of each key by its field of the environment.
 func limitsOf(e *Environment) map[any]Limit {

@@ -52,13 +52,9 @@ func scalars(t *testing.T) map[string]bool {
 		}
 		collect(&node)
 	}
-	for _, length := range []int{63, 64, 65, 255, 256, 1023, 1024} {
-		text(strings.Repeat("a", length))
-		text("/" + strings.Repeat("a", length))
-	}
 	for _, key := range Keys() {
 		for _, bound := range []*float64{key.Limit.Minimum, key.Limit.ExclusiveMinimum, key.Limit.Maximum} {
-			for _, distance := range []float64{-1, -0.5, 0, 0.5, 1} {
+			for _, distance := range []float64{-1, -0.25, 0, 0.25, 1} {
 				if bound != nil {
 					all[decimal(*bound+distance)] = true
 				}
@@ -79,7 +75,8 @@ func TestSchemaAndLoaderAgreeOnEveryValue(t *testing.T) {
 	problem, scalars := schemaProblem(t), scalars(t)
 	const arn = "'arn:aws:secretsmanager:us-east-1:123456789012:secret:a-AbCdEf:k::'"
 	for _, key := range Keys() {
-		values := []string{"[]", "[a]", "{}", "{A: a}", "[us-east-1a, us-east-1b]", "[us-east-1a, us-east-1a]",
+		values := []string{"[]", "[a]", "{}", "{A: a}", "[us-east-1a, us-east-1b]",
+			"[us-east-1a, us-east-1a]", "[us-east-1a, us-east-1b, us-east-1c, us-east-1d, us-east-1e, us-east-1f, us-east-1g]",
 			"{A: " + arn + "}", "{" + many("A%d: a", 46) + "}", "{" + many("A%d: a", 47) + "}"}
 		for scalar := range scalars {
 			switch key.Limit.Type {

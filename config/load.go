@@ -19,9 +19,8 @@ import (
 // for the requested suffix when no file has it. Without a file and a request it returns the environment dev. A missing
 // folder counts as one without files.
 //
-// Every environment is complete with the defaults of its class and the Region's zones ([Network].Zones), and
-// keeps every rule. Otherwise the error is of the type [Problems] and contains all that is wrong
-// with all files.
+// Every environment is complete with the defaults of its class and the Region's zones (Network.Zones), and keeps every
+// rule. Otherwise the error is of the type Problems and contains all that is wrong with all files.
 //
 // A folder that contains anything else than *.yaml files, README.md, dot files and editors' backups (ending in ~) is
 // refused: a misnamed file would be an environment that is missing. Links are refused: one that leads out of the

@@ -29,7 +29,9 @@ func (f *file) require(holds bool, rule string, fields ...any) {
 		path, isPath := field.(string)
 		if !isPath {
 			path = f.path(field)
-			values = append(values, f.show(path, reflect.ValueOf(field).Elem())...)
+			if value := f.show(path, reflect.ValueOf(field).Elem()); value != "" {
+				values = append(values, path+" is "+value)
+			}
 		}
 		holds = holds || f.refused(path)
 		if at == "" || f.lines[at] == 0 && f.lines[path] > 0 {
@@ -54,12 +56,12 @@ func (f *file) path(field any) string {
 	return path
 }
 
-// show writes a value for an error; a section or a map, whose values may be secret, it does not.
-func (f *file) show(path string, value reflect.Value) []string {
+// show writes a value for an error; empty for a section.
+func (f *file) show(path string, value reflect.Value) string {
 	var text string
 	switch value.Kind() {
-	case reflect.Struct, reflect.Map:
-		return nil
+	case reflect.Struct:
+		return ""
 	case reflect.String, reflect.Slice:
 		text = abbreviate(fmt.Sprintf("%q", value.Interface()))
 	default:
@@ -68,7 +70,7 @@ func (f *file) show(path string, value reflect.Value) []string {
 	if f.lines[path] == 0 {
 		text += " (the default)"
 	}
-	return []string{path + " is " + text}
+	return text
 }
 
 func (f *file) applyTagRules() {
@@ -156,16 +158,16 @@ func (f *file) applyServiceRules() {
 func (f *file) applyContainerRules() {
 	e := &f.environment
 	service := &e.Service
+	name, digest, _ := strings.Cut(service.Image, "@")
+	_, tag, _ := strings.Cut(name[strings.LastIndex(name, "/")+1:], ":")
+	f.require(e.Class != Production || digest != "" || tag != "" && tag != "latest", "production needs an image that "+
+		"stays the same: one with a digest (@sha256:...), or with a tag that is not latest", &service.Image)
 	f.require(len(service.Command) == 0 || !service.IsPlaceholder(), "the placeholder has a command of its own; this one "+
 		"needs an image", &service.Command, &service.Image)
 	f.require(len(service.Migration) == 0 || !service.IsPlaceholder(), "a migration is a command of an image",
 		&service.Migration, &service.Image)
 	f.require(e.Database.Login == LoginMaster || !service.IsPlaceholder(), "only an image of your own can log in with a "+
 		"token", &e.Database.Login, &service.Image)
-	name, digest, _ := strings.Cut(service.Image, "@")
-	_, tag, _ := strings.Cut(name[strings.LastIndex(name, "/")+1:], ":")
-	f.require(e.Class != Production || digest != "" || tag != "" && tag != "latest", "production needs an image that "+
-		"stays the same: one with a digest (@sha256:...), or with a tag that is not latest", &service.Image)
 
 	check := service.ContainerHealthCheck
 	f.require(len(check) == 0 || len(check) > 1 && check[0] == "CMD" || len(check) == 2 && check[0] == "CMD-SHELL",

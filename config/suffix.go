@@ -12,7 +12,7 @@ const (
 	SuffixContextKey = "environment_suffix"
 	// SuffixVariable is the environment variable that asks for one when the context does not.
 	SuffixVariable = "ENVIRONMENT_SUFFIX"
-	// StateSuffix is the suffix that no environment may have: tap-state is the stack of the bucket that holds the other
+	// StateSuffix is the suffix that no environment may have: tap-state is the stack of the bucket with the other
 	// stacks' state.
 	StateSuffix = "state"
 

@@ -130,7 +130,7 @@ func eachStack(t *testing.T, test func(s stack)) {
 func eachEnvironment(t *testing.T, test func(s stack)) {
 	t.Helper()
 	eachStack(t, func(s stack) {
-		if s.environment != nil {
+		if s.environment != nil { // all but tap-state
 			test(s)
 		}
 	})
@@ -399,16 +399,6 @@ func (r resource) named(path, key string) map[string]string {
 	return all
 }
 
-// listeners returns the load balancer's listeners by port.
-func (s stack) listeners() map[int]resource {
-	s.Helper()
-	all := map[int]resource{}
-	for _, listener := range s.some("aws_lb_listener") {
-		all[int(listener.at("port").(float64))] = listener
-	}
-	return all
-}
-
 // find returns the resource of a kind with a value at a path.
 func (s stack) find(kind, path string, value any) resource {
 	s.Helper()
@@ -419,6 +409,12 @@ func (s stack) find(kind, path string, value any) resource {
 	}
 	s.Fatalf("there is no %s with the %s %v", kind, path, value)
 	panic("unreachable")
+}
+
+// listener returns the load balancer's listener on a port.
+func (s stack) listener(port float64) resource {
+	s.Helper()
+	return s.find("aws_lb_listener", "port", port)
 }
 
 // alarm returns the alarm of that name, without the suffix.

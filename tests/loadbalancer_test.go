@@ -25,21 +25,20 @@ func TestTargetGroupIsReplacedInUse(t *testing.T) {
 // With a certificate everything is TLS 1.3 or 1.2 with forward secrecy (ELB.17), and clear text is only redirected.
 func TestHTTPSIsServedAlone(t *testing.T) {
 	eachEnvironment(t, func(s stack) {
-		listeners := s.listeners()
+		http := s.listener(80)
 		if !s.environment.LoadBalancer.HTTPS() {
-			listeners[80].want("default_action.0.type", "forward")
-			if len(listeners) != 1 {
-				s.Errorf("the listeners are %v, expected one", listeners)
-			}
+			http.want("default_action.0.type", "forward")
+			s.only("aws_lb_listener")
 			return
 		}
-		listeners[443].want("protocol", "HTTPS")
-		listeners[443].want("ssl_policy", "ELBSecurityPolicy-TLS13-1-2-Res-2021-06")
-		listeners[443].want("default_action.0.type", "forward")
-		listeners[80].want("default_action", []any{map[string]any{"type": "redirect", "redirect": map[string]any{
+		https := s.listener(443)
+		https.want("protocol", "HTTPS")
+		https.want("ssl_policy", "ELBSecurityPolicy-TLS13-1-2-Res-2021-06")
+		https.want("default_action.0.type", "forward")
+		http.want("default_action", []any{map[string]any{"type": "redirect", "redirect": map[string]any{
 			"protocol": "HTTPS", "port": "443", "status_code": "HTTP_301",
 		}}})
-		listeners[80].waitsFor(listeners[443]) // clients are sent there once it answers
+		http.waitsFor(https) // clients are sent there once it answers
 	})
 }
 
@@ -50,7 +49,7 @@ func TestDomainHasItsCertificate(t *testing.T) {
 	certificate.want("domain_name", name)
 	certificate.want("lifecycle.create_before_destroy", true)
 	validation.want("certificate_arn", certificate.ref("arn"))
-	s.listeners()[443].want("certificate_arn", validation.ref("certificate_arn"))
+	s.listener(443).want("certificate_arn", validation.ref("certificate_arn"))
 	proof := validation.follow("validation_record_fqdns.0")
 	for _, record := range s.some("aws_route53_record") {
 		record.want("zone_id", zone)

@@ -207,14 +207,17 @@ func TestAlarmsWatchThisEnvironment(t *testing.T) {
 			"ClusterName": s.only("aws_ecs_cluster").ref("name"), "ServiceName": s.only("aws_ecs_service").ref("name"),
 		}
 		dimensions := map[string]any{
-			"AWS/ApplicationELB":     map[string]any{"LoadBalancer": balancer},
-			"AWS/CertificateManager": map[string]any{"CertificateArn": s.listeners()[443].at("certificate_arn")},
-			"AWS/ECS":                service,
-			"AWS/RDS":                map[string]any{"DBClusterIdentifier": s.only("aws_rds_cluster").ref("cluster_identifier")},
+			"AWS/ApplicationELB": map[string]any{"LoadBalancer": balancer},
+			"AWS/ECS":            service,
+			"AWS/RDS":            map[string]any{"DBClusterIdentifier": s.only("aws_rds_cluster").ref("cluster_identifier")},
 			"AWS/WAFV2": map[string]any{
 				"Region": s.environment.Region, "Rule": "ALL", "WebACL": s.only("aws_wafv2_web_acl").at("name"),
 			},
 			"ECS/ContainerInsights": service,
+		}
+		if s.environment.LoadBalancer.HTTPS() {
+			certificate := s.listener(443).at("certificate_arn")
+			dimensions["AWS/CertificateManager"] = map[string]any{"CertificateArn": certificate}
 		}
 		names := map[any]bool{}
 		for _, alarm := range s.some("aws_cloudwatch_metric_alarm") {

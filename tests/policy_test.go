@@ -67,7 +67,7 @@ var exceptions = map[string]string{
 	"aws_kms_key kms:Encrypt*":                             "the form that CloudWatch Logs documents",
 	"aws_kms_key kms:GenerateDataKey*":                     "with and without its plaintext",
 	"aws_kms_key kms:ReEncrypt*":                           "from and to the key",
-	"aws_vpc_endpoint *":                                   "the account limits who comes through, their own policies what they may do",
+	"aws_vpc_endpoint *":                                   "the account limits it, and each caller's own policies",
 }
 
 // unlimited matches a resource that is everything, or everything of its type: an ARN whose last part is * or type/* or

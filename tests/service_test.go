@@ -72,12 +72,7 @@ func TestSessionsAreReachedAndLogged(t *testing.T) {
 	logging.want("logging", "OVERRIDE")
 	logging.want("log_configuration.cloud_watch_encryption_enabled", true)
 	logging.follow("log_configuration.cloud_watch_log_group_name").want("name", "/tap-options/execute-command")
-	for _, endpoint := range s.some("aws_vpc_endpoint") {
-		if strings.HasSuffix(endpoint.text("service_name"), ".ssmmessages") {
-			return
-		}
-	}
-	t.Error("there is no endpoint for sessions")
+	s.find("aws_vpc_endpoint", "service_name", "com.amazonaws.eu-west-1.ssmmessages")
 }
 
 func TestPlaceholderKnowsPortAndPath(t *testing.T) {

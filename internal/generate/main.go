@@ -1,12 +1,14 @@
-// Command generate writes what users and their editors read about environment files, generated/environment.md and
-// generated/environment.schema.json. Both come from package config: its types, their comments, the limits and the
-// defaults of the classes.
+// Command generate writes what users and their editors read in the folder generated: the reference and the JSON Schema of
+// environment files, from package config (its types, their comments, the limits and the defaults of the classes), and a
+// picture of each stack of the folder environments, from its golden.
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"tap/internal/repository"
 )
@@ -23,7 +25,7 @@ func run() error {
 	if err != nil {
 		return err
 	}
-	files, err := render(root)
+	files, err := renderAll(root)
 	if err != nil {
 		return err
 	}
@@ -33,4 +35,22 @@ func run() error {
 		}
 	}
 	return nil
+}
+
+// renderAll returns the content of each generated file by its path from the repository's root.
+func renderAll(root string) (map[string][]byte, error) {
+	files, err := render(root)
+	if err != nil {
+		return nil, err
+	}
+	environments, err := filepath.Glob(filepath.Join(root, "environments", "*.yaml"))
+	for _, environment := range environments {
+		stack := "tap-" + strings.TrimSuffix(filepath.Base(environment), ".yaml")
+		golden, problem := os.ReadFile(filepath.Join(root, "tests", "golden", stack+".json"))
+		if problem == nil {
+			files["generated/"+stack+".md"], problem = renderPicture(stack, golden)
+		}
+		err = errors.Join(err, problem)
+	}
+	return files, err
 }

@@ -14,7 +14,7 @@ func TestGeneratedFilesAreUpToDate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	files, err := render(root)
+	files, err := renderAll(root)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -23,7 +23,7 @@ func TestGeneratedFilesAreUpToDate(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		} else if !bytes.Equal(got, want) {
-			t.Errorf("%s is not what package config declares; run: make generate", name)
+			t.Errorf("%s is not up to date; run: make golden", name)
 		}
 	}
 }

@@ -47,7 +47,7 @@ type generator struct {
 	problem  error
 }
 
-// render returns the content of each generated file by its path from the repository's root.
+// render returns the reference and the schema by their paths from the repository's root.
 func render(root string) (map[string][]byte, error) {
 	comments, err := readComments(filepath.Join(root, "config", "environment.go"))
 	if err != nil {
