@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
@@ -95,8 +96,10 @@ func (d Deployment) NewMaskedLogGroup(scope constructs.Construct, id, name strin
 	return group
 }
 
-// CardNumberPattern matches 13 to 19 digits, alone or in groups.
-const CardNumberPattern = `[0-9]{4}[ -]?[0-9]{4}[ -]?[0-9]{4}[ -]?[0-9]{1,7}`
+// CardNumberPattern matches 13 to 19 digits, alone or in groups. It is within what CloudWatch Logs takes, which are 200
+// characters and no parentheses:
+// https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/CWL-custom-data-identifiers.html
+var CardNumberPattern = `\d` + strings.Repeat(`[ -]?\d`, 12) + strings.Repeat(`[ -]?\d?`, 6)
 
 // NewID records the values, which are named by their keys in the environment file, in the state at the first
 // apply, and fails every later plan in which one of them differs, before anything is changed. Otherwise
