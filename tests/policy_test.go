@@ -174,24 +174,31 @@ func TestRolesAreAssumedByOneService(t *testing.T) {
 	})
 }
 
+// permitted returns the statements of a role's permissions.
+func (r resource) permitted() []statement {
+	r.Helper()
+	var all []statement
+	for _, policy := range r.some("aws_iam_role_policy") {
+		if policy.follow("role").address() == r.address() {
+			all = append(all, policy.policy()...)
+		}
+	}
+	if len(all) == 0 {
+		r.Errorf("%s may do nothing", r.address())
+	}
+	return all
+}
+
 // permissions returns what a role may do, each as "action resource".
 func permissions(role resource) []string {
 	role.Helper()
 	var all []string
-	for _, policy := range role.some("aws_iam_role_policy") {
-		if policy.follow("role").address() != role.address() {
-			continue
-		}
-		for _, statement := range policy.policy() {
-			for _, action := range statement.Action {
-				for _, resource := range statement.Resource {
-					all = append(all, action+" "+resource)
-				}
+	for _, statement := range role.permitted() {
+		for _, action := range statement.Action {
+			for _, resource := range statement.Resource {
+				all = append(all, action+" "+resource)
 			}
 		}
-	}
-	if len(all) == 0 {
-		role.Errorf("%s may do nothing", role.address())
 	}
 	return all
 }
