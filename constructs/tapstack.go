@@ -134,6 +134,10 @@ func NewTapStack(app constructs.Construct, environment config.Environment, addit
 	output(stack, "TargetGroupArn", "Target group ARN", balancer.TargetGroupARN)
 	output(stack, "DashboardName", "CloudWatch dashboard name", alarms.DashboardName)
 	output(stack, "WebACLArn", "WAF web ACL ARN", acl.ARN)
+	output(stack, "AlarmTopicArn", "SNS topic of the alarms, for a pager", topic.ARN)
+	if len(vpc.NATAddresses) > 0 {
+		output(stack, "NATAddresses", "Public addresses that the tasks call out from, for allow-lists", vpc.NATAddresses)
+	}
 	return stack
 }
 
@@ -200,7 +204,7 @@ func newS3Backend(stack cdktf.TerraformStack, bucket, folder, region, account st
 	backend.AddOverride(jsii.String("allowed_account_ids"), jsii.Strings(account))
 }
 
-func output(stack cdktf.TerraformStack, name, description string, value *string) {
+func output(stack cdktf.TerraformStack, name, description string, value any) {
 	cdktf.NewTerraformOutput(stack, jsii.String(name), &cdktf.TerraformOutputConfig{
 		Value: value, Description: jsii.String(description),
 	})

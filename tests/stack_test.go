@@ -9,8 +9,8 @@ import (
 	"tap/config"
 )
 
-// Scripts and people read these; further ones may be added.
-func TestOutputsAreTheOriginalOnes(t *testing.T) {
+// Scripts and people read these: the original ones and the topic; further ones may be added.
+func TestOutputsAreTheResources(t *testing.T) {
 	expected := map[string]string{
 		"VPCId":               "aws_vpc.id",
 		"ECSClusterName":      "aws_ecs_cluster.name",
@@ -22,6 +22,7 @@ func TestOutputsAreTheOriginalOnes(t *testing.T) {
 		"TargetGroupArn":      "aws_lb_target_group.arn",
 		"DashboardName":       "aws_cloudwatch_dashboard.dashboard_name",
 		"WebACLArn":           "aws_wafv2_web_acl.arn",
+		"AlarmTopicArn":       "aws_sns_topic.arn",
 	}
 	eachEnvironment(t, func(s stack) {
 		outputs := resource{s, "output", s.suffix, s.root}.part("output")
@@ -32,6 +33,13 @@ func TestOutputsAreTheOriginalOnes(t *testing.T) {
 				s.Errorf("%s says nothing of itself", name)
 			}
 		}
+		// An acquirer allows every address that the tasks may call from.
+		var addresses any
+		for _, address := range s.each("aws_eip") {
+			list, _ := addresses.([]string)
+			addresses = append(list, address.ref("public_ip"))
+		}
+		outputs.want("NATAddresses.value", addresses)
 	})
 }
 

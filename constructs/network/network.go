@@ -37,6 +37,8 @@ type Network struct {
 	VPCID          *string
 	PublicSubnets  []*string
 	PrivateSubnets []*string
+	// NATAddresses are the public addresses of the NAT gateways.
+	NATAddresses []*string
 	// Ready has to exist before anything in a subnet can reach AWS and the internet, or be reached: routes and
 	// endpoints.
 	Ready []cdktf.ITerraformDependable
@@ -94,6 +96,7 @@ func New(scope constructs.Construct, id string, props Props) *Network {
 				Domain: jsii.String("vpc"),
 				Tags:   named(fmt.Sprintf("PaymentNATGateway%d", number)),
 			})
+			network.NATAddresses = append(network.NATAddresses, address.PublicIp())
 			gateways = append(gateways, natgateway.NewNatGateway(this, jsii.Sprintf("nat-%d", number), &natgateway.NatGatewayConfig{
 				AllocationId: address.Id(),
 				SubnetId:     public,
