@@ -185,9 +185,9 @@ func TestRequestAlarmsFollowTheFile(t *testing.T) {
 			data{"requests": 6, "errors": 6}, data{"requests": 7, "errors": 7}},
 		{"monitoring.minimumRequests", "HighLoadBalancerErrorRateAlarm", data{"unanswered": 6}, data{"unanswered": 7}},
 		{"monitoring.availabilityPercent", "FastBurnAlarm",
-			data{"requests": 1000, "errors": 143}, data{"requests": 1000, "errors": 144}},
+			data{"requests": 1000, "errors": 71}, data{"requests": 1000, "errors": 72}},
 		{"monitoring.availabilityPercent", "SlowBurnAlarm",
-			data{"requests": 1000, "errors": 59}, data{"requests": 1000, "errors": 60}},
+			data{"requests": 1000, "errors": 29}, data{"requests": 1000, "errors": 30}},
 	} {
 		t.Run(test.key+": "+test.alarm, func(t *testing.T) {
 			alarm := example(t, test.key).alarm(test.alarm)

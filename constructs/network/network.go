@@ -50,8 +50,8 @@ type Network struct {
 	s3PrefixListID *string
 }
 
-// New creates the network, without interface endpoints (see Reach). Each subnet has a route table of its own, so that another number of NAT
-// gateways changes routes and nothing else.
+// New creates the network, without interface endpoints (see Reach). Each subnet has a route table of its own, so that
+// another number of NAT gateways changes routes and nothing else.
 func New(scope constructs.Construct, id string, props Props) *Network {
 	this := constructs.NewConstruct(scope, jsii.String(id))
 	named := props.Deployment.Tags
