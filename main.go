@@ -1,5 +1,6 @@
-// Command tap synthesizes the payment API's infrastructure: one Terraform stack for each environment
-// in the folder environments, below the output folder that the cdktf command asks for (cdktf.out).
+// Command tap synthesizes the payment API's infrastructure: one Terraform stack for each environment in the folder
+// environments, and one for each account in accounts.yaml, below the output folder that the cdktf command asks for
+// (cdktf.out).
 package main
 
 import (
@@ -27,9 +28,9 @@ func run() error {
 	if err != nil {
 		return err
 	}
-	environments, err := config.Load("environments", requested)
+	environments, accounts, err := config.Load("environments", requested)
 	if err != nil {
 		return err
 	}
-	return constructs.Synthesize(environments, nil, "")
+	return constructs.Synthesize(environments, accounts, "")
 }
