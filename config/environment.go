@@ -69,15 +69,16 @@ type Logs struct {
 
 // Network configures the VPC and what leaves it.
 type Network struct {
-	// CIDR is the VPC's IPv4 range. It cannot be changed while the environment is deployed.
+	// CIDR is the VPC's IPv4 range. Production sets its own, which no other production environment's overlaps: networks
+	// with a common range can never be peered. It cannot be changed while the environment is deployed.
 	CIDR string `yaml:"cidr"`
 	// Zones are the Availability Zones, each with one public and one private subnet, all of the environment's Region.
 	// Empty: a, b and c of the Region; they have to be set in ap-northeast-1, ca-central-1 and us-west-1, which do not
 	// offer these to every account. A zone can be added at the end; any other change would replace subnets, and cannot
 	// be made while the environment is deployed.
 	Zones []string `yaml:"zones"`
-	// NATGateways is how many NAT gateways carry the tasks' traffic to the internet: 1 saves money, one per zone
-	// survives the loss of a zone. 0 needs [Network.InterfaceEndpoints] and an image in a private ECR repository of the
+	// NATGateways is how many NAT gateways carry the tasks' traffic to the internet: 1 saves money, one for each zone,
+	// the default of production, survives the loss of a zone. 0 needs [Network.InterfaceEndpoints] and an image in a private ECR repository of the
 	// Region.
 	NATGateways int `yaml:"natGateways"`
 	// InterfaceEndpoints keeps the traffic for images, logs and secrets inside the VPC.
@@ -260,8 +261,11 @@ type Monitoring struct {
 	LatencySeconds float64 `yaml:"latencySeconds"`
 }
 
-// Preset returns the defaults of a class, complete but for the suffix, the Region's zones (see Network.Zones) and what
-// a production file has to set itself.
+// perZone is the default number of NAT gateways that follows the number of zones.
+const perZone = -1
+
+// Preset returns the defaults of a class, complete but for the suffix, what follows the zones (see Network.Zones and
+// Network.NATGateways) and what a production file has to set itself.
 func Preset(class Class) Environment {
 	environment := Environment{
 		Class:      class,
@@ -308,6 +312,8 @@ func Preset(class Class) Environment {
 		environment.Protect = true
 		environment.Encryption.DeletionWindowDays = 30
 		environment.Logs.RetentionDays = 365
+		environment.Network.CIDR = ""
+		environment.Network.NATGateways = perZone
 		environment.Network.InterfaceEndpoints = true
 		environment.Network.FlowLogIntervalSeconds = 60
 		environment.Database.MasterUsername = "payment_owner"

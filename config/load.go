@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net/netip"
 	"os"
 	"path"
 	"path/filepath"
@@ -42,6 +43,7 @@ func Load(folder string, requested RequestedSuffix) ([]Environment, error) {
 		}
 	}
 
+	keepRangesApart(files)
 	var environments []Environment
 	var problems Problems
 	for _, f := range files {
@@ -72,6 +74,24 @@ func Load(folder string, requested RequestedSuffix) ([]Environment, error) {
 func (e *Environment) complete() {
 	if len(e.Network.Zones) == 0 {
 		e.Network.Zones = []string{e.Region + "a", e.Region + "b", e.Region + "c"}
+	}
+	if e.Network.NATGateways == perZone {
+		e.Network.NATGateways = len(e.Network.Zones)
+	}
+}
+
+// keepRangesApart reports ranges of production environments that overlap.
+func keepRangesApart(files []*file) {
+	for i, f := range files {
+		for _, other := range files[:i] {
+			own, ownErr := netip.ParsePrefix(f.environment.Network.CIDR)
+			taken, err := netip.ParsePrefix(other.environment.Network.CIDR)
+			if errors.Join(ownErr, err) == nil && own.Overlaps(taken) &&
+				f.environment.Class == Production && other.environment.Class == Production {
+				f.report(f.path(&f.environment.Network.CIDR), fmt.Sprintf("%s overlaps %s of %s; the ranges of production "+
+					"environments have to differ, or their networks can never be peered", own, taken, other.name))
+			}
+		}
 	}
 }
 

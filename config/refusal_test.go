@@ -231,23 +231,30 @@ func TestValuesThatDoNotGoTogetherAreRefused(t *testing.T) {
 	})
 }
 
-// good is what a production file needs beside its class.
-const good = "service: {image: 'app:1'}\nloadBalancer: {allowPlainHttp: true}\n"
+// What a production file needs beside its class, with its range and without.
+const (
+	good     = noRange + ownRange
+	noRange  = "service: {image: 'app:1'}\nloadBalancer: {allowPlainHttp: true}\n"
+	ownRange = "network: {cidr: 10.20.0.0/16}\n"
+)
 
 func TestProductionRefusesMore(t *testing.T) {
 	const http = ": production does not serve clear-text HTTP; set loadBalancer.certificateArn, or name and zoneId of " +
 		"loadBalancer.domain, or loadBalancer.allowPlainHttp: true"
 	const image = ": production needs an image that stays the same: one with a digest (@sha256:...), or with a tag"
+	const cidr = ": is missing: production sets a range of its own, for example 10.20.0.0/16"
 	check(t, Production, [][2]string{
-		{"", "1: loadBalancer.allowPlainHttp" + http + "\n1: service.image" + image},
-		{"service: {image: 'app:1'}\nloadBalancer:\n  idleTimeoutSeconds: 30", "3: loadBalancer.allowPlainHttp" + http},
-		{"service: {image: 'localhost:5000/app'}\nloadBalancer: {allowPlainHttp: true}", "2: service.image" + image},
-		{"service: {image: 'app:latest'}\nloadBalancer: {allowPlainHttp: true}", "2: service.image" + image},
+		{"", "1: loadBalancer.allowPlainHttp" + http + "\n1: network.cidr" + cidr + "\n1: service.image" + image},
+		{ownRange + "service: {image: 'app:1'}\nloadBalancer:\n  idleTimeoutSeconds: 30",
+			"4: loadBalancer.allowPlainHttp" + http},
+		{ownRange + "service: {image: 'localhost:5000/app'}\nloadBalancer: {allowPlainHttp: true}", "3: service.image" + image},
+		{ownRange + "service: {image: 'app:latest'}\nloadBalancer: {allowPlainHttp: true}", "3: service.image" + image},
 		// One mistake, one message: a domain that is refused does not count as clear-text HTTP, and so on.
-		{"service: {image: 'app:1'}\nloadBalancer: {domain: {name: API, zoneId: Z1}}", "3: loadBalancer.domain.name: "},
-		{"service: {image: 'app:1'}\nloadBalancer: http", "3: loadBalancer: is not a mapping of keys to values"},
-		{good + "region: mars\nnetwork: {zones: [us-east-1a, us-east-1b]}", "4: region: "},
-		{"service: {image: 1.5}\nloadBalancer: {allowPlainHttp: true}", "2: service.image: 1.5 is not text"},
-		{good + "network: {natGateways: 4, zones: [us-east-1a, b]}", "4: network.zones[1]: "},
+		{ownRange + "service: {image: 'app:1'}\nloadBalancer: {domain: {name: API, zoneId: Z1}}", "4: loadBalancer.domain.name: "},
+		{ownRange + "service: {image: 'app:1'}\nloadBalancer: http", "4: loadBalancer: is not a mapping of keys to values"},
+		{noRange + "region: mars\nnetwork: {cidr: 10.0.0.0/16, zones: [us-east-1a, us-east-1b]}", "4: region: "},
+		{noRange + "network: {cidr: 10.0.0.0/8}", "4: network.cidr: \"10.0.0.0/8\" is not valid"},
+		{ownRange + "service: {image: 1.5}\nloadBalancer: {allowPlainHttp: true}", "3: service.image: 1.5 is not text"},
+		{noRange + "network: {cidr: 10.0.0.0/16, natGateways: 4, zones: [us-east-1a, b]}", "4: network.zones[1]: "},
 	})
 }

@@ -87,6 +87,8 @@ func (f *file) applyTagRules() {
 func (f *file) applyNetworkRules() {
 	e := &f.environment
 	network := &e.Network
+	f.require(network.CIDR != "", "is missing: production sets a range of its own, for example 10.20.0.0/16, which no "+
+		"network that it may be peered with overlaps", f.path(&network.CIDR))
 	f.require(network.NATGateways <= len(network.Zones), "there is one NAT gateway for each zone at most",
 		&network.NATGateways, &network.Zones)
 	if f.lines[f.path(&network.Zones)] == 0 {

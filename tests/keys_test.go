@@ -17,9 +17,11 @@ const (
 	domain     = "loadBalancer: {domain: {name: api.example.com, zoneId: Z0123456789}}\n"
 	serverless = "database: {instanceClass: db.serverless, serverless: {minimumCapacity: 1}}\n"
 
-	// The shortest files of each class; production demands an image and HTTPS.
+	ownRange = "network: {cidr: 10.20.0.0/16}\n"
+
+	// The shortest files of each class; production demands an image, HTTPS and a range of its own.
 	minimalDevelopment = "class: development\n"
-	minimalProduction  = "class: production\n" + image + domain
+	minimalProduction  = "class: production\n" + image + domain + ownRange
 )
 
 // variant is another value of one key.
@@ -45,7 +47,7 @@ var variants = []variant{
 		"aws_kms_key.deletion_window_in_days", "aws_rds_cluster.final_snapshot_identifier",
 		"aws_rds_cluster.master_username", "aws_rds_cluster.skip_final_snapshot",
 		"aws_rds_cluster_instance.apply_immediately", "aws_secretsmanager_secret.recovery_window_in_days",
-	}, image + domain},
+	}, image + domain + ownRange},
 	{"region", "eu-west-1", []string{"aws_subnet.availability_zone", "provider.region"}, ""},
 	{"account", "123456789012", []string{"provider.allowed_account_ids"}, ""},
 	{"tags", map[string]string{"CostCenter": "payments"}, []string{"provider.default_tags"}, ""},
@@ -118,7 +120,7 @@ var variants = []variant{
 		"aws_acm_certificate.domain_name", "aws_route53_record.name",
 	}, domain},
 	{"loadBalancer.domain.zoneId", "Z9", []string{"aws_route53_record.zone_id"}, domain},
-	{"loadBalancer.allowPlainHttp", true, nil, "class: production\n" + image},
+	{"loadBalancer.allowPlainHttp", true, nil, "class: production\n" + image + ownRange},
 	{"loadBalancer.idleTimeoutSeconds", 61, []string{"aws_lb.idle_timeout"}, ""},
 
 	{"firewall.rateLimit", 2001, []string{"aws_wafv2_web_acl.rule"}, ""},
