@@ -31,5 +31,10 @@ func run() error {
 	if err != nil {
 		return err
 	}
+	for _, environment := range environments {
+		for _, warning := range environment.Warnings() {
+			fmt.Fprintf(os.Stderr, "warning: tap-%s: %s\n", environment.Suffix, warning)
+		}
+	}
 	return constructs.Synthesize(environments, nil, "")
 }

@@ -81,10 +81,24 @@ type Network struct {
 	// the default of production, survives the loss of a zone. 0 needs [Network.InterfaceEndpoints] and an image in a private ECR repository of the
 	// Region.
 	NATGateways int `yaml:"natGateways"`
-	// InterfaceEndpoints keeps the traffic for images, logs and secrets inside the VPC.
+	// InterfaceEndpoints keeps the traffic for images, logs and secrets inside the VPC. With [Network.Existing] they are
+	// made only if the file sets it: a VPC has one endpoint with a private name for each service.
 	InterfaceEndpoints bool `yaml:"interfaceEndpoints"`
+	// Existing is a VPC that is there already and that the environment is made in; it excludes [Network.CIDR],
+	// [Network.Zones] and [Network.NATGateways].
+	Existing Existing `yaml:"existing"`
 	// FlowLogIntervalSeconds is the longest time over which packets of one flow are counted together: 60 or 600.
 	FlowLogIntervalSeconds int `yaml:"-"`
+}
+
+// Existing is a VPC that something else makes, routes and records, named by its subnets: two or more of each kind, in
+// two zones or more.
+type Existing struct {
+	// PublicSubnets are for the load balancer: their routes lead to an internet gateway.
+	PublicSubnets []string `yaml:"publicSubnets"`
+	// PrivateSubnets are for tasks, database and endpoints: their routes lead to a NAT gateway, or the VPC has endpoints
+	// for all that tasks use. The first one cannot be changed while the environment is deployed.
+	PrivateSubnets []string `yaml:"privateSubnets"`
 }
 
 // Database configures the Aurora PostgreSQL cluster.

@@ -247,6 +247,7 @@ func limitsOf(e *Environment) map[any]Limit {
 
 	zones := matching(regionExpression+`[a-z]`, "the Region and one letter, for example us-east-1a").set()
 	zones.MinItems, zones.MaxItems = 2, 6
+	subnetID := matching(`subnet-([0-9a-f]{8}|[0-9a-f]{17})`, "subnet-<8 or 17 hexadecimal digits>")
 
 	memories := slices.Sorted(slices.Values(slices.Concat(slices.Collect(maps.Values(fargateSizes))...)))
 	memory := oneOf(slices.Compact(memories)...)
@@ -271,6 +272,9 @@ func limitsOf(e *Environment) map[any]Limit {
 		&e.Network.Zones: zones,
 		// One for each zone.
 		&e.Network.NATGateways: between(0, 6),
+
+		&e.Network.Existing.PublicSubnets:  subnetID.set(),
+		&e.Network.Existing.PrivateSubnets: subnetID.set(),
 
 		&e.Database.EngineVersion: matching(`[1-9][0-9]?(\.[1-9][0-9]?)?`, "a major version of Aurora PostgreSQL, or a "+
 			"minor version, for example \"15\" or \"15.12\""),

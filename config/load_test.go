@@ -96,6 +96,8 @@ var allowed = []string{
 		"'arn:aws:acm:us-east-1:123456789012:certificate/12345678-1234-1234-1234-123456789012'}",
 	noRange + "network: {cidr: 10.0.0.0/16, natGateways: 3, zones: [us-east-1a, us-east-1b, us-east-1c, us-east-1d]}",
 	noRange + "network: {cidr: 192.168.240.0/20, zones: [us-east-1a, us-east-1b, us-east-1c, us-east-1d]}",
+	noRange + "region: us-west-1\nnetwork: {existing: {publicSubnets: [subnet-0a1b2c3d, subnet-0a1b2c3d4e5f60718], " +
+		"privateSubnets: [subnet-0000000a, subnet-0000000b]}}",
 	good + "region: us-gov-west-1",
 	noRange + "region: us-west-1\nnetwork: {cidr: 10.0.0.0/16, zones: [us-west-1a, us-west-1c]}",
 	good + "database: {instanceClass: db.serverless, serverless: {minimumCapacity: 0, maximumCapacity: 256}}",

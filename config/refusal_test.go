@@ -101,6 +101,7 @@ var refused = []struct {
 	{"monitoring.latencySeconds", notNumber, []string{".inf", "1e1", "'1'"}},
 	{"network.cidr", notValid + "the first address and the size of a range of /16 to /20", []string{
 		"10.0.0.0/8", "10.0.0.0/21", "'fd00::/16'", "10.0.300.0/16", "11.0.0.0/16", "172.32.0.0/16", "10.0.1.0/16"}},
+	{"network.existing.publicSubnets[0]", notValid + "subnet-<8 or 17 hex", []string{"vpc-00000001", "subnet-1"}},
 	{"network.zones", notList, []string{"{a: b}"}},
 	{"network.zones", "a list of 1 is not valid; allowed: 2 to 6", []string{"[us-east-1a]"}},
 	{"network.zones[0]", notValid, []string{"us-east-1-bos-1a"}},
@@ -188,6 +189,7 @@ func TestValuesThatDoNotGoTogetherAreRefused(t *testing.T) {
 	const arn = "'arn:aws:acm:us-east-1:123456789012:certificate/12345678-1234-1234-1234-123456789012'"
 	const secret = "'arn:aws:secretsmanager:us-east-1:123456789012:secret:a-AbCdEf'"
 	const ecr = "{image: '123456789012.dkr.ecr.eu-west-1.amazonaws.com/a:1'}"
+	const subnets = "{publicSubnets: [subnet-00000001, subnet-00000002], privateSubnets: [subnet-00000003, subnet-00000004]}"
 	check(t, Development, [][2]string{
 		{"region: us-west-1", "2: region: the Region does not offer its zones a, b and c to every account"},
 		{"region: eu-west-1\nnetwork: {zones: [eu-west-1a, us-east-1b]}", `3: network.zones[1]: "us-east-1b" is not a zone`},
@@ -197,6 +199,13 @@ func TestValuesThatDoNotGoTogetherAreRefused(t *testing.T) {
 		{"network: {natGateways: 0, interfaceEndpoints: true}\nservice: {image: 'public.ecr.aws/a/b:1'}",
 			"2: network.natGateways: without a NAT gateway, tasks get an image only from a private ECR repository"},
 		{"service: " + ecr + "\nnetwork: {interfaceEndpoints: true, natGateways: 0}", "3: network.natGateways: without"},
+		{"network: {cidr: 10.0.0.0/16, natGateways: 0, zones: [us-east-1a, us-east-1b], existing: " + subnets + "}",
+			"2: network.cidr: excludes network.existing\n2: network.natGateways: ex\n2: network.zones: ex"},
+		{"network: {existing: {publicSubnets: [subnet-00000001]}}", "2: network.existing.publicSubnets: load balancer and " +
+			`database need subnets in two zones at least; network.existing.publicSubnets is ["subnet-00000001"], network.ex`},
+		{"network: {existing: {publicSubnets: [subnet-00000001, subnet-00000003], privateSubnets: [subnet-00000003, " +
+			"subnet-00000001]}}", "2: network.existing.privateSubnets[0]: \"subnet-00000003\" is in network.existing.public" +
+			"\n2: network.existing.privateSubnets[1]: "},
 
 		{"database: {instanceClass: db.serverless, serverless: {minimumCapacity: 8}}",
 			"2: database.serverless.minimumCapacity: the smallest capacity is more than the largest"},

@@ -87,6 +87,10 @@ func (f *file) applyTagRules() {
 func (f *file) applyNetworkRules() {
 	e := &f.environment
 	network := &e.Network
+	if network.IsExisting() {
+		f.applyExistingRules()
+		return
+	}
 	f.require(network.CIDR != "", "is missing: production sets a range of its own, for example 10.20.0.0/16, which no "+
 		"network that it may be peered with overlaps", f.path(&network.CIDR))
 	f.require(network.NATGateways <= len(network.Zones), "there is one NAT gateway for each zone at most",
@@ -109,6 +113,20 @@ func (f *file) applyNetworkRules() {
 	_, region, _, private := e.Service.PrivateRepository()
 	f.require(!network.InterfaceEndpoints || private && region == e.Region, "without a NAT gateway, tasks get an image "+
 		"only from a private ECR repository of the Region", &network.NATGateways, &e.Service.Image, &e.Region)
+}
+
+func (f *file) applyExistingRules() {
+	network := &f.environment.Network
+	public, private := &network.Existing.PublicSubnets, &network.Existing.PrivateSubnets
+	for _, field := range []any{&network.CIDR, &network.Zones, &network.NATGateways} {
+		f.require(f.lines[f.path(field)] == 0, "excludes network.existing: a VPC that exists has its own", f.path(field))
+	}
+	f.require(len(*public) >= 2 && len(*private) >= 2, "load balancer and database need subnets in two zones at least",
+		public, private)
+	for i, id := range *private {
+		f.require(!slices.Contains(*public, id), quote(id)+" is in network.existing.publicSubnets as well",
+			fmt.Sprintf("%s[%d]", f.path(private), i))
+	}
 }
 
 func (f *file) applyDatabaseRules() {

@@ -17,6 +17,8 @@ const (
 	domain     = "loadBalancer: {domain: {name: api.example.com, zoneId: Z0123456789}}\n"
 	serverless = "database: {instanceClass: db.serverless, serverless: {minimumCapacity: 1}}\n"
 
+	existing = "network: {existing: {publicSubnets: [subnet-00000001, subnet-00000002], " +
+		"privateSubnets: [subnet-00000003, subnet-00000004]}}\n"
 	ownRange = "network: {cidr: 10.20.0.0/16}\n"
 
 	// The shortest files of each class; production demands an image, HTTPS and a range of its own.
@@ -64,6 +66,10 @@ var variants = []variant{
 	{"network.zones", []string{"us-east-1b", "us-east-1d"}, []string{"aws_subnet.availability_zone"}, ""},
 	{"network.natGateways", 3, []string{"aws_nat_gateway.subnet_id"}, ""},
 	{"network.interfaceEndpoints", true, []string{"aws_vpc_endpoint.service_name"}, ""},
+	{"network.existing.publicSubnets", []string{"subnet-000000a1", "subnet-000000a2"}, []string{"aws_lb.subnets"}, existing},
+	{"network.existing.privateSubnets", []string{"subnet-000000a1", "subnet-000000a2"}, []string{
+		"aws_db_subnet_group.subnet_ids", "aws_ecs_service.network_configuration", "terraform_data.input",
+	}, existing},
 
 	{"database.engineVersion", "15.12", []string{
 		"aws_rds_cluster.engine_version", "aws_rds_cluster_instance.auto_minor_version_upgrade",
