@@ -78,8 +78,8 @@ type Network struct {
 	// be made while the environment is deployed.
 	Zones []string `yaml:"zones"`
 	// NATGateways is how many NAT gateways carry the tasks' traffic to the internet: 1 saves money, one for each zone,
-	// the default of production, survives the loss of a zone. 0 needs [Network.InterfaceEndpoints] and an image in a private ECR repository of the
-	// Region.
+	// the default of production, survives the loss of a zone. 0 needs [Network.InterfaceEndpoints] and an image in a
+	// private ECR repository of the Region.
 	NATGateways int `yaml:"natGateways"`
 	// InterfaceEndpoints keeps the traffic for images, logs and secrets inside the VPC. With [Network.Existing] they are
 	// made only if the file sets it: a VPC has one endpoint with a private name for each service.
@@ -135,12 +135,26 @@ type Database struct {
 	BackupWindow string `yaml:"backupWindow"`
 	// MaintenanceWindow is the weekly time of maintenance in UTC, apart from [Database.BackupWindow].
 	MaintenanceWindow string `yaml:"maintenanceWindow"`
+	// Restore is what the cluster is made from.
+	Restore Restore `yaml:"restore"`
 	// ApplyInstancesImmediately applies a change of the instances at once instead of in the maintenance window. Changes
 	// of the cluster always apply at once.
 	ApplyInstancesImmediately bool `yaml:"-"`
 	// FinalSnapshot takes a snapshot when the cluster is deleted. It is encrypted with the environment's key, and
 	// unreadable once that is deleted too: copy it under another key to keep it for longer.
 	FinalSnapshot bool `yaml:"-"`
+}
+
+// Restore is what a new cluster is made from, of an environment of the same class: its data, users and engine version.
+// Everything else is as the file says. It counts when the cluster is created, and may be changed or removed afterwards.
+type Restore struct {
+	// Snapshot is a cluster snapshot of the account, by its identifier, or one shared with the account, by its ARN.
+	Snapshot string `yaml:"snapshot"`
+	// Cluster is a cluster of the account, by its identifier, or one shared with the account, by its ARN. It excludes
+	// [Restore.Snapshot].
+	Cluster string `yaml:"cluster"`
+	// Time is the moment of [Restore.Cluster] to return to, in UTC. Empty: the latest that can be restored.
+	Time string `yaml:"time"`
 }
 
 // How the API logs in to the database.
@@ -176,6 +190,8 @@ type Service struct {
 	ReadonlyRootFilesystem bool `yaml:"readonlyRootFilesystem"`
 	// TmpfsMiB is the size of /tmp, which is a part of the task's memory and less than [Service.Memory].
 	TmpfsMiB int `yaml:"tmpfsMiB"`
+	// Architecture is the processor that the image is built for: x86_64 or arm64 (Graviton).
+	Architecture string `yaml:"architecture"`
 	// CPU is the task's CPU units (1,024 are one vCPU), in a pair with [Service.Memory] that Fargate offers.
 	CPU int `yaml:"cpu"`
 	// Memory is the task's memory in MiB.
@@ -310,6 +326,7 @@ func Preset(class Class) Environment {
 			User:                       "1000:1000",
 			ReadonlyRootFilesystem:     true,
 			TmpfsMiB:                   64,
+			Architecture:               "x86_64",
 			CPU:                        256,
 			Memory:                     512,
 			Scaling:                    Scaling{MinimumTasks: 2, MaximumTasks: 10, CPUPercent: 70},

@@ -87,6 +87,12 @@ var refused = []struct {
 	{"database.instanceClass", notValid + "db.<family>.<size>", []string{"db.m5", "t3.medium"}},
 	{"database.maintenanceWindow", notValid + "ddd:hh:mm-ddd:hh:mm", []string{"'Sun:01:00-Sun:02:00'"}},
 	{"database.readers", notValid + "0 to 15", []string{"16"}},
+	{"database.restore.cluster", notValid + "the identifier of a cluster in lower case", []string{"Prod", "prod-", "a--b"}},
+	{"database.restore.snapshot", notValid + "the identifier of a cluster snapshot", []string{
+		"'arn:aws:rds:us-east-1:123456789012:snapshot:a'"}},
+	{"database.restore.time", notValid + "a time of RFC 3339 in UTC", []string{
+		"'2026-11-25 12:00'", "'2026-11-25T12:00:00+01:00'", "noon"}},
+	{"database.restore.time", notText, []string{"2026-11-25T12:00:00Z"}},
 	{"database.serverless.maximumCapacity", notValid + "1 to 256 in steps of 0.5", []string{"1.25", "0.5"}},
 	{"firewall.count[0]", notValid + "RateLimitRule, SQLInjectionRule", []string{"RateLimit"}},
 	{"firewall.rateLimit", notValid + "10 to 2000000000", []string{"9", "2000000001"}},
@@ -210,6 +216,11 @@ func TestValuesThatDoNotGoTogetherAreRefused(t *testing.T) {
 		{"database: {instanceClass: db.serverless, serverless: {minimumCapacity: 8}}",
 			"2: database.serverless.minimumCapacity: the smallest capacity is more than the largest"},
 		{"database:\n  serverless: {maximumCapacity: 8}", "3: database.serverless: has an effect only with the"},
+		{"database: {restore: {snapshot: a, cluster: b}}", "2: database.restore.snapshot: a snapshot excludes a cluster"},
+		{"database: {restore: {time: '2026-11-25T12:00:00Z'}}", "2: database.restore.time: is a moment of database.restore.cl"},
+		{"database: {restore: {cluster: a, time: '2026-02-30T12:00:00Z'}}", "2: database.restore.time: is not a day of the"},
+		{"database: {restore: {snapshot: 'arn:aws:rds:eu-west-1:123456789012:cluster-snapshot:a'}}",
+			"2: database.restore.snapshot: is not in the cluster's Region; copy a snapshot there"},
 		{"database: {backupWindow: '23:45-00:14'}", "2: database.backupWindow: the window is shorter than 30 minutes"},
 		{"database: {maintenanceWindow: 'mon:01:00-mon:01:00'}", "2: database.maintenanceWindow: the window is shorter"},
 		{"database: {maintenanceWindow: 'tue:07:59-tue:09:00'}", "2: database.maintenanceWindow: the windows overlap; " +

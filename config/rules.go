@@ -138,6 +138,18 @@ func (f *file) applyDatabaseRules() {
 	f.require(f.lines[f.path(serverless)] == 0 || database.IsServerless(), "has an effect only with the instance class "+
 		serverlessClass, serverless, &database.InstanceClass)
 
+	restore := &database.Restore
+	f.require(restore.Snapshot == "" || restore.Cluster == "", "a snapshot excludes a cluster to restore", &restore.Snapshot,
+		&restore.Cluster)
+	f.require(restore.Time == "" || restore.Cluster != "", "is a moment of database.restore.cluster", &restore.Time,
+		&restore.Cluster)
+	_, err := time.Parse(time.RFC3339, restore.Time)
+	f.require(restore.Time == "" || err == nil, "is not a day of the calendar", &restore.Time)
+	for _, source := range []*string{&restore.Snapshot, &restore.Cluster} {
+		f.require(!strings.HasPrefix(*source, "arn:") || strings.Contains(*source, ":"+f.environment.Region+":"),
+			"is not in the cluster's Region; copy a snapshot there", source, &f.environment.Region)
+	}
+
 	// https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_CreateDBCluster.html
 	const minutesPerDay, minutesPerWeek, shortest = 24 * 60, 7 * 24 * 60, 30
 	backup, backupLength := window(database.BackupWindow, minutesPerDay)

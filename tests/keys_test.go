@@ -86,6 +86,10 @@ var variants = []variant{
 	{"database.maintenanceWindow", "mon:03:00-mon:04:00", []string{
 		"aws_rds_cluster.preferred_maintenance_window", "aws_rds_cluster_instance.preferred_maintenance_window",
 	}, ""},
+	{"database.restore.snapshot", "noon", []string{"aws_rds_cluster.snapshot_identifier"}, ""},
+	{"database.restore.cluster", "paymentdb-prod", []string{"aws_rds_cluster.restore_to_point_in_time"}, ""},
+	{"database.restore.time", "2026-11-25T12:00:00Z", []string{"aws_rds_cluster.restore_to_point_in_time"},
+		"database: {restore: {cluster: paymentdb-prod}}"},
 
 	{"service.image", "example.com/api:2", container, image},
 	{"service.command", []string{"serve"}, container, image},
@@ -96,6 +100,7 @@ var variants = []variant{
 	{"service.user", "1001", container, image},
 	{"service.readonlyRootFilesystem", false, container, ""},
 	{"service.tmpfsMiB", 65, container, ""},
+	{"service.architecture", "arm64", []string{"aws_ecs_task_definition.runtime_platform"}, ""},
 	{"service.cpu", 512, []string{"aws_ecs_task_definition.cpu"}, "service: {memory: 1024}"},
 	{"service.memory", 1024, []string{"aws_ecs_task_definition.memory"}, ""},
 	{"service.scaling.minimumTasks", 3, []string{
