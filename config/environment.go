@@ -209,7 +209,8 @@ type Service struct {
 	StopTimeoutSeconds int `yaml:"stopTimeoutSeconds"`
 	// DeregistrationDelaySeconds is how long a task that leaves can finish its requests.
 	DeregistrationDelaySeconds int `yaml:"deregistrationDelaySeconds"`
-	// Environment contains further environment variables; never secrets.
+	// Environment contains further environment variables; never secrets. DB_MAX_CONNECTIONS is the largest number of
+	// connections that a task opens to the database: there is a warning where all tasks may open more than it takes.
 	Environment map[string]string `yaml:"environment"`
 	// Secrets contains further secrets: the variable's name and the ARN of a Secrets Manager secret, followed by
 	// ":<JSON key>::" for one value of it. A secret under another customer-managed key than the environment's cannot be
