@@ -86,6 +86,9 @@ var refused = []struct {
 	{"database.engineVersion", notValid, []string{"'15.12.1'"}},
 	{"database.instanceClass", notValid + "db.<family>.<size>", []string{"db.m5", "t3.medium"}},
 	{"database.maintenanceWindow", notValid + "ddd:hh:mm-ddd:hh:mm", []string{"'Sun:01:00-Sun:02:00'"}},
+	{"database.login", notValid + "iam, master", []string{"password"}},
+	{"database.name", notValid + "a lower-case letter or underscore, then up to 62", []string{
+		"Payments", "1payments", "pay-ments", strings.Repeat("a", 64), "template1", "rdsadmin", "pg_payments", "user"}},
 	{"database.readers", notValid + "0 to 15", []string{"16"}},
 	{"database.restore.cluster", notValid + "the identifier of a cluster in lower case", []string{"Prod", "prod-", "a--b"}},
 	{"database.restore.snapshot", notValid + "the identifier of a cluster snapshot", []string{
@@ -234,6 +237,8 @@ func TestValuesThatDoNotGoTogetherAreRefused(t *testing.T) {
 		{"service:\n  cpu: 8192", "3: service.cpu: Fargate offers 16384, 20480, 24576"},
 		{"service: {scaling: {minimumTasks: 11}}", "2: service.scaling.minimumTasks: the smallest number of tasks is more"},
 		{"service: {command: [serve]}", "2: service.command: the placeholder has a command of its own"},
+		{"service: {migration: [migrate]}", "2: service.migration: a migration is a command of an image"},
+		{"database: {login: iam}", "2: database.login: only an image of your own can log in with a token"},
 		{"service: {containerHealthCheck: [curl, localhost]}", "2: service.containerHealthCheck: is neither CMD and the"},
 		{"service: {containerHealthCheck: [CMD]}", "2: service.containerHealthCheck: is neither CMD and the words"},
 		{"service: {containerHealthCheck: [CMD-SHELL, a, b]}", "2: service.containerHealthCheck: is neither CMD and the"},

@@ -12,10 +12,11 @@ import (
 	"tap/config"
 )
 
-// Synthesize writes the Terraform JSON of every environment's stack, and of every account's, below the folder output. An
-// empty output leaves the choice to the cdktf command, which asks for cdktf.out unless told otherwise. Errors name the
-// stack and the line that failed; the folder's parent has to exist.
-func Synthesize(environments []config.Environment, accounts []config.Account, output string) error {
+// Synthesize writes the Terraform JSON of every environment's stack, with the additions, and of every account's, below
+// the folder output. An empty output leaves the choice to the cdktf command, which asks for cdktf.out unless told
+// otherwise. Errors name the stack and the line that failed; the folder's parent has to exist.
+func Synthesize(environments []config.Environment, accounts []config.Account, output string,
+	additions ...Addition) error {
 	settings := &cdktf.AppConfig{}
 	if output != "" {
 		settings.Outdir = jsii.String(output)
@@ -25,7 +26,8 @@ func Synthesize(environments []config.Environment, accounts []config.Account, ou
 		return err
 	}
 	for _, environment := range environments {
-		if err := guard("stack tap-"+environment.Suffix, func() { NewTapStack(app, environment) }); err != nil {
+		build := func() { NewTapStack(app, environment, additions...) }
+		if err := guard("stack tap-"+environment.Suffix, build); err != nil {
 			return err
 		}
 	}

@@ -145,8 +145,8 @@ func NewTapStack(app constructs.Construct, environment config.Environment, addit
 	return stack
 }
 
-// NewAccountStack declares the stack tap-account-<account>: what the account's environments share. Its state is in its own
-// bucket from the start, under a key that the pipeline's roles cannot reach.
+// NewAccountStack declares the stack tap-account-<account>: what the account's environments share. Its state is in its
+// own bucket from the start, under a key that the pipeline's roles cannot reach.
 func NewAccountStack(app constructs.Construct, file config.Account) cdktf.TerraformStack {
 	stack := newStack(app, "tap-account-"+file.ID, file.Region, file.ID, "account", nil)
 	newS3Backend(stack, file.StatesBucket(), "account", file.Region, file.ID)
@@ -195,8 +195,8 @@ func newLocalBackend(stack cdktf.TerraformStack, name string) {
 	cdktf.NewLocalBackend(stack, &cdktf.LocalBackendConfig{Path: jsii.String("../../../terraform." + name + ".tfstate")})
 }
 
-// newS3Backend keeps a stack's state in its account's bucket, encrypted, in a folder of its own, and locked while it is in
-// use.
+// newS3Backend keeps a stack's state in its account's bucket, encrypted, in a folder of its own, and locked while it
+// is in use.
 func newS3Backend(stack cdktf.TerraformStack, bucket, folder, region, account string) {
 	backend := cdktf.NewS3Backend(stack, &cdktf.S3BackendConfig{
 		Bucket:  jsii.String(bucket),

@@ -47,13 +47,17 @@ var controls = []struct {
 	check    func(s stack)
 }{
 	{"ECS.5", "the root file system is read-only but for ECS Exec, which writes to it", func(s stack) {
-		s.container().want("readonlyRootFilesystem", !s.environment.Service.ExecuteCommand)
+		for _, container := range s.containers() {
+			container.want("readonlyRootFilesystem", !s.environment.Service.ExecuteCommand)
+		}
 		s.only("aws_ecs_service").want("enable_execute_command", s.environment.Service.ExecuteCommand)
 	}},
 	{"ECS.20", "a real image does not run as root; the placeholder does, to listen on port 80", func(s stack) {
 		notRoot := regexp.MustCompile(`^[1-9][0-9]*(:[1-9][0-9]*)?$`)
-		if user := s.container().text("user"); notRoot.MatchString(user) == s.environment.Service.IsPlaceholder() {
-			s.Errorf("the user is %q with the image %v", user, s.container().at("image"))
+		for _, container := range s.containers() {
+			if user := container.text("user"); notRoot.MatchString(user) == s.environment.Service.IsPlaceholder() {
+				s.Errorf("the user is %q with the image %v", user, container.at("image"))
+			}
 		}
 	}},
 	{"ECS.12", "the cluster has Container Insights", func(s stack) {

@@ -70,9 +70,20 @@ type stack struct {
 // synthesize returns the stacks of the environments by suffix, and tap-state if there is one.
 func synthesize(t *testing.T, environments ...config.Environment) map[string]stack {
 	t.Helper()
-	output := filepath.Join(t.TempDir(), "cdktf.out")
-	if err := constructs.Synthesize(environments, nil, output); err != nil {
+	stacks, err := synthesizeWith(t, environments)
+	if err != nil {
 		t.Fatal(err)
+	}
+	return stacks
+}
+
+// synthesizeWith returns the stacks of the environments with additions, by suffix.
+func synthesizeWith(t *testing.T, environments []config.Environment, additions ...constructs.Addition) (
+	map[string]stack, error) {
+	t.Helper()
+	output := filepath.Join(t.TempDir(), "cdktf.out")
+	if err := constructs.Synthesize(environments, nil, output, additions...); err != nil {
+		return nil, err
 	}
 	files, err := filepath.Glob(filepath.Join(output, "stacks", "*", "cdk.tf.json"))
 	if err != nil || len(files) == 0 {
@@ -91,7 +102,7 @@ func synthesize(t *testing.T, environments ...config.Environment) map[string]sta
 		}
 		stacks[suffix] = s
 	}
-	return stacks
+	return stacks, nil
 }
 
 // object decodes a JSON object.
@@ -384,16 +395,27 @@ func (s stack) changesFrom(base stack) []string {
 	return slices.Compact(changed)
 }
 
-// container returns the one container of the stack's task definition.
+// containers returns the containers of a task definition, by their names without the suffix.
+func (r resource) containers() map[string]resource {
+	r.Helper()
+	r.attributes = object(r.T, `{"containers": `+r.text("container_definitions")+`}`)
+	all := map[string]resource{}
+	for _, container := range r.parts("containers") {
+		all[strings.TrimSuffix(container.text("name"), "-"+r.suffix)] = container
+	}
+	return all
+}
+
+// containers returns those of the API's task definition.
+func (s stack) containers() map[string]resource {
+	s.Helper()
+	return s.find("aws_ecs_task_definition", "family", "PaymentTask-"+s.suffix).containers()
+}
+
+// container returns the API's container.
 func (s stack) container() resource {
 	s.Helper()
-	definition := s.only("aws_ecs_task_definition")
-	definition.attributes = object(s.T, `{"containers": `+definition.text("container_definitions")+`}`)
-	if containers := definition.parts("containers"); len(containers) == 1 {
-		return containers[0]
-	}
-	s.Fatalf("the containers are %v, expected one", definition.attributes)
-	panic("unreachable")
+	return s.containers()["PaymentContainer"]
 }
 
 // named returns what a list of objects with a name and something else says, by name.

@@ -15,6 +15,7 @@ import (
 const (
 	image      = "service: {image: 123456789012.dkr.ecr.us-east-1.amazonaws.com/payment-api:1.0.0}\n"
 	domain     = "loadBalancer: {domain: {name: api.example.com, zoneId: Z0123456789}}\n"
+	iam        = "database: {login: iam}\n"
 	serverless = "database: {instanceClass: db.serverless, serverless: {minimumCapacity: 1}}\n"
 
 	existing = "network: {existing: {publicSubnets: [subnet-00000001, subnet-00000002], " +
@@ -49,6 +50,7 @@ var variants = []variant{
 		"aws_kms_key.deletion_window_in_days", "aws_rds_cluster.final_snapshot_identifier",
 		"aws_rds_cluster.master_username", "aws_rds_cluster.skip_final_snapshot",
 		"aws_rds_cluster_instance.apply_immediately", "aws_secretsmanager_secret.recovery_window_in_days",
+		container[0], "aws_wafv2_web_acl.rule", // the defaults of database.login and firewall.count
 	}, image + domain + ownRange},
 	{"region", "eu-west-1", []string{"aws_subnet.availability_zone", "provider.region"}, ""},
 	{"account", "123456789012", []string{"provider.allowed_account_ids"}, ""},
@@ -75,6 +77,8 @@ var variants = []variant{
 		"aws_rds_cluster.engine_version", "aws_rds_cluster_instance.auto_minor_version_upgrade",
 	}, ""},
 	{"database.instanceClass", "db.r6g.large", []string{"aws_rds_cluster_instance.instance_class"}, ""},
+	{"database.name", "payments", container, ""},
+	{"database.login", "iam", []string{container[0], "aws_iam_role_policy.policy"}, image},
 	{"database.serverless.minimumCapacity", 2, capacity, serverless},
 	{"database.serverless.maximumCapacity", 8, capacity, serverless},
 	{"database.readers", 2, []string{"aws_rds_cluster_instance.identifier"}, ""},
@@ -93,6 +97,7 @@ var variants = []variant{
 
 	{"service.image", "example.com/api:2", container, image},
 	{"service.command", []string{"serve"}, container, image},
+	{"service.migration", []string{"migrate"}, []string{container[0], "aws_iam_role_policy.policy"}, image + iam},
 	{"service.port", 8081, []string{
 		container[0], "aws_ecs_service.load_balancer", "aws_lb_target_group.port",
 		"aws_vpc_security_group_egress_rule.to_port", "aws_vpc_security_group_ingress_rule.to_port",
@@ -140,6 +145,7 @@ var variants = []variant{
 	{"monitoring.emails", []string{"on-call@example.com"}, []string{"aws_sns_topic_subscription.endpoint"}, ""},
 	{"monitoring.errorRatePercent", 2.5, []string{"aws_cloudwatch_metric_alarm.threshold"}, ""},
 	{"monitoring.minimumRequests", 7, []string{"aws_cloudwatch_metric_alarm.metric_query"}, ""},
+	{"monitoring.availabilityPercent", 99.5, []string{"aws_cloudwatch_metric_alarm.threshold"}, ""},
 	{"monitoring.latencySeconds", 0.25, []string{"aws_cloudwatch_metric_alarm.threshold"}, ""},
 }
 

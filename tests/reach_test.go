@@ -28,7 +28,13 @@ func groupNames(s stack) map[string]string {
 		}
 	}
 	add("load balancer", s.only("aws_lb").followAll("security_groups"))
-	add("tasks", s.only("aws_ecs_service").followAll("network_configuration.security_groups"))
+	for _, service := range s.some("aws_ecs_service") {
+		name := "tasks"
+		if service.text("name") != "PaymentService-"+s.suffix {
+			name += " of " + service.text("name")
+		}
+		add(name, service.followAll("network_configuration.security_groups"))
+	}
 	add("database", s.only("aws_rds_cluster").followAll("vpc_security_group_ids"))
 	for _, endpoint := range s.each("aws_vpc_endpoint") {
 		add("endpoints", endpoint.followAll("security_group_ids"))

@@ -1,10 +1,13 @@
 package tests
 
 import (
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+
+	"tap/config"
 )
 
 // secretName matches the names of attributes and variables that contain secrets.
@@ -85,9 +88,9 @@ func TestClusterGetsTheStoredPassword(t *testing.T) {
 	})
 }
 
-// Raising one number rotates the password of secret and cluster (SecretsManager.1). The new version of the secret has
-// another id, and so there is another task definition: tasks are replaced, and until then read the version that they
-// were started with, which is destroyed last.
+// Raising one number rotates the password of secret and cluster (SecretsManager.1). Where the API logs in with it,
+// the new version of the secret makes another task definition: tasks are replaced, and until then read the one that they
+// were started with, which is destroyed last. With a token, and for the migration, no running task needs to know.
 func TestRotationReplacesTasks(t *testing.T) {
 	changed := example(t, "database.passwordVersion").changesFrom(development(t))
 	if expected := []string{
@@ -96,44 +99,67 @@ func TestRotationReplacesTasks(t *testing.T) {
 		t.Errorf("a rotation changes %v, expected %v", changed, expected)
 	}
 	eachEnvironment(t, func(s stack) {
-		version := s.only("aws_secretsmanager_secret_version")
+		version, master := s.only("aws_secretsmanager_secret_version"), s.environment.Database.Login == config.LoginMaster
 		version.want("secret_string_wo_version", s.only("aws_rds_cluster").at("master_password_wo_version"))
 		version.want("lifecycle.create_before_destroy", true)
-		secrets := s.container().named("secrets", "valueFrom")
-		for variable, key := range map[string]string{"DB_PASSWORD": "password", "DB_USERNAME": "username"} {
-			expected := s.only("aws_secretsmanager_secret").ref("arn") + ":" + key + "::" + version.ref("version_id")
-			if secrets[variable] != expected {
-				s.Errorf("%s comes from %s, expected %s", variable, secrets[variable], expected)
+		for name, container := range s.containers() {
+			secrets := container.named("secrets", "valueFrom")
+			for variable, key := range map[string]string{"DB_PASSWORD": "password", "DB_USERNAME": "username"} {
+				expected := s.only("aws_secretsmanager_secret").ref("arn") + ":" + key + "::"
+				if name == "PaymentContainer" && master {
+					expected += version.ref("version_id")
+				} else if name == "PaymentContainer" {
+					expected = ""
+				}
+				if secrets[variable] != expected {
+					s.Errorf("%s: %s comes from %q, expected %q", name, variable, secrets[variable], expected)
+				}
 			}
+		}
+		definitions := s.only("aws_ecs_task_definition").text("container_definitions")
+		if strings.Contains(definitions, version.address()) != master {
+			s.Errorf("with login %s the task definition is %s", s.environment.Database.Login, definitions)
 		}
 	})
 }
 
-// Credentials reach a container as secrets (ECS.8).
+// Credentials reach a container as secrets (ECS.8), and each container has those that it needs and no others.
 func TestContainerVariablesHoldNoSecret(t *testing.T) {
 	eachEnvironment(t, func(s stack) {
-		service := s.environment.Service
-		variables := map[string]string{"DB_HOST": s.only("aws_rds_cluster").ref("endpoint"), "DB_PORT": "5432"}
-		for name, value := range service.Environment {
-			variables[name] = value
-		}
-		got := s.container().named("environment", "value")
-		if encoded(got) != encoded(variables) {
-			s.Errorf("the variables are %v, expected %v", got, variables)
-		}
-		for name, value := range got {
-			if secretName.MatchString(name) || strings.Contains(value, "secretsmanager") {
-				s.Errorf("%s = %s looks like a secret", name, value)
+		service, database, cluster := s.environment.Service, s.environment.Database, s.only("aws_rds_cluster")
+		for name, container := range s.containers() {
+			variables := map[string]string{
+				"DB_HOST": cluster.ref("endpoint"), "DB_PORT": "5432", "DB_NAME": database.Name, "DB_SSLMODE": "verify-full",
 			}
-		}
-		secrets := s.container().named("secrets", "valueFrom")
-		for name, source := range service.Secrets {
-			if secrets[name] != source {
-				s.Errorf("%s comes from %q, expected %s", name, secrets[name], source)
+			maps.Copy(variables, service.Environment)
+			if database.Readers > 0 {
+				variables["DB_READER_HOST"] = cluster.ref("reader_endpoint")
 			}
-		}
-		if len(secrets) != len(service.Secrets)+2 {
-			s.Errorf("the secrets are %v", secrets)
+			secrets := slices.Collect(maps.Keys(service.Secrets))
+			if name == "PaymentContainer" && database.Login == config.LoginIAM {
+				variables["DB_USERNAME"] = "payment_api"
+			} else {
+				secrets = append(secrets, "DB_PASSWORD", "DB_USERNAME")
+			}
+			got := container.named("environment", "value")
+			if !maps.Equal(got, variables) {
+				s.Errorf("%s: the variables are %v, expected %v", name, got, variables)
+			}
+			for variable, value := range got {
+				if secretName.MatchString(variable) || strings.Contains(value, "secretsmanager") {
+					s.Errorf("%s = %s looks like a secret", variable, value)
+				}
+			}
+			sources := container.named("secrets", "valueFrom")
+			slices.Sort(secrets)
+			if names := slices.Sorted(maps.Keys(sources)); !slices.Equal(names, secrets) {
+				s.Errorf("%s: the secrets are %v, expected %v", name, names, secrets)
+			}
+			for variable, source := range service.Secrets {
+				if sources[variable] != source {
+					s.Errorf("%s comes from %q, expected %s", variable, sources[variable], source)
+				}
+			}
 		}
 	})
 }

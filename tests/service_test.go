@@ -14,6 +14,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hashicorp/terraform-cdk-go/cdktf"
+
+	"tap/config"
+	"tap/constructs"
+	"tap/constructs/connection"
 	"tap/constructs/service"
 )
 
@@ -55,13 +60,57 @@ func TestRollbackIsAFailure(t *testing.T) {
 		service.want("wait_for_steady_state", true)
 		service.want("lifecycle.postcondition.0.condition",
 			"${(self.task_definition == "+definition.address()+".arn)}")
-		definition.want("lifecycle.create_before_destroy", true) // to be rolled back to
+		definition.want("skip_destroy", true) // to be rolled back to
 		for _, alarm := range service.followAll("alarms.alarm_names") {
 			if s.production() != (service.at("alarms.rollback") == true) {
 				s.Errorf("%s rolls back: %v", alarm.address(), service.at("alarms.rollback"))
 			}
 		}
 	})
+}
+
+// A task whose migration fails does not start the API, which ends the deployment as the postcondition says.
+func TestMigrationSucceedsBeforeTheAPIStarts(t *testing.T) {
+	migrates := 0
+	eachEnvironment(t, func(s stack) {
+		migration, exists := s.containers()["PaymentMigration"]
+		if words := s.environment.Service.Migration; exists != (len(words) > 0) || exists && len(s.containers()) != 2 {
+			s.Errorf("with the migration %v the containers are %v", words, s.containers())
+		}
+		if !exists {
+			s.container().want("dependsOn", nil)
+			return
+		}
+		migrates++
+		s.container().want("dependsOn", []any{map[string]any{
+			"containerName": migration.text("name"), "condition": "SUCCESS",
+		}})
+		s.container().want("essential", true)
+		migration.want("essential", false) // its end is not the task's
+		migration.want("command", s.environment.Service.Migration)
+		migration.want("portMappings", nil)
+		for _, shared := range []string{"image", "linuxParameters", "stopTimeout"} {
+			migration.want(shared, s.container().at(shared))
+		}
+		migration.want("logConfiguration.options.awslogs-group", s.container().at("logConfiguration.options.awslogs-group"))
+	})
+	if migrates < 2 {
+		t.Errorf("%d environments have a migration", migrates)
+	}
+}
+
+// A second connection with the same variable would silently take it from the first, or from the environment file.
+func TestConnectionsShareNoVariable(t *testing.T) {
+	environment := parse(t, "shared", minimalDevelopment+"service: {environment: {LOG_LEVEL: info}}")
+	for variable, owner := range map[string]string{"DB_HOST": "database", "LOG_LEVEL": "service.environment"} {
+		_, err := synthesizeWith(t, []config.Environment{environment},
+			func(cdktf.TerraformStack, constructs.Areas) []connection.Connection {
+				return []connection.Connection{{Name: "thief", Variables: map[string]string{variable: "elsewhere"}}}
+			})
+		if err == nil || !strings.Contains(err.Error(), variable+" is set by "+owner+" and by thief") {
+			t.Errorf("%s set twice: %v", variable, err)
+		}
+	}
 }
 
 // Without NAT gateway a session needs an endpoint, and what is typed is logged under the key.

@@ -60,7 +60,8 @@ func New(scope constructs.Construct, id string, props Props) Database {
 	d := props.Deployment
 	identifier := "paymentdb-" + d.Suffix
 
-	group := props.Network.NewSecurityGroup(this, "security-group", d.Name("PaymentDB"), "Aurora cluster of the payment API")
+	group := props.Network.NewSecurityGroup(this, "security-group", d.Name("PaymentDB"),
+		"Aurora cluster of the payment API")
 	subnets := dbsubnetgroup.NewDbSubnetGroup(this, jsii.String("subnet-group"), &dbsubnetgroup.DbSubnetGroupConfig{
 		Name:        jsii.String(identifier),
 		Description: jsii.String("Private subnets of the payment API"),

@@ -62,8 +62,8 @@ func (n *Network) serviceName(service string) *string {
 	return jsii.String("com.amazonaws." + n.deployment.Account.Region + "." + service)
 }
 
-// ownAccountOnly lets only the account's own principals through an endpoint, and only to resources of the account (and of
-// n.imageAccount), so that nobody can carry data out to, or with credentials of, another account.
+// ownAccountOnly lets only the account's own principals through an endpoint, and only to resources of the account (and
+// of n.imageAccount), so that nobody can carry data out to, or with credentials of, another account.
 func (n *Network) ownAccountOnly() policy.Statement {
 	account := n.deployment.Account.ID
 	owners := []*string{account}

@@ -52,7 +52,7 @@ type Network struct {
 	s3PrefixListID *string
 }
 
-// New creates the network, or finds the one that exists. Interface endpoints are created as they are needed (see Reach).
+// New creates the network, or finds the one that exists. Interface endpoints are made as they are needed (see Reach).
 func New(scope constructs.Construct, id string, props Props) *Network {
 	this := constructs.NewConstruct(scope, jsii.String(id))
 	network := &Network{

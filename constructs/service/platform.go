@@ -13,8 +13,8 @@ import (
 
 func logGroup(props Props) string { return "/tap-" + props.Deployment.Suffix + "/" + props.LogName }
 
-// platform is what every task uses: its log group, the repository of its image, the secrets of the environment file, and
-// ECS Exec.
+// platform is what every task uses: its log group, the repository of its image, the variables and secrets of the
+// environment file, and ECS Exec.
 func platform(props Props) []connection.Connection {
 	account := props.Deployment.Account
 	uses := []connection.Connection{{
@@ -24,6 +24,8 @@ func platform(props Props) []connection.Connection {
 			Resources: []*string{jsii.String(*account.ARN("logs", "log-group:"+logGroup(props)) + ":*")},
 		}}},
 		Endpoints: []string{"logs"},
+	}, {
+		Name: "service.environment", Variables: props.Config.Environment,
 	}}
 	if owner, region, repository, private := props.Config.PrivateRepository(); private {
 		uses = append(uses, connection.Connection{
@@ -47,7 +49,7 @@ func platform(props Props) []connection.Connection {
 	}
 	if len(props.Config.Secrets) > 0 {
 		uses = append(uses, connection.Connection{
-			Name:    "secrets",
+			Name:    "service.secrets",
 			Secrets: props.Config.Secrets,
 			Start: connection.Access{
 				Statements: []policy.Statement{{

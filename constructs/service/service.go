@@ -3,6 +3,8 @@
 package service
 
 import (
+	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/aws/constructs-go/constructs/v10"
@@ -35,7 +37,8 @@ type Props struct {
 	Cluster Cluster
 	Network *network.Network
 	Key     *encryption.Key
-	// Uses is what the containers use, MigrationUses what only the migration uses.
+	// Uses is what the containers use; no two set the same variable. MigrationUses is what only the migration uses, whose
+	// variables are set instead of those of Uses.
 	Uses, MigrationUses []connection.Connection
 	// Ingress is the way in to the tasks; nil for a worker, which nobody calls.
 	Ingress *connection.Ingress
@@ -60,6 +63,7 @@ func New(scope constructs.Construct, id string, props Props) Service {
 		props.MigrationUses = nil
 	}
 	props.Uses = append(platform(props), props.Uses...)
+	refuseSharedVariables(props.Uses)
 	all := slices.Concat(props.Uses, props.MigrationUses)
 
 	group := props.Network.NewSecurityGroup(this, "security-group", d.Name(props.Name+"Service"),
@@ -78,7 +82,8 @@ func New(scope constructs.Construct, id string, props Props) Service {
 	ready = append(ready, props.Network.Ready...)
 	if props.Ingress != nil {
 		ready = append(ready, props.Ingress.Ready)
-		ready = append(ready, network.Allow(this, "from-load-balancer", props.Ingress.SecurityGroup, group, props.Config.Port)...)
+		ready = append(ready,
+			network.Allow(this, "from-load-balancer", props.Ingress.SecurityGroup, group, props.Config.Port)...)
 	}
 
 	definition := newTaskDefinition(this, props, roles)
@@ -142,4 +147,19 @@ func New(scope constructs.Construct, id string, props Props) Service {
 		newScaling(this, props, created.Name())
 	}
 	return Service{ClusterName: props.Cluster.Name, Name: created.Name(), Running: created}
+}
+
+// refuseSharedVariables panics when two connections set the same variable: the program would not get what the other
+// one, or the environment file, says.
+func refuseSharedVariables(uses []connection.Connection) {
+	by := map[string]string{}
+	for _, use := range uses {
+		names := slices.Concat(slices.Collect(maps.Keys(use.Variables)), slices.Collect(maps.Keys(use.Secrets)))
+		for _, name := range slices.Sorted(slices.Values(names)) {
+			if other, taken := by[name]; taken {
+				panic(fmt.Sprintf("the variable %s is set by %s and by %s: rename one", name, other, use.Name))
+			}
+			by[name] = use.Name
+		}
+	}
 }

@@ -107,7 +107,7 @@ func newTaskDefinition(scope constructs.Construct, props Props, roles roles) ecs
 // newContainers are the program's container and, before it, that of the migration.
 func newContainers(props Props, logGroup string) []containerDefinition {
 	service := props.Config
-	program := newContainer(props, props.Name+"Container", props.LogName, service.Command, props.Uses, logGroup)
+	program := newContainer(props, props.Name+"Container", props.LogName, service.Command, logGroup)
 	program.Essential = true
 	if props.Ingress != nil {
 		program.PortMappings = []portMapping{{ContainerPort: service.Port, HostPort: service.Port, Protocol: "tcp"}}
@@ -124,21 +124,18 @@ func newContainers(props Props, logGroup string) []containerDefinition {
 	if len(service.Migration) == 0 {
 		return []containerDefinition{program}
 	}
-	uses := slices.Concat(props.Uses, props.MigrationUses)
-	migration := newContainer(props, props.Name+"Migration", "migration", service.Migration, uses, logGroup)
+	migration := newContainer(props, props.Name+"Migration", "migration", service.Migration, logGroup,
+		props.MigrationUses...)
 	program.DependsOn = []dependency{{ContainerName: migration.Name, Condition: "SUCCESS"}}
 	return []containerDefinition{program, migration}
 }
 
-// newContainer is a container with the variables and secrets of the connections; where two set the same one, the later
-// counts.
-func newContainer(props Props, name, logPrefix string, command []string, uses []connection.Connection,
-	logGroup string) containerDefinition {
-	variables, secrets := maps.Clone(props.Config.Environment), map[string]string{}
-	if variables == nil {
-		variables = map[string]string{}
-	}
-	for _, use := range uses {
+// newContainer is a container with the variables and secrets of the connections, instead of which it has those of the
+// overriding ones.
+func newContainer(props Props, name, logPrefix string, command []string, logGroup string,
+	overriding ...connection.Connection) containerDefinition {
+	variables, secrets := map[string]string{}, map[string]string{}
+	for _, use := range slices.Concat(props.Uses, overriding) {
 		for name, value := range use.Variables {
 			variables[name] = value
 			delete(secrets, name)

@@ -14,8 +14,8 @@ type document struct {
 	Resource map[string]map[string]map[string]any `json:"resource"`
 }
 
-// renderPicture draws a stack as a Mermaid diagram: what is in it, and each flow that a security group rule allows, with
-// its port.
+// renderPicture draws a stack as a Mermaid diagram: what is in it, and each flow that a security group rule allows,
+// with its port.
 func renderPicture(stack string, golden []byte) ([]byte, error) {
 	var doc document
 	if err := json.Unmarshal(golden, &doc); err != nil {
@@ -23,8 +23,7 @@ func renderPicture(stack string, golden []byte) ([]byte, error) {
 	}
 	d := drawing{document: doc, nodes: map[string]string{}}
 	d.write("# %s\n", stack)
-	d.write("Drawn from the synthesized stack: each solid arrow is a security group rule, with its port. `make golden` draws")
-	d.write("it anew.\n")
+	d.write("Drawn by `make golden` from the synthesized stack; each solid arrow is a rule of a security group.\n")
 	d.write("```mermaid\nflowchart TB")
 	d.write(`    internet(("internet"))`)
 	d.firewall()

@@ -55,7 +55,7 @@ var rules = map[deployment.Holding][]rule{
 		{"policy", widened, "it allows more, or denies less"},
 		{"publicly_accessible", on, "the database has a public address"},
 		{"recovery_window_in_days", less, "there is less time to notice a deletion"},
-		{"redacted_fields", shrunk, "secrets may get into the logs"},
+		{"data_protection_config", shrunk, "secrets may get into the logs"},
 		{"restrict_public_buckets", off, "the bucket may be public"},
 		{"retention_in_days", shorter, "older logs are deleted"},
 		{"rule", shrunk, "what the old rules did may not be done"},

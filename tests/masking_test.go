@@ -1,0 +1,132 @@
+package tests
+
+import (
+	"os/exec"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"tap/constructs/deployment"
+)
+
+var cardNumber = regexp.MustCompile(deployment.CardNumberPattern)
+
+func TestCardNumbersMatchHoweverGrouped(t *testing.T) {
+	if len(deployment.CardNumberPattern) > 200 || regexp.MustCompile(`[^]\[a-zA-Z0-9_#=@/;, ^$?{}|\\*+.-]`).
+		MatchString(deployment.CardNumberPattern) {
+		t.Errorf("CloudWatch Logs refuses %s", deployment.CardNumberPattern)
+	}
+	numbers := []string{"3782 822463 10005", "3056-930902-5904", "6304 0000 0000 0000 000"}
+	for length := 13; length <= 19; length++ {
+		digits := "4111111111111111222"[:length]
+		groups := regexp.MustCompile(`\d{1,4}`).FindAllString(digits, -1)
+		numbers = append(numbers, digits, strings.Join(groups, " "), strings.Join(groups, "-"))
+	}
+	for _, number := range numbers {
+		if got := cardNumber.FindString("pan=" + number + ";"); got != number {
+			t.Errorf("%q is matched in %s", got, number)
+		}
+	}
+	for _, other := range []string{"411111111111", "2026-11-25 14:07:58.123 UTC [12345] LOG", "10.0.12.34:51234"} {
+		if cardNumber.MatchString(other) {
+			t.Errorf("%s is taken for a card number", other)
+		}
+	}
+}
+
+func TestLogsMaskCardNumbers(t *testing.T) {
+	eachEnvironment(t, func(s stack) {
+		var masked []string
+		for _, policy := range s.some("aws_cloudwatch_log_data_protection_policy") {
+			masked = append(masked, policy.follow("log_group_name").address())
+			policy.attributes = object(s.T, policy.text("policy_document"))
+			policy.want("Configuration.CustomDataIdentifier", []any{
+				map[string]any{"Name": "CardNumber", "Regex": deployment.CardNumberPattern},
+			})
+			// AWS wants both statements, with the same identifiers.
+			for i, operation := range []string{"Audit.FindingsDestination", "Deidentify.MaskConfig"} {
+				statement := policy.parts("Statement")[i]
+				statement.want("Operation."+operation, map[string]any{})
+				statement.want("DataIdentifier.1", "CardNumber")
+				if managed := statement.text("DataIdentifier.0"); !strings.HasSuffix(managed, "/CreditCardNumber") {
+					s.Errorf("AWS's own identifier is %s", managed)
+				}
+			}
+		}
+		firewall := s.only("aws_wafv2_web_acl_logging_configuration").follow("log_destination_configs.0")
+		program := s.container().follow("logConfiguration.options.awslogs-group")
+		database := s.find("aws_cloudwatch_log_group", "name", "/aws/rds/cluster/"+
+			s.only("aws_rds_cluster").text("cluster_identifier")+"/postgresql")
+		slices.Sort(masked)
+		if expected := addresses([]resource{firewall, program, database}); !slices.Equal(masked, expected) {
+			s.Errorf("masked are %v, expected %v", masked, expected)
+		}
+	})
+}
+
+// What PostgreSQL logs, with the parameters of the cluster that it knows itself, of what goes wrong with a card number.
+func TestPostgresLogsNoCardNumber(t *testing.T) {
+	settings := map[string]string{}
+	for name, value := range production(t).only("aws_rds_cluster_parameter_group").named("parameter", "value") {
+		if !strings.HasPrefix(name, "rds.") {
+			settings[name] = value
+		}
+	}
+	server := startPostgres(t, settings)
+	server.psql(t, "CREATE TABLE cards (pan text PRIMARY KEY, amount integer CHECK (amount > 0));"+
+		"INSERT INTO cards VALUES ('4012888888881881', 1)")
+	for _, test := range []struct {
+		says, pan, statement, logged string
+		bound                        bool // as programs send values, apart from the statement
+		remains                      bool // what no parameter keeps out
+	}{
+		{"a key that exists", "4012888888881881", "INSERT INTO cards VALUES (:pan::text, 1)",
+			"duplicate key value", true, false},
+		{"a row that a constraint refuses", "5105105105105100", "INSERT INTO cards VALUES (:pan::text, 0)",
+			"violates check constraint", true, false},
+		{"a slow statement", "4222222222222", "SELECT pg_sleep(1.1), :pan::text", "duration: ", true, false},
+		{"a failed cast", "5555555555554444", "SELECT :pan::text::integer", "is out of range", true, true},
+		{"a line without its second column", "3530111333300000", "COPY cards FROM STDIN;\nPAN\n\\.\n",
+			"missing data for column", false, false},
+		{"a value of another type", "6011000990139424", "COPY cards (amount) FROM STDIN;\nPAN\n\\.\n",
+			"is out of range", false, true},
+		{"a failed statement with the number in it", "3782 822463 10005", "INSERT INTO cards VALUES ('PAN', 0)",
+			"violates check constraint", false, true},
+		{"a slow statement with the number in it", "6011-1111-1111-1117", "SELECT pg_sleep(1.1), 'PAN'",
+			"duration: ", false, true},
+		{"a definition with the number in it", "6304000000000000000", "CREATE TABLE copies (pan text DEFAULT 'PAN')",
+			"CREATE TABLE", false, true},
+	} {
+		t.Run(test.says, func(t *testing.T) {
+			already := len(server.read(t))
+			if test.bound {
+				server.bind(t, test.statement, "pan="+test.pan)
+			} else {
+				server.psql(t, strings.ReplaceAll(test.statement, "PAN", test.pan))
+			}
+			log := server.read(t)[already:]
+			if !strings.Contains(log, test.logged) || strings.Contains(log, test.pan) != test.remains {
+				t.Errorf("the number remains: %v, expected %v with %q:\n%s", !test.remains, test.remains, test.logged, log)
+			}
+			for _, text := range []string{test.pan, test.pan[:8], test.pan[len(test.pan)-8:]} {
+				if masked := cardNumber.ReplaceAllString(log, "***"); strings.Contains(masked, text) {
+					t.Errorf("the mask leaves %s:\n%s", text, masked)
+				}
+			}
+		})
+	}
+}
+
+// bind runs a statement with a bound value, and lets it fail.
+func (p postgres) bind(t *testing.T, statement, value string) {
+	t.Helper()
+	file := t.TempDir() + "/statement.sql"
+	write(t, file, statement+";\n")
+	command := exec.Command(p.tool("pgbench"), "--no-vacuum", "--protocol=extended", "--transactions=1",
+		"--define="+value, "--file="+file, "postgres")
+	command.Env = p.environment
+	if output, err := command.CombinedOutput(); err != nil && !strings.Contains(string(output), "ERROR:") {
+		t.Fatalf("%v: %s", err, output)
+	}
+}
