@@ -35,6 +35,7 @@ func TestCardNumbersMatchHoweverGrouped(t *testing.T) {
 	}
 }
 
+// The program's log (ECS.9), the database's and the firewall's may contain what clients send.
 func TestLogsMaskCardNumbers(t *testing.T) {
 	eachEnvironment(t, func(s stack) {
 		var masked []string
