@@ -1,5 +1,6 @@
-// Command tap synthesizes the payment API's infrastructure: one Terraform stack for each environment
-// in the folder environments, below the output folder that the cdktf command asks for (cdktf.out).
+// Command tap synthesizes the payment API's infrastructure: one Terraform stack for each environment in the folder
+// environments, and one for each account in accounts.yaml, below the output folder that the cdktf command asks for
+// (cdktf.out).
 package main
 
 import (
@@ -32,11 +33,11 @@ func run() error {
 	if err != nil {
 		return err
 	}
-	environments, err := config.Load("environments", requested)
+	environments, accounts, err := config.Load("environments", requested)
 	if err != nil {
 		return err
 	}
-	if err := constructs.Synthesize(environments, nil, ""); err != nil {
+	if err := constructs.Synthesize(environments, accounts, ""); err != nil {
 		return err
 	}
 	return lockProviders()

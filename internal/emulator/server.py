@@ -288,7 +288,7 @@ def made_by_aws(model):
         return model.snapshot_type == "automated"
     if kind in ("DBParameterGroup", "DBClusterParameterGroup", "OptionGroup"):  # no client may use this prefix
         return name_of(model).split(":")[-1].startswith("default")
-    return False
+    return kind == "TaskDefinition"  # revisions stay on purpose (skip_destroy) and cost nothing
 
 
 def is_deleted(model):
