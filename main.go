@@ -37,6 +37,11 @@ func run() error {
 	if err != nil {
 		return err
 	}
+	for _, environment := range environments {
+		for _, warning := range environment.Warnings() {
+			fmt.Fprintf(os.Stderr, "warning: tap-%s: %s\n", environment.Suffix, warning)
+		}
+	}
 	if err := constructs.Synthesize(environments, accounts, ""); err != nil {
 		return err
 	}

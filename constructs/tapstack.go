@@ -44,6 +44,10 @@ func NewTapStack(app constructs.Construct, environment config.Environment, addit
 		newS3Backend(stack, environment.StatesBucket, name, environment.Region, environment.Account)
 	}
 
+	place := environment.Network.CIDR
+	if environment.Network.IsExisting() {
+		place = environment.Network.Existing.PrivateSubnets[0]
+	}
 	deployed := deployment.Deployment{
 		Suffix:           environment.Suffix,
 		Account:          policy.NewAccount(stack, "account", environment.Region),
@@ -53,7 +57,7 @@ func NewTapStack(app constructs.Construct, environment config.Environment, addit
 		ID: deployment.NewID(stack, "deployment", map[string]string{
 			"class":        string(environment.Class), // chooses the name of the database's master user
 			"region":       environment.Region,
-			"network.cidr": environment.Network.CIDR,
+			"network.cidr": place,
 		}),
 	}
 	key := encryption.New(stack, "encryption", encryption.Props{

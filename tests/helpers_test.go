@@ -43,7 +43,7 @@ func write(t *testing.T, path, content string) {
 // load returns the environments of a folder.
 func load(t *testing.T, folder string) []config.Environment {
 	t.Helper()
-	environments, err := config.Load(folder, config.RequestedSuffix{})
+	environments, _, err := config.Load(folder, config.RequestedSuffix{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -147,6 +147,16 @@ func eachEnvironment(t *testing.T, test func(s stack)) {
 	})
 	t.Run("defaults of development", func(t *testing.T) { test(development(t)) })
 	t.Run("defaults of production", func(t *testing.T) { test(production(t)) })
+}
+
+// eachOwnNetwork runs a test for the stack of every environment but those in a VPC that exists.
+func eachOwnNetwork(t *testing.T, test func(s stack)) {
+	t.Helper()
+	eachEnvironment(t, func(s stack) {
+		if !s.environment.Network.IsExisting() {
+			test(s)
+		}
+	})
 }
 
 // in returns the stack as another test looks at it.

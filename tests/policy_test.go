@@ -152,7 +152,7 @@ func TestServicesActForTheAccountOnly(t *testing.T) {
 				s.Errorf("%s allows %v for any account", statement, services)
 			}
 		}
-		if s.environment != nil && len(seen) < 7 {
+		if s.environment != nil && len(seen) < 6 {
 			s.Errorf("only %d services are allowed anything: the test shows nothing", len(seen))
 		}
 	})

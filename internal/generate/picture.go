@@ -53,9 +53,9 @@ func (d *drawing) each(kind string, use func(name string, attributes map[string]
 
 // vpc draws the subnets by tier and zone, and what runs in them.
 func (d *drawing) vpc() {
-	d.each("aws_vpc", func(_ string, vpc map[string]any) {
-		d.write(`    subgraph vpc["%s %s"]`, tagName(vpc), vpc["cidr_block"])
-	})
+	label := "VPC that exists"
+	d.each("aws_vpc", func(_ string, vpc map[string]any) { label = fmt.Sprint(tagName(vpc), " ", vpc["cidr_block"]) })
+	d.write(`    subgraph vpc["%s"]`, label)
 	for _, tier := range []string{"public", "private"} {
 		d.write("        subgraph %s[\"%s subnets\"]", tier, tier)
 		d.each("aws_subnet", func(name string, subnet map[string]any) {

@@ -78,7 +78,7 @@ func (d *deployment) configure(t *testing.T, file string) {
 	if err := writeFile(filepath.Join(folder, strings.TrimPrefix(d.stack, "tap-")+".yaml"), file); err != nil {
 		t.Fatal(err)
 	}
-	environments, err := config.Load(folder, config.RequestedSuffix{})
+	environments, accounts, err := config.Load(folder, config.RequestedSuffix{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,7 +87,7 @@ func (d *deployment) configure(t *testing.T, file string) {
 	}
 	synthesis.Lock()
 	defer synthesis.Unlock()
-	if err := constructs.Synthesize(environments, nil, d.path("cdktf.out")); err != nil {
+	if err := constructs.Synthesize(environments, accounts, d.path("cdktf.out")); err != nil {
 		t.Fatal(err)
 	}
 }
