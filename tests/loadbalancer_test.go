@@ -73,6 +73,7 @@ func TestAccessLogsCanBeDelivered(t *testing.T) {
 		balancer.want("access_logs.enabled", true)
 		balancer.waitsFor(policy)
 		bucket := balancer.follow("access_logs.bucket")
+		s.only("aws_s3_bucket_lifecycle_configuration").want("rule.0.noncurrent_version_expiration.0.noncurrent_days", 7)
 		objects := regexp.MustCompile(`^` + regexp.QuoteMeta(bucket.ref("arn")) + `/AWSLogs/` + accountID.String() + `/\*$`)
 		if !slices.ContainsFunc(policy.policy(), func(statement statement) bool {
 			return statement.allows("logdelivery.elasticloadbalancing.amazonaws.com", "s3:PutObject") &&

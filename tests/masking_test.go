@@ -68,8 +68,10 @@ func TestLogsMaskCardNumbers(t *testing.T) {
 
 // What PostgreSQL logs, with the parameters of the cluster that it knows itself, of what goes wrong with a card number.
 func TestPostgresLogsNoCardNumber(t *testing.T) {
-	settings := map[string]string{}
-	for name, value := range production(t).only("aws_rds_cluster_parameter_group").named("parameter", "value") {
+	settings, s := map[string]string{}, production(t)
+	parameters := s.only("aws_rds_cluster_parameter_group")
+	s.only("aws_rds_cluster").want("db_cluster_parameter_group_name", parameters.ref("name"))
+	for name, value := range parameters.named("parameter", "value") {
 		if !strings.HasPrefix(name, "rds.") {
 			settings[name] = value
 		}

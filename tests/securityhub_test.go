@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"tap/config"
 )
 
 // securityHub has, by kind of resource, the controls of the standards AWS Foundational Security Best Practices v1.0.0 and
@@ -104,6 +106,44 @@ func TestEveryControlIsTestedOrAccepted(t *testing.T) {
 	for name := range accepted {
 		if !applies[name] {
 			t.Errorf("docs/audit.md accepts %s, which applies to nothing", name)
+		}
+	}
+}
+
+// What a production file weakens is accepted in docs/audit.md, by stack and key: tap-prod: `protect`.
+func TestWeakerProductionIsAccepted(t *testing.T) {
+	audit, err := os.ReadFile("../docs/audit.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	standard := config.Preset(config.Production)
+	for _, e := range load(t, "../environments") {
+		if e.Class != config.Production {
+			continue
+		}
+		for key, weaker := range map[string]bool{
+			"database.backupRetentionDays":   e.Database.BackupRetentionDays < standard.Database.BackupRetentionDays,
+			"database.login":                 e.Database.Login != standard.Database.Login,
+			"database.readers":               e.Database.Readers < standard.Database.Readers,
+			"firewall.count":                 len(e.Firewall.Count) > len(standard.Firewall.Count),
+			"firewall.rateLimit":             e.Firewall.RateLimit > standard.Firewall.RateLimit,
+			"loadBalancer.allowPlainHttp":    e.LoadBalancer.AllowPlainHTTP,
+			"logs.retentionDays":             e.Logs.RetentionDays < standard.Logs.RetentionDays,
+			"monitoring.availabilityPercent": e.Monitoring.AvailabilityPercent < standard.Monitoring.AvailabilityPercent,
+			"monitoring.emails":              len(e.Monitoring.Emails) == 0,
+			"monitoring.errorRatePercent":    e.Monitoring.ErrorRatePercent > standard.Monitoring.ErrorRatePercent,
+			"monitoring.latencySeconds":      e.Monitoring.LatencySeconds > standard.Monitoring.LatencySeconds,
+			"monitoring.minimumRequests":     e.Monitoring.MinimumRequests > standard.Monitoring.MinimumRequests,
+			"protect":                        e.Protect != standard.Protect,
+			"service.executeCommand":         e.Service.ExecuteCommand,
+			"service.readonlyRootFilesystem": !e.Service.ReadonlyRootFilesystem,
+		} {
+			entry := "tap-" + e.Suffix + ": `" + key + "`"
+			if accepted := strings.Contains(string(audit), entry); weaker && !accepted {
+				t.Errorf("%s is weaker than production's default: mend it, or say why under %s in docs/audit.md", key, entry)
+			} else if accepted && !weaker {
+				t.Errorf("docs/audit.md accepts %s, which is as strong as the default", entry)
+			}
 		}
 	}
 }

@@ -62,6 +62,7 @@ func TestRollbackIsAFailure(t *testing.T) {
 		service.want("lifecycle.postcondition.0.condition",
 			"${(self.task_definition == "+definition.address()+".arn)}")
 		definition.want("skip_destroy", true) // to be rolled back to
+		service.want("timeouts", map[string]any{"create": "15m", "update": "15m"})
 		for _, alarm := range service.followAll("alarms.alarm_names") {
 			if s.production() != (service.at("alarms.rollback") == true) {
 				s.Errorf("%s rolls back: %v", alarm.address(), service.at("alarms.rollback"))
