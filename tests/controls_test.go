@@ -103,7 +103,8 @@ func TestControls(t *testing.T) {
 }
 
 // bucketControls are the settings of every bucket, that of the states included: nothing in it can become public (S3.2,
-// S3.3, S3.8), policies alone rule access (S3.12), it is cleaned up (S3.13), and what is overwritten can be restored (S3.14).
+// S3.3, S3.8), policies alone rule access (S3.12), it is cleaned up (S3.13), and what is overwritten can be restored
+// (S3.14).
 var bucketControls = map[string]map[string]any{
 	"aws_s3_bucket_lifecycle_configuration": {
 		"rule.0.status": "Enabled", "rule.0.abort_incomplete_multipart_upload.0.days_after_initiation": 7,

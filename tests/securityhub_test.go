@@ -12,9 +12,9 @@ import (
 	"tap/config"
 )
 
-// securityHub has, by kind of resource, the controls of the standards AWS Foundational Security Best Practices v1.0.0 and
-// PCI DSS v4.0.1 that judge it or what AWS makes with it, without those of other database engines. Kinds without a control
-// are listed as well. Read on 25 November 2026:
+// securityHub has, by kind of resource, the controls of the standards AWS Foundational Security Best Practices v1.0.0
+// and PCI DSS v4.0.1 that judge it or what AWS makes with it, without those of other database engines. Read on
+// 25 November 2026:
 // https://docs.aws.amazon.com/securityhub/latest/userguide/fsbp-standard.html
 // https://docs.aws.amazon.com/securityhub/latest/userguide/pci-standard.html
 // https://docs.aws.amazon.com/securityhub/latest/userguide/elb-controls.html, ecs-controls.html, rds-controls.html

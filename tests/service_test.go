@@ -159,8 +159,8 @@ type placeholder struct {
 }
 
 // startPlaceholder runs the task's command with the nginx of this machine. Two things are not as in a task: /tmp is a
-// folder of the test's own, so that runs do not meet, and only this machine is listened to. With capabilities it runs as
-// root with no others and on a port under 1024, as in a task; without, as nobody.
+// folder of the test's own, so that runs do not meet, and only this machine is listened to. With capabilities it runs
+// as root with no others and on a port under 1024, as in a task; without, as nobody.
 func startPlaceholder(t *testing.T, healthCheckPath string, capabilities []string) placeholder {
 	t.Helper()
 	folder, err := os.MkdirTemp("/tmp", "tap-placeholder-")
