@@ -45,6 +45,7 @@ func Load(folder string, requested RequestedSuffix) ([]Environment, []Account, e
 	}
 
 	keepRangesApart(files)
+	keepDomainsApart(files)
 	shared := loadAccounts(path.Join(path.Dir(folder), "accounts.yaml"))
 	shared.applyTo(files)
 	problems := shared.problems.sorted()
@@ -99,6 +100,18 @@ func keepRangesApart(files []*file) {
 					"environments have to differ, or their networks can never be peered", own, taken, other.name))
 			}
 		}
+	}
+}
+
+// keepDomainsApart reports a domain that two files have.
+func keepDomainsApart(files []*file) {
+	owners := map[string]string{}
+	for _, f := range files {
+		name := &f.environment.LoadBalancer.Domain.Name
+		owner, taken := owners[*name]
+		f.require(*name == "" || !taken, fmt.Sprintf("%s is the domain of %s: both would own its records, and destroying "+
+			"one would take them from the other", *name, owner), name)
+		owners[*name] = f.name
 	}
 }
 

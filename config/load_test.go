@@ -157,6 +157,12 @@ func TestProductionRangesDiffer(t *testing.T) {
 		"the ranges of production environments have to differ")
 }
 
+func TestDomainsDiffer(t *testing.T) {
+	content := development + "loadBalancer: {domain: {name: api.example.com, zoneId: Z1}}\n"
+	_, err := load(t, map[string]string{"a.yaml": content, "b.yaml": content, "c.yaml": development, "d.yaml": development}, "")
+	wantProblems(t, err, "environments/b.yaml:2: loadBalancer.domain.name: api.example.com is the domain of environments/a.yaml")
+}
+
 func TestProductionHasANATGatewayInEachZone(t *testing.T) {
 	for settings, want := range map[string]int{
 		"": 3, ", natGateways: 1": 1, ", zones: [us-east-1a, us-east-1b, us-east-1c, us-east-1d]": 4,

@@ -9,7 +9,8 @@ import (
 	"tap/config"
 )
 
-// Names and priorities are a contract with logs, dashboards and environment files: add rules, never renumber them.
+// Names and priorities are a contract with logs, dashboards and environment files: add rules, never renumber them
+// (WAF.10).
 func TestFirewallRulesKeepTheirPriorities(t *testing.T) {
 	expected := []string{
 		"RateLimitRule 1", "SQLInjectionRule 2", "AWSManagedRulesAmazonIpReputationList 10",

@@ -78,6 +78,7 @@ var exceptions = map[string]string{
 // type:*.
 var unlimited = regexp.MustCompile(`^(\*|arn:[^:]*:[^:]*:[^:]*:[^:]*:([a-z-]+[:/])?\*.*)$`)
 
+// No policy gives everything, nor lets anybody decrypt with every key (IAM.1, IAM.21, KMS.1, KMS.2).
 func TestStatementsAreNarrow(t *testing.T) {
 	needed := map[string]bool{}
 	eachStack(t, func(s stack) {
@@ -105,6 +106,7 @@ func TestStatementsAreNarrow(t *testing.T) {
 	}
 }
 
+// Nothing is public or open to other accounts (KMS.5, S3.6, SNS.4).
 func TestOnlyTheAccountIsAllowed(t *testing.T) {
 	eachStack(t, func(s stack) {
 		for _, statement := range s.statements() {
