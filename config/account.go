@@ -28,8 +28,8 @@ type Account struct {
 // GitHub names the repository as GitHub's tokens do:
 // https://docs.github.com/en/actions/reference/security/oidc
 type GitHub struct {
-	// Subject begins the subject of a token: repo:OWNER/NAME, or repo:OWNER@ID/NAME@ID of a repository that was created,
-	// renamed or transferred since 15 July 2026.
+	// Subject begins the subject of a token: repo:OWNER/NAME, or repo:OWNER@ID/NAME@ID of a repository that was
+	// created, renamed or transferred since 15 July 2026.
 	Subject string `yaml:"subject"`
 	// RepositoryID is the repository's number.
 	RepositoryID string `yaml:"repositoryId"`
@@ -104,21 +104,21 @@ func (f *file) applyAccountRules(accounts []Account, files []*file) {
 	}
 	account := accounts[i]
 	e.StatesBucket = account.StatesBucket()
-	f.require(e.Region == account.Region, "an environment in another Region than its account's in accounts.yaml, "+
-		account.Region+", is not supported yet", &e.Region)
-	// The policies of the pipeline's roles name an environment's resources by its suffix and an asterisk.
+	f.require(e.Region == account.Region, "an environment in another Region than its account's, "+account.Region+
+		", is not supported yet", &e.Region)
+	// What a policy or a person names all of one environment by, for example paymentdb-prod-*, would match the other's.
 	for _, other := range files {
 		f.require(other.environment.Account != e.Account || !strings.HasPrefix(e.Suffix, other.environment.Suffix+"-"),
-			fmt.Sprintf("the suffix %s begins with that of %s and a hyphen, so that the pipeline could take one for the "+
-				"other; rename one, or use another account", e.Suffix, other.name), &e.Account)
+			fmt.Sprintf("the suffix %s begins with that of %s and a hyphen, so that patterns of names match both; rename "+
+				"one, or use another account", e.Suffix, other.name), &e.Account)
 	}
 	imageAccount, _, repository, _ := e.Service.PrivateRepository()
 	f.require(imageAccount != e.Account || repository == Repository, "the account's repository is "+Repository,
 		&e.Service.Image)
 	for _, name := range slices.Sorted(maps.Keys(e.Service.Secrets)) {
 		_, secret, _ := strings.Cut(e.Service.Secrets[name], ":secret:")
-		f.require(strings.HasPrefix(secret, SecretPrefix), "the permissions boundary of accounts.yaml allows only secrets "+
-			"whose names begin with "+SecretPrefix, join(f.path(&e.Service.Secrets), name))
+		f.require(strings.HasPrefix(secret, SecretPrefix), "the account's permissions boundary allows only secrets whose "+
+			"names begin with "+SecretPrefix, join(f.path(&e.Service.Secrets), name))
 	}
 }
 
