@@ -15,13 +15,13 @@ import (
 
 // Account is what the environments of one AWS account share, as accounts.yaml sets it.
 type Account struct {
-	// ID is the account's 12 digits.
+	// ID is the account's 12 digits, which the section is named by.
 	ID string `yaml:"-"`
 	// Region is the AWS Region of what they share, and of each of them.
 	Region string `yaml:"region"`
 	// GitHub is the repository whose workflows may plan and deploy. Empty: none, and no role for one.
 	GitHub GitHub `yaml:"github"`
-	// Environments are the account's, of the environment files.
+	// Environments are those of the environment files that name the account.
 	Environments []Environment `yaml:"-"`
 }
 
@@ -33,11 +33,14 @@ type GitHub struct {
 	Subject string `yaml:"subject"`
 	// RepositoryID is the repository's number.
 	RepositoryID string `yaml:"repositoryId"`
-	// Branch is the one that is deployed. Empty: main.
+	// Branch is the one that is deployed.
 	Branch string `yaml:"branch"`
 	// ProviderExists is set where the account has an OpenID Connect provider of GitHub already: it can have only one.
 	ProviderExists bool `yaml:"providerExists"`
 }
+
+// DefaultBranch is deployed where accounts.yaml names none.
+const DefaultBranch = "main"
 
 // StatesBucket is the S3 bucket of the account's states.
 func (a Account) StatesBucket() string { return "tap-states-" + a.ID + "-" + a.Region }
@@ -69,7 +72,7 @@ func (f *file) decodeAccount(id string, node *yaml.Node, at string) {
 		f.report(at, "is not an account; allowed: "+AccountIDs.Allowed())
 		return
 	}
-	account := Account{ID: id, GitHub: GitHub{Branch: "main"}}
+	account := Account{ID: id, GitHub: GitHub{Branch: DefaultBranch}}
 	f.prefix = at + "."
 	f.decode(node, reflect.ValueOf(&account).Elem(), at, Limit{})
 	f.accounts = append(f.accounts, account)
