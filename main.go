@@ -4,8 +4,13 @@
 package main
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
+	"slices"
 
 	"tap/config"
 	"tap/constructs"
@@ -32,5 +37,28 @@ func run() error {
 	if err != nil {
 		return err
 	}
-	return constructs.Synthesize(environments, accounts, "")
+	for _, environment := range environments {
+		for _, warning := range environment.Warnings() {
+			fmt.Fprintf(os.Stderr, "warning: tap-%s: %s\n", environment.Suffix, warning)
+		}
+	}
+	if err := constructs.Synthesize(environments, accounts, ""); err != nil {
+		return err
+	}
+	return lockProviders()
+}
+
+// lockProviders gives every stack the hashes of the providers that may run, where make lock has written them. With the
+// argument -unlocked it does not: the local deployment takes its provider from wherever this machine has one.
+func lockProviders() error {
+	hashes, err := os.ReadFile("terraform.lock.hcl")
+	if errors.Is(err, fs.ErrNotExist) || slices.Contains(os.Args, "-unlocked") {
+		return nil
+	}
+	stacks, globErr := filepath.Glob(filepath.Join(cmp.Or(os.Getenv("CDKTF_OUTDIR"), "cdktf.out"), "stacks", "*"))
+	err = errors.Join(err, globErr)
+	for _, stack := range stacks {
+		err = errors.Join(err, os.WriteFile(filepath.Join(stack, ".terraform.lock.hcl"), hashes, 0o644))
+	}
+	return err
 }

@@ -38,6 +38,9 @@ func (f *file) read(content []byte) {
 	if f.lines["class"] == 0 {
 		f.report("class", "is missing; allowed: "+limits["class"].Allowed())
 	}
+	if network := &f.environment.Network; network.IsExisting() && f.lines[f.path(&network.InterfaceEndpoints)] == 0 {
+		network.InterfaceEndpoints = false
+	}
 	f.environment.complete()
 	if !f.refused("class") { // it decides what the other values are
 		f.applyRules()

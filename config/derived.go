@@ -43,6 +43,11 @@ func (n Network) Subnets() []Subnet {
 	return subnets
 }
 
+// IsExisting reports whether the environment is made in a VPC that is there already.
+func (n Network) IsExisting() bool {
+	return len(n.Existing.PublicSubnets)+len(n.Existing.PrivateSubnets) > 0
+}
+
 // Scales reports whether the number of tasks can change by itself.
 func (s Scaling) Scales() bool { return s.MinimumTasks < s.MaximumTasks }
 

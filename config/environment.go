@@ -70,21 +70,36 @@ type Logs struct {
 
 // Network configures the VPC and what leaves it.
 type Network struct {
-	// CIDR is the VPC's IPv4 range. It cannot be changed while the environment is deployed.
+	// CIDR is the VPC's IPv4 range. Production sets its own, which no other production environment's overlaps: networks
+	// with a common range can never be peered. It cannot be changed while the environment is deployed.
 	CIDR string `yaml:"cidr"`
 	// Zones are the Availability Zones, each with one public and one private subnet, all of the environment's Region.
 	// Empty: a, b and c of the Region; they have to be set in ap-northeast-1, ca-central-1 and us-west-1, which do not
 	// offer these to every account. A zone can be added at the end; any other change would replace subnets, and cannot
 	// be made while the environment is deployed.
 	Zones []string `yaml:"zones"`
-	// NATGateways is how many NAT gateways carry the tasks' traffic to the internet: 1 saves money, one per zone
-	// survives the loss of a zone. 0 needs [Network.InterfaceEndpoints] and an image in a private ECR repository of the
-	// Region.
+	// NATGateways is how many NAT gateways carry the tasks' traffic to the internet: 1 saves money, one for each zone,
+	// the default of production, survives the loss of a zone. 0 needs [Network.InterfaceEndpoints] and an image in a
+	// private ECR repository of the Region.
 	NATGateways int `yaml:"natGateways"`
-	// InterfaceEndpoints keeps the traffic for images, logs and secrets inside the VPC.
+	// InterfaceEndpoints keeps the traffic for images, logs and secrets inside the VPC. With [Network.Existing] they are
+	// made only if the file sets it: a VPC has one endpoint with a private name for each service.
 	InterfaceEndpoints bool `yaml:"interfaceEndpoints"`
+	// Existing is a VPC that is there already and that the environment is made in; it excludes [Network.CIDR],
+	// [Network.Zones] and [Network.NATGateways].
+	Existing Existing `yaml:"existing"`
 	// FlowLogIntervalSeconds is the longest time over which packets of one flow are counted together: 60 or 600.
 	FlowLogIntervalSeconds int `yaml:"-"`
+}
+
+// Existing is a VPC that something else makes, routes and records, named by its subnets: two or more of each kind, in
+// two zones or more.
+type Existing struct {
+	// PublicSubnets are for the load balancer: their routes lead to an internet gateway.
+	PublicSubnets []string `yaml:"publicSubnets"`
+	// PrivateSubnets are for tasks, database and endpoints: their routes lead to a NAT gateway, or the VPC has endpoints
+	// for all that tasks use. The first one cannot be changed while the environment is deployed.
+	PrivateSubnets []string `yaml:"privateSubnets"`
 }
 
 // Database configures the Aurora PostgreSQL cluster.
@@ -121,12 +136,26 @@ type Database struct {
 	BackupWindow string `yaml:"backupWindow"`
 	// MaintenanceWindow is the weekly time of maintenance in UTC, apart from [Database.BackupWindow].
 	MaintenanceWindow string `yaml:"maintenanceWindow"`
+	// Restore is what the cluster is made from.
+	Restore Restore `yaml:"restore"`
 	// ApplyInstancesImmediately applies a change of the instances at once instead of in the maintenance window. Changes
 	// of the cluster always apply at once.
 	ApplyInstancesImmediately bool `yaml:"-"`
 	// FinalSnapshot takes a snapshot when the cluster is deleted. It is encrypted with the environment's key, and
 	// unreadable once that is deleted too: copy it under another key to keep it for longer.
 	FinalSnapshot bool `yaml:"-"`
+}
+
+// Restore is what a new cluster is made from, of an environment of the same class: its data, users and engine version.
+// Everything else is as the file says. It counts when the cluster is created, and may be changed or removed afterwards.
+type Restore struct {
+	// Snapshot is a cluster snapshot of the account, by its identifier, or one shared with the account, by its ARN.
+	Snapshot string `yaml:"snapshot"`
+	// Cluster is a cluster of the account, by its identifier, or one shared with the account, by its ARN. It excludes
+	// [Restore.Snapshot].
+	Cluster string `yaml:"cluster"`
+	// Time is the moment of [Restore.Cluster] to return to, in UTC. Empty: the latest that can be restored.
+	Time string `yaml:"time"`
 }
 
 // How the API logs in to the database.
@@ -162,6 +191,8 @@ type Service struct {
 	ReadonlyRootFilesystem bool `yaml:"readonlyRootFilesystem"`
 	// TmpfsMiB is the size of /tmp, which is a part of the task's memory and less than [Service.Memory].
 	TmpfsMiB int `yaml:"tmpfsMiB"`
+	// Architecture is the processor that the image is built for: x86_64 or arm64 (Graviton).
+	Architecture string `yaml:"architecture"`
 	// CPU is the task's CPU units (1,024 are one vCPU), in a pair with [Service.Memory] that Fargate offers.
 	CPU int `yaml:"cpu"`
 	// Memory is the task's memory in MiB.
@@ -179,7 +210,8 @@ type Service struct {
 	StopTimeoutSeconds int `yaml:"stopTimeoutSeconds"`
 	// DeregistrationDelaySeconds is how long a task that leaves can finish its requests.
 	DeregistrationDelaySeconds int `yaml:"deregistrationDelaySeconds"`
-	// Environment contains further environment variables; never secrets.
+	// Environment contains further environment variables; never secrets. DB_MAX_CONNECTIONS is the largest number of
+	// connections that a task opens to the database: there is a warning where all tasks may open more than it takes.
 	Environment map[string]string `yaml:"environment"`
 	// Secrets contains further secrets: the variable's name and the ARN of a Secrets Manager secret, followed by
 	// ":<JSON key>::" for one value of it. A secret under another customer-managed key than the environment's cannot be
@@ -261,8 +293,11 @@ type Monitoring struct {
 	LatencySeconds float64 `yaml:"latencySeconds"`
 }
 
-// Preset returns the defaults of a class, complete but for the suffix, the Region's zones (see Network.Zones) and what
-// a production file has to set itself.
+// perZone is the default number of NAT gateways that follows the number of zones.
+const perZone = -1
+
+// Preset returns the defaults of a class, complete but for the suffix, what follows the zones (see Network.Zones and
+// Network.NATGateways) and what a production file has to set itself.
 func Preset(class Class) Environment {
 	environment := Environment{
 		Class:      class,
@@ -293,6 +328,7 @@ func Preset(class Class) Environment {
 			User:                       "1000:1000",
 			ReadonlyRootFilesystem:     true,
 			TmpfsMiB:                   64,
+			Architecture:               "x86_64",
 			CPU:                        256,
 			Memory:                     512,
 			Scaling:                    Scaling{MinimumTasks: 2, MaximumTasks: 10, CPUPercent: 70},
@@ -309,6 +345,8 @@ func Preset(class Class) Environment {
 		environment.Protect = true
 		environment.Encryption.DeletionWindowDays = 30
 		environment.Logs.RetentionDays = 365
+		environment.Network.CIDR = ""
+		environment.Network.NATGateways = perZone
 		environment.Network.InterfaceEndpoints = true
 		environment.Network.FlowLogIntervalSeconds = 60
 		environment.Database.MasterUsername = "payment_owner"

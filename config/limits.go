@@ -172,6 +172,7 @@ const (
 	// Of the partitions aws and aws-us-gov: elsewhere services have other names.
 	regionExpression = `(af|ap|ca|eu|il|me|mx|sa|us|us-gov)-` +
 		`(central|north|northeast|northwest|east|south|southeast|southwest|west)-[1-9]`
+	clusterARN   = `arn:aws[a-z-]*:rds:` + regionExpression + `:[0-9]{12}:`
 	octet        = `(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])`
 	clock        = `([01][0-9]|2[0-3]):[0-5][0-9]`
 	day          = `(mon|tue|wed|thu|fri|sat|sun)`
@@ -268,6 +269,7 @@ func limitsOf(e *Environment) map[any]Limit {
 
 	zones := matching(regionExpression+`[a-z]`, "the Region and one letter, for example us-east-1a").set()
 	zones.MinItems, zones.MaxItems = 2, 6
+	subnetID := matching(`subnet-([0-9a-f]{8}|[0-9a-f]{17})`, "subnet-<8 or 17 hexadecimal digits>")
 
 	memories := slices.Sorted(slices.Values(slices.Concat(slices.Collect(maps.Values(fargateSizes))...)))
 	memory := oneOf(slices.Compact(memories)...)
@@ -293,6 +295,9 @@ func limitsOf(e *Environment) map[any]Limit {
 		// One for each zone.
 		&e.Network.NATGateways: between(0, 6),
 
+		&e.Network.Existing.PublicSubnets:  subnetID.set(),
+		&e.Network.Existing.PrivateSubnets: subnetID.set(),
+
 		&e.Database.EngineVersion: matching(`[1-9][0-9]?(\.[1-9][0-9]?)?`, "a major version of Aurora PostgreSQL, or a "+
 			"minor version, for example \"15\" or \"15.12\""),
 		// PostgreSQL cuts longer names off, and keeps these for itself or for RDS:
@@ -316,6 +321,14 @@ func limitsOf(e *Environment) map[any]Limit {
 			"hh:mm-hh:mm in UTC, 30 minutes or more, for example 07:00-08:00"),
 		&e.Database.MaintenanceWindow: matching(day+`:`+clock+`-`+day+`:`+clock,
 			"ddd:hh:mm-ddd:hh:mm in UTC, lower case, 30 minutes or more, for example sun:08:30-sun:09:30"),
+		// https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_RestoreDBClusterFromSnapshot.html; automated snapshots
+		// begin with rds:.
+		&e.Database.Restore.Snapshot: matching(`(`+clusterARN+`cluster-snapshot:)?(rds:)?[a-z]([a-z0-9]|-[a-z0-9]){0,254}`,
+			"the identifier of a cluster snapshot in lower case, or its ARN").orEmpty(),
+		&e.Database.Restore.Cluster: matching(`(`+clusterARN+`cluster:)?[a-z]([a-z0-9]|-[a-z0-9]){0,62}`,
+			"the identifier of a cluster in lower case, for example paymentdb-prod, or its ARN").orEmpty(),
+		&e.Database.Restore.Time: matching(`20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T`+clock+`:[0-5][0-9]Z`,
+			"a time of RFC 3339 in UTC and in quotes, for example \"2026-11-25T12:00:00Z\"").orEmpty(),
 
 		// The grammar of https://github.com/distribution/reference, as long as
 		// https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ContainerDefinition.html allows.
@@ -329,9 +342,10 @@ func limitsOf(e *Environment) map[any]Limit {
 		&e.Service.Port:      between(1, 65535),
 		&e.Service.User: matching(userID+`(:(0|`+userID+`))?`, "uid or uid:gid in digits, under 2000000000, uid not 0, for "+
 			"example 1000:1000"),
-		&e.Service.CPU:      oneOf(slices.Sorted(maps.Keys(fargateSizes))...),
-		&e.Service.Memory:   memory,
-		&e.Service.TmpfsMiB: between(1, unbounded),
+		&e.Service.Architecture: oneOf("x86_64", "arm64"),
+		&e.Service.CPU:          oneOf(slices.Sorted(maps.Keys(fargateSizes))...),
+		&e.Service.Memory:       memory,
+		&e.Service.TmpfsMiB:     between(1, unbounded),
 
 		&e.Service.Scaling.MinimumTasks:      between(1, unbounded),
 		&e.Service.Scaling.MaximumTasks:      between(1, unbounded),

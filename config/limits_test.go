@@ -113,6 +113,9 @@ func TestDefaultsKeepTheLimits(t *testing.T) {
 	for _, class := range []Class{Development, Production} {
 		environment := Preset(class)
 		environment.complete()
+		if class == Production {
+			environment.Network.CIDR = "10.20.0.0/16" // has no default
+		}
 		content, err := yaml.Marshal(environment)
 		if err != nil {
 			t.Fatal(err)

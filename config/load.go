@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net/netip"
 	"os"
 	"path"
 	"path/filepath"
@@ -43,6 +44,7 @@ func Load(folder string, requested RequestedSuffix) ([]Environment, []Account, e
 		}
 	}
 
+	keepRangesApart(files)
 	shared := loadAccounts(path.Join(path.Dir(folder), "accounts.yaml"))
 	shared.applyTo(files)
 	problems := shared.problems.sorted()
@@ -73,8 +75,30 @@ func Load(folder string, requested RequestedSuffix) ([]Environment, []Account, e
 
 // complete fills in what depends on other values.
 func (e *Environment) complete() {
+	if e.Network.IsExisting() {
+		e.Network.CIDR, e.Network.Zones, e.Network.NATGateways = "", nil, 0
+		return
+	}
 	if len(e.Network.Zones) == 0 {
 		e.Network.Zones = []string{e.Region + "a", e.Region + "b", e.Region + "c"}
+	}
+	if e.Network.NATGateways == perZone {
+		e.Network.NATGateways = len(e.Network.Zones)
+	}
+}
+
+// keepRangesApart reports ranges of production environments that overlap.
+func keepRangesApart(files []*file) {
+	for i, f := range files {
+		for _, other := range files[:i] {
+			own, ownErr := netip.ParsePrefix(f.environment.Network.CIDR)
+			taken, err := netip.ParsePrefix(other.environment.Network.CIDR)
+			if errors.Join(ownErr, err) == nil && own.Overlaps(taken) &&
+				f.environment.Class == Production && other.environment.Class == Production {
+				f.report(f.path(&f.environment.Network.CIDR), fmt.Sprintf("%s overlaps %s of %s; the ranges of production "+
+					"environments have to differ, or their networks can never be peered", own, taken, other.name))
+			}
+		}
 	}
 }
 

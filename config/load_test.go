@@ -89,20 +89,23 @@ database: {instanceClass: db.serverless, serverless: {minimumCapacity: 0.5, maxi
 	}
 }
 
-const withDomain = "loadBalancer: {domain: {name: api.example.com, zoneId: Z1}}\n"
+const withDomain = ownRange + "loadBalancer: {domain: {name: api.example.com, zoneId: Z1}}\n"
 
 // allowed are contents of production files that break no rule.
 var allowed = []string{
-	"service: {image: 'app@sha256:" + strings.Repeat("0", 64) + "'}\nloadBalancer: {certificateArn: " +
+	ownRange + "service: {image: 'app@sha256:" + strings.Repeat("0", 64) + "'}\nloadBalancer: {certificateArn: " +
 		"'arn:aws:acm:us-east-1:123456789012:certificate/12345678-1234-1234-1234-123456789012'}",
-	good + "network: {natGateways: 3, zones: [us-east-1a, us-east-1b, us-east-1c, us-east-1d]}",
-	good + "network: {cidr: 192.168.240.0/20, zones: [us-east-1a, us-east-1b, us-east-1c, us-east-1d]}",
+	noRange + "network: {cidr: 10.0.0.0/16, natGateways: 3, zones: [us-east-1a, us-east-1b, us-east-1c, us-east-1d]}",
+	noRange + "network: {cidr: 192.168.240.0/20, zones: [us-east-1a, us-east-1b, us-east-1c, us-east-1d]}",
+	noRange + "region: us-west-1\nnetwork: {existing: {publicSubnets: [subnet-0a1b2c3d, subnet-0a1b2c3d4e5f60718], " +
+		"privateSubnets: [subnet-0000000a, subnet-0000000b]}}",
 	good + "region: us-gov-west-1",
-	good + "region: us-west-1\nnetwork: {zones: [us-west-1a, us-west-1c]}",
+	noRange + "region: us-west-1\nnetwork: {cidr: 10.0.0.0/16, zones: [us-west-1a, us-west-1c]}",
 	good + "database: {instanceClass: db.serverless, serverless: {minimumCapacity: 0, maximumCapacity: 256}}",
 	good + "database: {instanceClass: db.r8gd.48xlarge, engineVersion: '17.4'}",
 	good + "database: {backupWindow: '23:45-00:15', maintenanceWindow: 'sun:23:00-sun:23:45'}",
-	withDomain + "service: {image: '123456789012.dkr.ecr.us-east-1.amazonaws.com/a/b:1'}\nnetwork: {natGateways: 0}",
+	"service: {image: '123456789012.dkr.ecr.us-east-1.amazonaws.com/a/b:1'}\nloadBalancer: {allowPlainHttp: true}\n" +
+		"network: {cidr: 10.0.0.0/16, natGateways: 0}",
 	withDomain + "service: {image: 'app:1', cpu: 32768, memory: 249856, user: '1000680000:0'}",
 	withDomain + "service: {image: 'app:1', executeCommand: true, readonlyRootFilesystem: false}",
 	withDomain + "service: {image: 'app:1', scaling: {minimumTasks: 1, maximumTasks: 1}, healthCheck: {path: '/up?a=1'}}",
@@ -141,6 +144,28 @@ func TestProblemsOfAllFilesComeTogether(t *testing.T) {
 	want = append(want, "environments/d.yaml: more problems: 11", `ENVIRONMENT_SUFFIX: "Mine" is not a suffix; allowed: `)
 	if wantProblems(t, err, want...); environments != nil {
 		t.Error("environments came with the error")
+	}
+}
+
+func TestProductionRangesDiffer(t *testing.T) {
+	production := func(cidr string) string { return "class: production\n" + noRange + "network: {cidr: " + cidr + "}\n" }
+	_, err := load(t, map[string]string{
+		"a.yaml": production("10.1.0.0/16"), "b.yaml": production("10.1.128.0/20"), "c.yaml": production("10.2.0.0/16"),
+		"d.yaml": development + "network: {cidr: 10.1.0.0/16}\n",
+	}, "")
+	wantProblems(t, err, "environments/b.yaml:4: network.cidr: 10.1.128.0/20 overlaps 10.1.0.0/16 of environments/a.yaml; "+
+		"the ranges of production environments have to differ")
+}
+
+func TestProductionHasANATGatewayInEachZone(t *testing.T) {
+	for settings, want := range map[string]int{
+		"": 3, ", natGateways: 1": 1, ", zones: [us-east-1a, us-east-1b, us-east-1c, us-east-1d]": 4,
+	} {
+		f := newFile("a.yaml")
+		f.read([]byte("class: production\n" + noRange + "network: {cidr: 10.1.0.0/16" + settings + "}"))
+		if got := f.environment.Network.NATGateways; got != want || len(f.problems) > 0 {
+			t.Errorf("%s: got %d, %v, want %d", settings, got, f.problems, want)
+		}
 	}
 }
 

@@ -48,6 +48,9 @@ var ServiceVariables = []string{
 	DatabaseHost, DatabaseReaderHost, DatabasePort, DatabaseName, DatabaseUsername, DatabasePassword, DatabaseSSLMode,
 }
 
+// ConnectionsVariable is the variable of service.environment that limits the database connections of a task.
+const ConnectionsVariable = "DB_MAX_CONNECTIONS"
+
 // Repository is the ECR repository of the API's image.
 const Repository = "payment-api"
 

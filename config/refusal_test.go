@@ -90,6 +90,12 @@ var refused = []struct {
 	{"database.name", notValid + "a lower-case letter or underscore, then up to 62", []string{
 		"Payments", "1payments", "pay-ments", strings.Repeat("a", 64), "template1", "rdsadmin", "pg_payments", "user"}},
 	{"database.readers", notValid + "0 to 15", []string{"16"}},
+	{"database.restore.cluster", notValid + "the identifier of a cluster in lower case", []string{"Prod", "prod-", "a--b"}},
+	{"database.restore.snapshot", notValid + "the identifier of a cluster snapshot", []string{
+		"'arn:aws:rds:us-east-1:123456789012:snapshot:a'"}},
+	{"database.restore.time", notValid + "a time of RFC 3339 in UTC", []string{
+		"'2026-11-25 12:00'", "'2026-11-25T12:00:00+01:00'", "noon"}},
+	{"database.restore.time", notText, []string{"2026-11-25T12:00:00Z"}},
 	{"database.serverless.maximumCapacity", notValid + "1 to 256 in steps of 0.5", []string{"1.25", "0.5"}},
 	{"firewall.count[0]", notValid + "RateLimitRule, SQLInjectionRule", []string{"RateLimit"}},
 	{"firewall.rateLimit", notValid + "10 to 2000000000", []string{"9", "2000000001"}},
@@ -104,6 +110,7 @@ var refused = []struct {
 	{"monitoring.latencySeconds", notNumber, []string{".inf", "1e1", "'1'"}},
 	{"network.cidr", notValid + "the first address and the size of a range of /16 to /20", []string{
 		"10.0.0.0/8", "10.0.0.0/21", "'fd00::/16'", "10.0.300.0/16", "11.0.0.0/16", "172.32.0.0/16", "10.0.1.0/16"}},
+	{"network.existing.publicSubnets[0]", notValid + "subnet-<8 or 17 hex", []string{"vpc-00000001", "subnet-1"}},
 	{"network.zones", notList, []string{"{a: b}"}},
 	{"network.zones", "a list of 1 is not valid; allowed: 2 to 6", []string{"[us-east-1a]"}},
 	{"network.zones[0]", notValid, []string{"us-east-1-bos-1a"}},
@@ -191,6 +198,7 @@ func TestValuesThatDoNotGoTogetherAreRefused(t *testing.T) {
 	const arn = "'arn:aws:acm:us-east-1:123456789012:certificate/12345678-1234-1234-1234-123456789012'"
 	const secret = "'arn:aws:secretsmanager:us-east-1:123456789012:secret:a-AbCdEf'"
 	const ecr = "{image: '123456789012.dkr.ecr.eu-west-1.amazonaws.com/a:1'}"
+	const subnets = "{publicSubnets: [subnet-00000001, subnet-00000002], privateSubnets: [subnet-00000003, subnet-00000004]}"
 	check(t, Development, [][2]string{
 		{"region: us-west-1", "2: region: the Region does not offer its zones a, b and c to every account"},
 		{"region: eu-west-1\nnetwork: {zones: [eu-west-1a, us-east-1b]}", `3: network.zones[1]: "us-east-1b" is not a zone`},
@@ -200,10 +208,22 @@ func TestValuesThatDoNotGoTogetherAreRefused(t *testing.T) {
 		{"network: {natGateways: 0, interfaceEndpoints: true}\nservice: {image: 'public.ecr.aws/a/b:1'}",
 			"2: network.natGateways: without a NAT gateway, tasks get an image only from a private ECR repository"},
 		{"service: " + ecr + "\nnetwork: {interfaceEndpoints: true, natGateways: 0}", "3: network.natGateways: without"},
+		{"network: {cidr: 10.0.0.0/16, natGateways: 0, zones: [us-east-1a, us-east-1b], existing: " + subnets + "}",
+			"2: network.cidr: excludes network.existing\n2: network.natGateways: ex\n2: network.zones: ex"},
+		{"network: {existing: {publicSubnets: [subnet-00000001]}}", "2: network.existing.publicSubnets: load balancer and " +
+			`database need subnets in two zones at least; network.existing.publicSubnets is ["subnet-00000001"], network.ex`},
+		{"network: {existing: {publicSubnets: [subnet-00000001, subnet-00000003], privateSubnets: [subnet-00000003, " +
+			"subnet-00000001]}}", "2: network.existing.privateSubnets[0]: \"subnet-00000003\" is in network.existing.public" +
+			"\n2: network.existing.privateSubnets[1]: "},
 
 		{"database: {instanceClass: db.serverless, serverless: {minimumCapacity: 8}}",
 			"2: database.serverless.minimumCapacity: the smallest capacity is more than the largest"},
 		{"database:\n  serverless: {maximumCapacity: 8}", "3: database.serverless: has an effect only with the"},
+		{"database: {restore: {snapshot: a, cluster: b}}", "2: database.restore.snapshot: a snapshot excludes a cluster"},
+		{"database: {restore: {time: '2026-11-25T12:00:00Z'}}", "2: database.restore.time: is a moment of database.restore.cl"},
+		{"database: {restore: {cluster: a, time: '2026-02-30T12:00:00Z'}}", "2: database.restore.time: is not a day of the"},
+		{"database: {restore: {snapshot: 'arn:aws:rds:eu-west-1:123456789012:cluster-snapshot:a'}}",
+			"2: database.restore.snapshot: is not in the cluster's Region; copy a snapshot there"},
 		{"database: {backupWindow: '23:45-00:14'}", "2: database.backupWindow: the window is shorter than 30 minutes"},
 		{"database: {maintenanceWindow: 'mon:01:00-mon:01:00'}", "2: database.maintenanceWindow: the window is shorter"},
 		{"database: {maintenanceWindow: 'tue:07:59-tue:09:00'}", "2: database.maintenanceWindow: the windows overlap; " +
@@ -236,23 +256,30 @@ func TestValuesThatDoNotGoTogetherAreRefused(t *testing.T) {
 	})
 }
 
-// good is what a production file needs beside its class.
-const good = "service: {image: 'app:1'}\nloadBalancer: {allowPlainHttp: true}\n"
+// What a production file needs beside its class, with its range and without.
+const (
+	good     = noRange + ownRange
+	noRange  = "service: {image: 'app:1'}\nloadBalancer: {allowPlainHttp: true}\n"
+	ownRange = "network: {cidr: 10.20.0.0/16}\n"
+)
 
 func TestProductionRefusesMore(t *testing.T) {
 	const http = ": production does not serve clear-text HTTP; set loadBalancer.certificateArn, or name and zoneId of " +
 		"loadBalancer.domain, or loadBalancer.allowPlainHttp: true"
 	const image = ": production needs an image that stays the same: one with a digest (@sha256:...), or with a tag"
+	const cidr = ": is missing: production sets a range of its own, for example 10.20.0.0/16"
 	check(t, Production, [][2]string{
-		{"", "1: loadBalancer.allowPlainHttp" + http + "\n1: service.image" + image},
-		{"service: {image: 'app:1'}\nloadBalancer:\n  idleTimeoutSeconds: 30", "3: loadBalancer.allowPlainHttp" + http},
-		{"service: {image: 'localhost:5000/app'}\nloadBalancer: {allowPlainHttp: true}", "2: service.image" + image},
-		{"service: {image: 'app:latest'}\nloadBalancer: {allowPlainHttp: true}", "2: service.image" + image},
+		{"", "1: loadBalancer.allowPlainHttp" + http + "\n1: network.cidr" + cidr + "\n1: service.image" + image},
+		{ownRange + "service: {image: 'app:1'}\nloadBalancer:\n  idleTimeoutSeconds: 30",
+			"4: loadBalancer.allowPlainHttp" + http},
+		{ownRange + "service: {image: 'localhost:5000/app'}\nloadBalancer: {allowPlainHttp: true}", "3: service.image" + image},
+		{ownRange + "service: {image: 'app:latest'}\nloadBalancer: {allowPlainHttp: true}", "3: service.image" + image},
 		// One mistake, one message: a domain that is refused does not count as clear-text HTTP, and so on.
-		{"service: {image: 'app:1'}\nloadBalancer: {domain: {name: API, zoneId: Z1}}", "3: loadBalancer.domain.name: "},
-		{"service: {image: 'app:1'}\nloadBalancer: http", "3: loadBalancer: is not a mapping of keys to values"},
-		{good + "region: mars\nnetwork: {zones: [us-east-1a, us-east-1b]}", "4: region: "},
-		{"service: {image: 1.5}\nloadBalancer: {allowPlainHttp: true}", "2: service.image: 1.5 is not text"},
-		{good + "network: {natGateways: 4, zones: [us-east-1a, b]}", "4: network.zones[1]: "},
+		{ownRange + "service: {image: 'app:1'}\nloadBalancer: {domain: {name: API, zoneId: Z1}}", "4: loadBalancer.domain.name: "},
+		{ownRange + "service: {image: 'app:1'}\nloadBalancer: http", "4: loadBalancer: is not a mapping of keys to values"},
+		{noRange + "region: mars\nnetwork: {cidr: 10.0.0.0/16, zones: [us-east-1a, us-east-1b]}", "4: region: "},
+		{noRange + "network: {cidr: 10.0.0.0/8}", "4: network.cidr: \"10.0.0.0/8\" is not valid"},
+		{ownRange + "service: {image: 1.5}\nloadBalancer: {allowPlainHttp: true}", "3: service.image: 1.5 is not text"},
+		{noRange + "network: {cidr: 10.0.0.0/16, natGateways: 4, zones: [us-east-1a, b]}", "4: network.zones[1]: "},
 	})
 }

@@ -87,6 +87,12 @@ func (f *file) applyTagRules() {
 func (f *file) applyNetworkRules() {
 	e := &f.environment
 	network := &e.Network
+	if network.IsExisting() {
+		f.applyExistingRules()
+		return
+	}
+	f.require(network.CIDR != "", "is missing: production sets a range of its own, for example 10.20.0.0/16, which no "+
+		"network that it may be peered with overlaps", f.path(&network.CIDR))
 	f.require(network.NATGateways <= len(network.Zones), "there is one NAT gateway for each zone at most",
 		&network.NATGateways, &network.Zones)
 	if f.lines[f.path(&network.Zones)] == 0 {
@@ -109,6 +115,20 @@ func (f *file) applyNetworkRules() {
 		"only from a private ECR repository of the Region", &network.NATGateways, &e.Service.Image, &e.Region)
 }
 
+func (f *file) applyExistingRules() {
+	network := &f.environment.Network
+	public, private := &network.Existing.PublicSubnets, &network.Existing.PrivateSubnets
+	for _, field := range []any{&network.CIDR, &network.Zones, &network.NATGateways} {
+		f.require(f.lines[f.path(field)] == 0, "excludes network.existing: a VPC that exists has its own", f.path(field))
+	}
+	f.require(len(*public) >= 2 && len(*private) >= 2, "load balancer and database need subnets in two zones at least",
+		public, private)
+	for i, id := range *private {
+		f.require(!slices.Contains(*public, id), quote(id)+" is in network.existing.publicSubnets as well",
+			fmt.Sprintf("%s[%d]", f.path(private), i))
+	}
+}
+
 func (f *file) applyDatabaseRules() {
 	database := &f.environment.Database
 	serverless := &database.Serverless
@@ -117,6 +137,18 @@ func (f *file) applyDatabaseRules() {
 	// What would have no effect is refused: somebody expects one.
 	f.require(f.lines[f.path(serverless)] == 0 || database.IsServerless(), "has an effect only with the instance class "+
 		serverlessClass, serverless, &database.InstanceClass)
+
+	restore := &database.Restore
+	f.require(restore.Snapshot == "" || restore.Cluster == "", "a snapshot excludes a cluster to restore", &restore.Snapshot,
+		&restore.Cluster)
+	f.require(restore.Time == "" || restore.Cluster != "", "is a moment of database.restore.cluster", &restore.Time,
+		&restore.Cluster)
+	_, err := time.Parse(time.RFC3339, restore.Time)
+	f.require(restore.Time == "" || err == nil, "is not a day of the calendar", &restore.Time)
+	for _, source := range []*string{&restore.Snapshot, &restore.Cluster} {
+		f.require(!strings.HasPrefix(*source, "arn:") || strings.Contains(*source, ":"+f.environment.Region+":"),
+			"is not in the cluster's Region; copy a snapshot there", source, &f.environment.Region)
+	}
 
 	// https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_CreateDBCluster.html
 	const minutesPerDay, minutesPerWeek, shortest = 24 * 60, 7 * 24 * 60, 30

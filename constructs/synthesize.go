@@ -12,9 +12,9 @@ import (
 	"tap/config"
 )
 
-// Synthesize writes the Terraform JSON of every environment's stack, with the additions, and of every account's, below the
-// folder output. An empty output leaves the choice to the cdktf command, which asks for cdktf.out unless told otherwise.
-// Errors name the stack and the line that failed; the folder's parent has to exist.
+// Synthesize writes the Terraform JSON of every environment's stack, with the additions, and of every account's, below
+// the folder output. An empty output leaves the choice to the cdktf command, which asks for cdktf.out unless told
+// otherwise. Errors name the stack and the line that failed; the folder's parent has to exist.
 func Synthesize(environments []config.Environment, accounts []config.Account, output string,
 	additions ...Addition) error {
 	settings := &cdktf.AppConfig{}

@@ -44,6 +44,10 @@ func NewTapStack(app constructs.Construct, environment config.Environment, addit
 		newS3Backend(stack, environment.StatesBucket, name, environment.Region, environment.Account)
 	}
 
+	place := environment.Network.CIDR
+	if environment.Network.IsExisting() {
+		place = environment.Network.Existing.PrivateSubnets[0]
+	}
 	deployed := deployment.Deployment{
 		Suffix:           environment.Suffix,
 		Account:          policy.NewAccount(stack, "account", environment.Region),
@@ -53,7 +57,7 @@ func NewTapStack(app constructs.Construct, environment config.Environment, addit
 		ID: deployment.NewID(stack, "deployment", map[string]string{
 			"class":        string(environment.Class), // chooses the name of the database's master user
 			"region":       environment.Region,
-			"network.cidr": environment.Network.CIDR,
+			"network.cidr": place,
 		}),
 	}
 	key := encryption.New(stack, "encryption", encryption.Props{
@@ -141,8 +145,8 @@ func NewTapStack(app constructs.Construct, environment config.Environment, addit
 	return stack
 }
 
-// NewAccountStack declares the stack tap-account-<account>: what the account's environments share. Its state is in its own
-// bucket from the start, under a key that the pipeline's roles cannot reach.
+// NewAccountStack declares the stack tap-account-<account>: what the account's environments share. Its state is in its
+// own bucket from the start, under a key that the pipeline's roles cannot reach.
 func NewAccountStack(app constructs.Construct, file config.Account) cdktf.TerraformStack {
 	stack := newStack(app, "tap-account-"+file.ID, file.Region, file.ID, "account", nil)
 	newS3Backend(stack, file.StatesBucket(), "account", file.Region, file.ID)
@@ -191,8 +195,8 @@ func newLocalBackend(stack cdktf.TerraformStack, name string) {
 	cdktf.NewLocalBackend(stack, &cdktf.LocalBackendConfig{Path: jsii.String("../../../terraform." + name + ".tfstate")})
 }
 
-// newS3Backend keeps a stack's state in its account's bucket, encrypted, in a folder of its own, and locked while it is in
-// use.
+// newS3Backend keeps a stack's state in its account's bucket, encrypted, in a folder of its own, and locked while it
+// is in use.
 func newS3Backend(stack cdktf.TerraformStack, bucket, folder, region, account string) {
 	backend := cdktf.NewS3Backend(stack, &cdktf.S3BackendConfig{
 		Bucket:  jsii.String(bucket),

@@ -32,7 +32,7 @@ var attributeControls = []struct {
 func TestControlsOfAttributes(t *testing.T) {
 	for _, control := range attributeControls {
 		t.Run(control.id+": "+control.says, func(t *testing.T) {
-			eachEnvironment(t, func(s stack) {
+			eachOwnNetwork(t, func(s stack) {
 				for _, r := range s.some(control.kind) {
 					r.want(control.path, control.value)
 				}

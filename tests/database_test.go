@@ -1,6 +1,9 @@
 package tests
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 func TestNothingReplacesCluster(t *testing.T) {
 	eachEnvironment(t, func(s stack) {
@@ -26,11 +29,43 @@ func TestEngineVersionIsChosenOnce(t *testing.T) {
 		newest.want("latest", true)
 		cluster := s.only("aws_rds_cluster")
 		cluster.want("engine_version", "${data."+newest.address()+".version}")
-		cluster.want("lifecycle.ignore_changes", []string{"engine_version"})
+		cluster.want("lifecycle.ignore_changes", []string{
+			"engine_version", "restore_to_point_in_time", "snapshot_identifier",
+		})
 	})
 	exact := example(t, "database.engineVersion").only("aws_rds_cluster")
 	exact.want("engine_version", "15.12")
-	exact.want("lifecycle.ignore_changes", nil)
+	exact.want("lifecycle.ignore_changes", []string{"restore_to_point_in_time", "snapshot_identifier"})
+}
+
+// What the cluster is made from is named once, at its creation; the rest is the same as without it.
+func TestRestoreChangesOnlyTheSource(t *testing.T) {
+	for key, source := range map[string]map[string]any{
+		"database.restore.snapshot": {"snapshot_identifier": "noon"},
+		"database.restore.cluster": {"restore_to_point_in_time": map[string]any{
+			"source_cluster_identifier": "paymentdb-prod", "use_latest_restorable_time": true,
+		}},
+		"database.restore.time": {"restore_to_point_in_time": map[string]any{
+			"source_cluster_identifier": "paymentdb-prod", "restore_to_time": "2026-11-25T12:00:00Z",
+		}},
+	} {
+		restored := example(t, key)
+		for attribute, value := range source {
+			restored.only("aws_rds_cluster").want(attribute, value)
+		}
+		for _, attribute := range restored.changesFrom(development(t)) {
+			_, isSource := source[strings.TrimPrefix(attribute, "aws_rds_cluster.")]
+			if !isSource && attribute != "aws_rds_cluster.lifecycle" {
+				t.Errorf("%s changes %s", key, attribute)
+			}
+		}
+		conditions := encoded(restored.only("aws_rds_cluster").at("lifecycle.postcondition"))
+		for _, part := range []string{"self.master_username ==", "self.iam_database_authentication_enabled"} {
+			if !strings.Contains(conditions, part) {
+				t.Errorf("%s: nothing checks %s", key, part)
+			}
+		}
+	}
 }
 
 // Statements with card data in them stay out of the log: PCI DSS 3.3.

@@ -163,6 +163,16 @@ func eachEnvironment(t *testing.T, test func(s stack)) {
 	t.Run("defaults of production", func(t *testing.T) { test(production(t)) })
 }
 
+// eachOwnNetwork runs a test for the stack of every environment but those in a VPC that exists.
+func eachOwnNetwork(t *testing.T, test func(s stack)) {
+	t.Helper()
+	eachEnvironment(t, func(s stack) {
+		if !s.environment.Network.IsExisting() {
+			test(s)
+		}
+	})
+}
+
 // in returns the stack as another test looks at it.
 func (s stack) in(t *testing.T) stack {
 	s.T = t

@@ -18,9 +18,13 @@ const (
 	iam        = "database: {login: iam}\n"
 	serverless = "database: {instanceClass: db.serverless, serverless: {minimumCapacity: 1}}\n"
 
-	// The shortest files of each class; production demands an image and HTTPS.
+	existing = "network: {existing: {publicSubnets: [subnet-00000001, subnet-00000002], " +
+		"privateSubnets: [subnet-00000003, subnet-00000004]}}\n"
+	ownRange = "network: {cidr: 10.20.0.0/16}\n"
+
+	// The shortest files of each class; production demands an image, HTTPS and a range of its own.
 	minimalDevelopment = "class: development\n"
-	minimalProduction  = "class: production\n" + image + domain
+	minimalProduction  = "class: production\n" + image + domain + ownRange
 )
 
 // variant is another value of one key.
@@ -47,7 +51,7 @@ var variants = []variant{
 		"aws_rds_cluster.master_username", "aws_rds_cluster.skip_final_snapshot",
 		"aws_rds_cluster_instance.apply_immediately", "aws_secretsmanager_secret.recovery_window_in_days",
 		container[0], "aws_wafv2_web_acl.rule", // the defaults of database.login and firewall.count
-	}, image + domain},
+	}, image + domain + ownRange},
 	{"region", "eu-west-1", []string{"aws_subnet.availability_zone", "provider.region"}, ""},
 	{"account", "123456789012", []string{"provider.allowed_account_ids"}, ""},
 	{"tags", map[string]string{"CostCenter": "payments"}, []string{"provider.default_tags"}, ""},
@@ -64,6 +68,10 @@ var variants = []variant{
 	{"network.zones", []string{"us-east-1b", "us-east-1d"}, []string{"aws_subnet.availability_zone"}, ""},
 	{"network.natGateways", 3, []string{"aws_nat_gateway.subnet_id"}, ""},
 	{"network.interfaceEndpoints", true, []string{"aws_vpc_endpoint.service_name"}, ""},
+	{"network.existing.publicSubnets", []string{"subnet-000000a1", "subnet-000000a2"}, []string{"aws_lb.subnets"}, existing},
+	{"network.existing.privateSubnets", []string{"subnet-000000a1", "subnet-000000a2"}, []string{
+		"aws_db_subnet_group.subnet_ids", "aws_ecs_service.network_configuration", "terraform_data.input",
+	}, existing},
 
 	{"database.engineVersion", "15.12", []string{
 		"aws_rds_cluster.engine_version", "aws_rds_cluster_instance.auto_minor_version_upgrade",
@@ -82,6 +90,10 @@ var variants = []variant{
 	{"database.maintenanceWindow", "mon:03:00-mon:04:00", []string{
 		"aws_rds_cluster.preferred_maintenance_window", "aws_rds_cluster_instance.preferred_maintenance_window",
 	}, ""},
+	{"database.restore.snapshot", "noon", []string{"aws_rds_cluster.snapshot_identifier"}, ""},
+	{"database.restore.cluster", "paymentdb-prod", []string{"aws_rds_cluster.restore_to_point_in_time"}, ""},
+	{"database.restore.time", "2026-11-25T12:00:00Z", []string{"aws_rds_cluster.restore_to_point_in_time"},
+		"database: {restore: {cluster: paymentdb-prod}}"},
 
 	{"service.image", "example.com/api:2", container, image},
 	{"service.command", []string{"serve"}, container, image},
@@ -93,6 +105,7 @@ var variants = []variant{
 	{"service.user", "1001", container, image},
 	{"service.readonlyRootFilesystem", false, container, ""},
 	{"service.tmpfsMiB", 65, container, ""},
+	{"service.architecture", "arm64", []string{"aws_ecs_task_definition.runtime_platform"}, ""},
 	{"service.cpu", 512, []string{"aws_ecs_task_definition.cpu"}, "service: {memory: 1024}"},
 	{"service.memory", 1024, []string{"aws_ecs_task_definition.memory"}, ""},
 	{"service.scaling.minimumTasks", 3, []string{
@@ -123,7 +136,7 @@ var variants = []variant{
 		"aws_acm_certificate.domain_name", "aws_route53_record.name",
 	}, domain},
 	{"loadBalancer.domain.zoneId", "Z9", []string{"aws_route53_record.zone_id"}, domain},
-	{"loadBalancer.allowPlainHttp", true, nil, "class: production\n" + image},
+	{"loadBalancer.allowPlainHttp", true, nil, "class: production\n" + image + ownRange},
 	{"loadBalancer.idleTimeoutSeconds", 61, []string{"aws_lb.idle_timeout"}, ""},
 
 	{"firewall.rateLimit", 2001, []string{"aws_wafv2_web_acl.rule"}, ""},

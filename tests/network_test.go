@@ -50,7 +50,7 @@ func subnets(s stack) map[string]subnet {
 }
 
 func TestOnlyLoadBalancerIsInPublicSubnets(t *testing.T) {
-	eachEnvironment(t, func(s stack) {
+	eachOwnNetwork(t, func(s stack) {
 		var public, private, tables []resource
 		for _, subnet := range subnets(s) {
 			if subnet.isPublic() {
@@ -84,7 +84,7 @@ func TestOnlyLoadBalancerIsInPublicSubnets(t *testing.T) {
 
 // The load balancer, too, has a subnet in every zone then (ELB.13).
 func TestEveryZoneHasBothSubnets(t *testing.T) {
-	eachEnvironment(t, func(s stack) {
+	eachOwnNetwork(t, func(s stack) {
 		zones := map[bool][]string{}
 		for _, subnet := range subnets(s) {
 			zones[subnet.isPublic()] = append(zones[subnet.isPublic()], subnet.text("availability_zone"))
@@ -100,7 +100,7 @@ func TestEveryZoneHasBothSubnets(t *testing.T) {
 
 func TestNATGatewaysServeTheirOwnZone(t *testing.T) {
 	perZone := 0
-	eachEnvironment(t, func(s stack) {
+	eachOwnNetwork(t, func(s stack) {
 		all, gateways := subnets(s), s.each("aws_nat_gateway")
 		if expected := s.environment.Network.NATGateways; len(gateways) != expected {
 			s.Errorf("%d NAT gateways, expected %d", len(gateways), expected)
@@ -140,4 +140,50 @@ func TestMoreNATGatewaysChangeRoutesOnly(t *testing.T) {
 			t.Errorf("three NAT gateways instead of one change %s", attribute)
 		}
 	}
+}
+
+// Existing subnets are used as the file names them; nothing of their VPC is made, routed or recorded.
+func TestExistingNetworkIsUsedAsItIs(t *testing.T) {
+	s := stacks(t)["existing"].in(t)
+	named := s.environment.Network.Existing
+	s.only("aws_lb").want("subnets", named.PublicSubnets)
+	s.only("aws_ecs_service").want("network_configuration.subnets", named.PrivateSubnets)
+	s.only("aws_db_subnet_group").want("subnet_ids", named.PrivateSubnets)
+	for _, endpoint := range s.some("aws_vpc_endpoint") {
+		endpoint.want("subnet_ids", named.PrivateSubnets)
+		endpoint.want("vpc_endpoint_type", "Interface")
+	}
+	for _, kind := range []string{"aws_vpc", "aws_subnet", "aws_route", "aws_eip", "aws_flow_log"} {
+		if made := s.each(kind); len(made) > 0 {
+			t.Errorf("%v are made", addresses(made))
+		}
+	}
+	// All subnets are in the VPC of the first private one, and no private one is public.
+	found := s.section("data", "aws_subnet")
+	vpc := "${data." + s.dataSubnet(named.PrivateSubnets[0]).address() + ".vpc_id}"
+	if len(found) != 4 {
+		t.Errorf("%d subnets are looked at, expected 4", len(found))
+	}
+	for _, group := range s.some("aws_security_group") {
+		group.want("vpc_id", vpc)
+	}
+	for i, id := range append(named.PrivateSubnets, named.PublicSubnets...) {
+		conditions := encoded(s.dataSubnet(id).at("lifecycle.postcondition"))
+		if strings.Contains(conditions, "self.vpc_id") != (i > 0) ||
+			strings.Contains(conditions, "!self.map_public_ip_on_launch") != (i < len(named.PrivateSubnets)) {
+			t.Errorf("of %s it is asked that %s", id, conditions)
+		}
+	}
+}
+
+// dataSubnet returns the look-up of a subnet by its id.
+func (s stack) dataSubnet(id string) resource {
+	s.Helper()
+	for _, found := range s.section("data", "aws_subnet") {
+		if found.at("id") == id {
+			return found
+		}
+	}
+	s.Fatalf("nobody looks at %s", id)
+	panic("unreachable")
 }

@@ -153,6 +153,9 @@ func TestProgram(t *testing.T) {
 				t.Errorf("%s differs: %s", name, firstDifference(content, stacks(t)[suffix].json))
 			}
 		}
+		if warning := "warning: tap-existing: network.existing: "; !strings.Contains(got.errors, warning) {
+			t.Errorf("standard error does not contain %q: %s", warning, got.errors)
+		}
 		if seen < 3 {
 			t.Errorf("%d stacks were written: %s", seen, got.errors)
 		}

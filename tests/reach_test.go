@@ -123,7 +123,7 @@ func TestConnectionsAreTheNecessaryOnes(t *testing.T) {
 		if s.environment.Network.InterfaceEndpoints {
 			expected = append(expected, "tasks -> endpoints:443")
 		}
-		if s.environment.Network.NATGateways > 0 {
+		if network := s.environment.Network; network.NATGateways > 0 || network.IsExisting() {
 			expected = append(expected, "tasks -> internet:443")
 		} else {
 			expected = append(expected, "tasks -> S3:443")
@@ -139,7 +139,7 @@ func TestConnectionsAreTheNecessaryOnes(t *testing.T) {
 // (EC2.2).
 func TestSecurityGroupsHaveNoInlineRules(t *testing.T) {
 	eachEnvironment(t, func(s stack) {
-		for _, group := range append(s.some("aws_security_group"), s.only("aws_default_security_group")) {
+		for _, group := range append(s.some("aws_security_group"), s.each("aws_default_security_group")...) {
 			group.want("ingress", nil)
 			group.want("egress", nil)
 		}

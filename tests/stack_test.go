@@ -24,7 +24,7 @@ func TestOutputsAreTheResources(t *testing.T) {
 		"WebACLArn":           "aws_wafv2_web_acl.arn",
 		"AlarmTopicArn":       "aws_sns_topic.arn",
 	}
-	eachEnvironment(t, func(s stack) {
+	eachOwnNetwork(t, func(s stack) {
 		outputs := resource{s, "output", s.suffix, s.root}.part("output")
 		for name, source := range expected {
 			kind, attribute, _ := strings.Cut(source, ".")

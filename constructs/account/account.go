@@ -32,8 +32,8 @@ type Account struct {
 	Planner, Deployer, Publisher *string
 }
 
-// New creates everything. The states' bucket exists already, since the state of this stack is in it too; Terraform takes
-// it over.
+// New creates everything. The states' bucket exists already, since the state of this stack is in it too; Terraform
+// takes it over.
 func New(scope constructs.Construct, id string, config config.Account) Account {
 	this := constructs.NewConstruct(scope, jsii.String(id))
 	account := policy.AccountOf(this, "partition", config.ID, config.Region)

@@ -14,8 +14,8 @@ import (
 )
 
 // policies are the managed policies tap-<name> of the pipeline's roles, JSON files with variables. A resource is named
-// where AWS knows its name before it exists, else recognized by the project's tags. AWS allows 6,144 characters a policy,
-// without white space, and 10 policies a role:
+// where AWS knows its name before it exists, else recognized by the project's tags. AWS allows 6,144 characters a
+// policy, without white space, and 10 policies a role:
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
 //
 //go:embed policies/*.json

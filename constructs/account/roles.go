@@ -16,9 +16,9 @@ import (
 // https://docs.github.com/en/actions/reference/security/oidc
 const issuer = "token.actions.githubusercontent.com"
 
-// policyPrefix begins the names of the policies. The one of the permissions boundary (config.BoundaryPolicy) is the most
-// that a role of an environment can be allowed whatever its own policy says: the deployer creates roles, and could
-// otherwise create one with more permissions than its own.
+// policyPrefix begins the names of the policies. The one of the permissions boundary (config.BoundaryPolicy) is the
+// most that a role of an environment can be allowed whatever its own policy says: the deployer creates roles, and
+// could otherwise create one with more permissions than its own.
 const policyPrefix = "tap-"
 
 // sessionSeconds is how long a workflow keeps a role: a first deployment takes half an hour.

@@ -12,8 +12,8 @@ import (
 	"tap/constructs/policy"
 )
 
-// newConnections returns what a task needs to log in as the API does, and as the owner: the master user, with the newest
-// password.
+// newConnections returns what a task needs to log in as the API does, and as the owner: the master user, with the
+// newest password.
 func newConnections(props Props, cluster rdscluster.RdsCluster, secret secret, group network.SecurityGroup,
 	writer cdktf.ITerraformDependable) (api, owner connection.Connection) {
 	user := props.Deployment.Account.ARN("rds-db", "dbuser:"+*cluster.ClusterResourceId()+"/"+config.IAMUsername)

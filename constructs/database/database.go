@@ -60,7 +60,8 @@ func New(scope constructs.Construct, id string, props Props) Database {
 	d := props.Deployment
 	identifier := "paymentdb-" + d.Suffix
 
-	group := props.Network.NewSecurityGroup(this, "security-group", d.Name("PaymentDB"), "Aurora cluster of the payment API")
+	group := props.Network.NewSecurityGroup(this, "security-group", d.Name("PaymentDB"),
+		"Aurora cluster of the payment API")
 	subnets := dbsubnetgroup.NewDbSubnetGroup(this, jsii.String("subnet-group"), &dbsubnetgroup.DbSubnetGroupConfig{
 		Name:        jsii.String(identifier),
 		Description: jsii.String("Private subnets of the payment API"),
@@ -72,9 +73,12 @@ func New(scope constructs.Construct, id string, props Props) Database {
 	// Aurora exports to a log group of this name.
 	logs := d.NewMaskedLogGroup(this, "postgresql-logs", "/aws/rds/cluster/"+identifier+"/postgresql")
 	clusterParameters, instanceParameters := newParameterGroups(this, props.Config, identifier)
-	version, lifecycle := newVersion(this, props)
+	version, ignored := newVersion(this, props)
+	lifecycle := d.Lifecycle()
+	// It would replace the cluster to change or remove what it was made from.
+	lifecycle.IgnoreChanges = jsii.Strings(append(ignored, "restore_to_point_in_time", "snapshot_identifier")...)
 
-	cluster := rdscluster.NewRdsCluster(this, jsii.String("cluster"), &rdscluster.RdsClusterConfig{
+	clusterConfig := rdscluster.RdsClusterConfig{
 		ClusterIdentifier:                jsii.String(identifier),
 		Engine:                           jsii.String(engine),
 		EngineVersion:                    version,
@@ -112,7 +116,9 @@ func New(scope constructs.Construct, id string, props Props) Database {
 		Tags:      d.Tags("PaymentDB"),
 		DependsOn: &[]cdktf.ITerraformDependable{logs},
 		Lifecycle: lifecycle,
-	})
+	}
+	restore(&clusterConfig, props.Config)
+	cluster := rdscluster.NewRdsCluster(this, jsii.String("cluster"), &clusterConfig)
 
 	// newInstance creates an instance of the cluster. A failover prefers the lowest tier; readers of tiers 0 and 1
 	// of a serverless cluster would always be as large as the writer.
@@ -217,23 +223,53 @@ func newMonitoringRole(scope constructs.Construct, d deployment.Deployment) poli
 	})
 }
 
-// newVersion returns the cluster's engine version and its lifecycle. An exact minor version is kept. Of a major
+// newVersion returns the cluster's engine version and which of its changes are ignored. An exact minor version is kept. Of a major
 // version it is the newest minor at the time when the cluster is created; from then on AWS upgrades it, and
 // Terraform leaves the version alone. The bare major version would be sent with every later change, a rotation of
 // the password included, and AWS refuses all of it once the cluster is past the minor version that the major
 // means: https://github.com/hashicorp/terraform-provider-aws/issues/45026
-func newVersion(scope constructs.Construct, props Props) (*string, *cdktf.TerraformResourceLifecycle) {
-	lifecycle := props.Deployment.Lifecycle()
+func newVersion(scope constructs.Construct, props Props) (version *string, ignored []string) {
 	if props.Config.IsExactVersion() {
-		return jsii.String(props.Config.EngineVersion), lifecycle
+		return jsii.String(props.Config.EngineVersion), nil
 	}
-	lifecycle.IgnoreChanges = jsii.Strings("engine_version")
 	newest := dataawsrdsengineversion.NewDataAwsRdsEngineVersion(scope, jsii.String("newest-version"), &dataawsrdsengineversion.DataAwsRdsEngineVersionConfig{
 		Engine:               jsii.String(engine),
 		ParameterGroupFamily: jsii.String(props.Config.ParameterGroupFamily()),
 		Latest:               jsii.Bool(true),
 	})
-	return newest.Version(), lifecycle
+	return newest.Version(), []string{"engine_version"}
+}
+
+// restore makes the cluster from what the file names, and stops an apply in which that is not what the file says: the
+// provider would replace a cluster with another master user, and only its next update allows logins with IAM, which it
+// leaves out when it restores a snapshot.
+func restore(cluster *rdscluster.RdsClusterConfig, database config.Database) {
+	source := database.Restore
+	switch {
+	case source.Snapshot != "":
+		cluster.SnapshotIdentifier = jsii.String(source.Snapshot)
+	case source.Cluster != "":
+		moment := &rdscluster.RdsClusterRestoreToPointInTime{SourceClusterIdentifier: jsii.String(source.Cluster)}
+		if source.Time == "" {
+			moment.UseLatestRestorableTime = jsii.Bool(true)
+		} else {
+			moment.RestoreToTime = jsii.String(source.Time)
+		}
+		cluster.RestoreToPointInTime = moment
+	default:
+		return
+	}
+	cluster.Lifecycle.Postcondition = &[]*cdktf.Postcondition{
+		{
+			Condition: jsii.Sprintf("${self.master_username == %q}", database.MasterUsername),
+			ErrorMessage: jsii.Sprintf("database.restore: the master user is ${self.master_username}, and that of this class "+
+				"%s; destroy the environment, and restore into one of the other class", database.MasterUsername),
+		},
+		{
+			Condition:    jsii.String("${self.iam_database_authentication_enabled}"),
+			ErrorMessage: jsii.String("database.restore: logins with IAM are not restored with a snapshot; apply once more"),
+		},
+	}
 }
 
 // finalSnapshot names the snapshot that a deleted cluster leaves: always the same for one deployment of the

@@ -20,8 +20,8 @@ type secret struct {
 	versionID      *string
 }
 
-// value names one key of the stored JSON in the form that a container definition takes. It contains the version, so that
-// a rotation creates a new task definition:
+// value names one key of the stored JSON in the form that a container definition takes. It contains the version, so
+// that a rotation creates a new task definition:
 // https://docs.aws.amazon.com/AmazonECS/latest/developerguide/secrets-envvar-secrets-manager.html
 func (s secret) value(key string) string { return s.newestValue(key) + *s.versionID }
 

@@ -48,8 +48,8 @@ func (d Deployment) Lifecycle() *cdktf.TerraformResourceLifecycle {
 	return &cdktf.TerraformResourceLifecycle{PreventDestroy: jsii.Bool(d.Protect)}
 }
 
-// NewRole creates a role of the environment. Where the account is shared it has the account's permissions boundary, which
-// the pipeline's deployer needs in order to create it. The suffix completes its name.
+// NewRole creates a role of the environment. Where the account is shared it has the account's permissions boundary,
+// which the pipeline's deployer needs in order to create it. The suffix completes its name.
 func (d Deployment) NewRole(scope constructs.Construct, id string, props policy.RoleProps) policy.Role {
 	props.Name = d.Name(props.Name)
 	if d.Shared {
@@ -70,13 +70,16 @@ func (d Deployment) NewLogGroup(scope constructs.Construct, id, name string) clo
 	})
 }
 
-// NewMaskedLogGroup creates a log group in which card numbers are masked for whoever reads it: AWS's own detection, which
-// needs a word such as card nearby, and any 13 to 19 digits (ISO/IEC 7812), grouped or not.
+// NewMaskedLogGroup creates a log group in which card numbers are masked for whoever reads it: AWS's own detection,
+// which needs a word such as card nearby, and any 13 to 19 digits (ISO/IEC 7812), grouped or not.
 // https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/mask-sensitive-log-data.html
-func (d Deployment) NewMaskedLogGroup(scope constructs.Construct, id, name string) cloudwatchloggroup.CloudwatchLogGroup {
+func (d Deployment) NewMaskedLogGroup(scope constructs.Construct,
+	id, name string) cloudwatchloggroup.CloudwatchLogGroup {
 	group := d.NewLogGroup(scope, id, name)
 	const digits = "CardNumber"
-	identifiers := []string{"arn:" + *d.Account.Partition + ":dataprotection::aws:data-identifier/CreditCardNumber", digits}
+	identifiers := []string{
+		"arn:" + *d.Account.Partition + ":dataprotection::aws:data-identifier/CreditCardNumber", digits,
+	}
 	statement := func(sid string, operation map[string]any) map[string]any {
 		return map[string]any{"Sid": sid, "DataIdentifier": identifiers, "Operation": operation}
 	}

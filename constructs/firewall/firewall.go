@@ -137,7 +137,8 @@ func rules(firewall config.Firewall) []*wafv2webacl.Wafv2WebAclRule {
 		// Merchants call from servers in a cloud, which the hosting rule takes for anonymous (CKV2_AWS_76).
 		managed(20, config.AnonymousRules, counted, "HostingProviderIPList"),
 		// SizeRestrictions_BODY blocks bodies over 8 KB: the firewall of a load balancer inspects no more than that, and
-		// padding would hide the rest from every rule. https://docs.aws.amazon.com/waf/latest/developerguide/waf-oversize-request-components.html
+		// padding would hide the rest from every rule.
+		// https://docs.aws.amazon.com/waf/latest/developerguide/waf-oversize-request-components.html
 		managed(30, config.CommonRules, counted, onlyCounted(config.BodySizeRule)...),
 		managed(40, config.BadInputRules, counted), // CKV_AWS_192
 		managed(50, config.SQLInjectionRules, counted),
@@ -145,7 +146,8 @@ func rules(firewall config.Firewall) []*wafv2webacl.Wafv2WebAclRule {
 }
 
 // blocking is a rule of the project that blocks what it matches, or counts it while it is tried out.
-func blocking(priority int, name string, counted func(string) bool, statement map[string]any) *wafv2webacl.Wafv2WebAclRule {
+func blocking(priority int, name string, counted func(string) bool,
+	statement map[string]any) *wafv2webacl.Wafv2WebAclRule {
 	action := &wafv2webacl.Wafv2WebAclRuleAction{Block: &wafv2webacl.Wafv2WebAclRuleActionBlock{}}
 	if counted(name) {
 		action = &wafv2webacl.Wafv2WebAclRuleAction{Count: &wafv2webacl.Wafv2WebAclRuleActionCount{}}
@@ -157,7 +159,8 @@ func blocking(priority int, name string, counted func(string) bool, statement ma
 }
 
 // managed is a rule group of AWS with its own actions, except that countedRules only count.
-func managed(priority int, name string, counted func(string) bool, countedRules ...string) *wafv2webacl.Wafv2WebAclRule {
+func managed(priority int, name string, counted func(string) bool,
+	countedRules ...string) *wafv2webacl.Wafv2WebAclRule {
 	override := &wafv2webacl.Wafv2WebAclRuleOverrideAction{None: &wafv2webacl.Wafv2WebAclRuleOverrideActionNone{}}
 	if counted(name) {
 		override = &wafv2webacl.Wafv2WebAclRuleOverrideAction{Count: &wafv2webacl.Wafv2WebAclRuleOverrideActionCount{}}
@@ -165,7 +168,8 @@ func managed(priority int, name string, counted func(string) bool, countedRules 
 	group := map[string]any{"vendor_name": "AWS", "name": name}
 	exceptions := []any{}
 	for _, rule := range countedRules {
-		exceptions = append(exceptions, map[string]any{"name": rule, "action_to_use": map[string]any{"count": map[string]any{}}})
+		count := map[string]any{"count": map[string]any{}}
+		exceptions = append(exceptions, map[string]any{"name": rule, "action_to_use": count})
 	}
 	if len(exceptions) > 0 {
 		group["rule_action_override"] = exceptions

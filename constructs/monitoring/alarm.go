@@ -69,7 +69,8 @@ type alarm struct {
 }
 
 // create creates the alarm, which notifies the topic both when it is raised and when it is over.
-func (a alarm) create(scope constructs.Construct, d deployment.Deployment, topic Topic) cloudwatchmetricalarm.CloudwatchMetricAlarm {
+func (a alarm) create(scope constructs.Construct, d deployment.Deployment,
+	topic Topic) cloudwatchmetricalarm.CloudwatchMetricAlarm {
 	config := &cloudwatchmetricalarm.CloudwatchMetricAlarmConfig{
 		AlarmName:          jsii.String(d.Name(a.name)),
 		AlarmDescription:   jsii.String(a.description),

@@ -23,7 +23,8 @@ func TestMain(m *testing.M) {
 func TestPercentilesAreExtendedStatistics(t *testing.T) {
 	stack := cdktf.NewTerraformStack(cdktf.Testing_App(nil), jsii.String("tap-dev"))
 	for _, statistic := range []string{"p99.9", "Average"} {
-		alarm{id: statistic, statistic: statistic}.create(stack, deployment.Deployment{Suffix: "dev"}, Topic{ARN: new(string)})
+		topic := Topic{ARN: new(string)}
+		alarm{id: statistic, statistic: statistic}.create(stack, deployment.Deployment{Suffix: "dev"}, topic)
 	}
 	var synthesized struct {
 		Resource map[string]map[string]struct {

@@ -166,11 +166,12 @@ type data struct {
 
 func databaseOf(database database.Database) data {
 	dimensions := []dimension{{"DBClusterIdentifier", database.Identifier}}
+	role := func(name string) []dimension { return append(dimensions[:1:1], dimension{"Role", jsii.String(name)}) }
 	const namespace = "AWS/RDS"
 	return data{
 		// Over both roles an idle reader would hide a busy writer.
-		writerCPU:      metric{namespace, "CPUUtilization", append(dimensions[:1:1], dimension{"Role", jsii.String("WRITER")})},
-		readerCPU:      metric{namespace, "CPUUtilization", append(dimensions[:1:1], dimension{"Role", jsii.String("READER")})},
+		writerCPU:      metric{namespace, "CPUUtilization", role("WRITER")},
+		readerCPU:      metric{namespace, "CPUUtilization", role("READER")},
 		connections:    metric{namespace, "DatabaseConnections", dimensions},
 		freeableMemory: metric{namespace, "FreeableMemory", dimensions},
 		replicaLag:     metric{namespace, "AuroraReplicaLagMaximum", dimensions},

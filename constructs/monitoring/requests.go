@@ -27,15 +27,15 @@ const (
 	latencyMinimumRequests = 1000
 )
 
-// burnRates are how fast the failures that the availability allows in 30 days may be used up: 2 % of them in an hour, 5 %
-// in six hours. https://sre.google/workbook/alerting-on-slos/
+// burnRates are how fast the failures that the availability allows in 30 days may be used up: 2 % of them in an hour,
+// 5 % in six hours. https://sre.google/workbook/alerting-on-slos/
 var burnRates = []struct {
 	id, name, exhausted, first string
 	rate                       float64
 	hours                      int
 }{
 	{"fast-burn", "FastBurnAlarm", "two days", "treat it as an outage: find what changed in the last hour.", 14.4, 1},
-	{"slow-burn", "SlowBurnAlarm", "five days", "find which requests fail in the service's log; it need not be tonight.", 6, 6},
+	{"slow-burn", "SlowBurnAlarm", "five days", "find which requests fail in the service's log; not tonight.", 6, 6},
 }
 
 // Requests are the alarms of what clients see. They exist before the service, so that they can roll a deployment
@@ -124,7 +124,7 @@ func NewRequests(scope constructs.Construct, id string, props RequestsProps) Req
 // ratio is the share of errors in requests, in percent, and 0 under the minimum of requests or of errors, where one
 // failure would already be a high share.
 func ratio(errors, requests string, minimum int) string {
-	return fmt.Sprintf("IF(%s >= %d && %s >= %d, 100 * %s / %s, 0)", requests, minimum, errors, minimumErrors, errors, requests)
+	return fmt.Sprintf("IF(%[1]s >= %d && %[3]s >= %d, 100 * %[3]s / %[1]s, 0)", requests, minimum, errors, minimumErrors)
 }
 
 // errorRatio is the ratio of requests that the service answered with a 5xx.

@@ -15,19 +15,21 @@ type endpoints struct {
 	names map[string]bool // of the services that have one
 }
 
-// newEndpoints keeps traffic to S3 inside the VPC, since a gateway endpoint costs nothing, and prepares for interface
-// endpoints where the environment asks for them.
+// newEndpoints keeps traffic to S3 inside the VPC, since a gateway endpoint costs nothing, where it can be in the private
+// subnets' route tables, and prepares for interface endpoints where the environment asks for them.
 func (n *Network) newEndpoints(scope constructs.Construct, interfaces bool, privateTables []*string) {
 	this := constructs.NewConstruct(scope, jsii.String("endpoints"))
-	s3 := vpcendpoint.NewVpcEndpoint(this, jsii.String("s3"), &vpcendpoint.VpcEndpointConfig{
-		VpcId:           n.VPCID,
-		ServiceName:     n.serviceName("s3"),
-		VpcEndpointType: jsii.String("Gateway"),
-		RouteTableIds:   &privateTables,
-		Policy:          policy.Document(n.ownAccountOnly(), n.imageLayers()),
-		Tags:            n.deployment.Tags("PaymentS3Endpoint"),
-	})
-	n.s3PrefixListID = s3.PrefixListId()
+	if len(privateTables) > 0 {
+		s3 := vpcendpoint.NewVpcEndpoint(this, jsii.String("s3"), &vpcendpoint.VpcEndpointConfig{
+			VpcId:           n.VPCID,
+			ServiceName:     n.serviceName("s3"),
+			VpcEndpointType: jsii.String("Gateway"),
+			RouteTableIds:   &privateTables,
+			Policy:          policy.Document(n.ownAccountOnly(), n.imageLayers()),
+			Tags:            n.deployment.Tags("PaymentS3Endpoint"),
+		})
+		n.s3PrefixListID = s3.PrefixListId()
+	}
 	if interfaces {
 		group := n.NewSecurityGroup(this, "security-group", n.deployment.Name("PaymentEndpoints"),
 			"Interface endpoints of the VPC")
@@ -60,8 +62,8 @@ func (n *Network) serviceName(service string) *string {
 	return jsii.String("com.amazonaws." + n.deployment.Account.Region + "." + service)
 }
 
-// ownAccountOnly lets only the account's own principals through an endpoint, and only to resources of the account (and of
-// n.imageAccount), so that nobody can carry data out to, or with credentials of, another account.
+// ownAccountOnly lets only the account's own principals through an endpoint, and only to resources of the account (and
+// of n.imageAccount), so that nobody can carry data out to, or with credentials of, another account.
 func (n *Network) ownAccountOnly() policy.Statement {
 	account := n.deployment.Account.ID
 	owners := []*string{account}

@@ -3,10 +3,12 @@ package network
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
+	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/dataawssubnet"
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/defaultsecuritygroup"
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/eip"
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/flowlog"
@@ -45,15 +47,60 @@ type Network struct {
 
 	deployment     deployment.Deployment
 	imageAccount   string
-	hasNAT         bool
+	onlyEndpoints  bool       // of this network lead to AWS, and nothing to the internet
 	endpoints      *endpoints // nil without interface endpoints
 	s3PrefixListID *string
 }
 
-// New creates the network, without interface endpoints (see Reach). Each subnet has a route table of its own, so that another number of NAT
-// gateways changes routes and nothing else.
+// New creates the network, or finds the one that exists. Interface endpoints are made as they are needed (see Reach).
 func New(scope constructs.Construct, id string, props Props) *Network {
 	this := constructs.NewConstruct(scope, jsii.String(id))
+	network := &Network{
+		deployment:    props.Deployment,
+		imageAccount:  props.ImageAccount,
+		onlyEndpoints: props.Config.NATGateways == 0 && !props.Config.IsExisting(),
+	}
+	var privateTables []*string
+	if props.Config.IsExisting() {
+		network.find(this, props.Config.Existing)
+	} else {
+		privateTables = network.create(this, props)
+	}
+	network.newEndpoints(this, props.Config.InterfaceEndpoints, privateTables)
+	return network
+}
+
+// find takes the subnets of a VPC that exists. What the plan can know of them is checked.
+func (n *Network) find(scope constructs.Construct, existing config.Existing) {
+	n.PublicSubnets, n.PrivateSubnets = *jsii.Strings(existing.PublicSubnets...), *jsii.Strings(existing.PrivateSubnets...)
+	for _, id := range slices.Concat(existing.PrivateSubnets, existing.PublicSubnets) {
+		conditions := []*cdktf.Postcondition{}
+		if n.VPCID != nil {
+			conditions = append(conditions, &cdktf.Postcondition{
+				Condition:    cdktf.Op_Eq(cdktf.TerraformSelf_GetString(jsii.String("vpc_id")), n.VPCID),
+				ErrorMessage: jsii.String("network.existing: " + id + " is in another VPC than " + existing.PrivateSubnets[0]),
+			})
+		}
+		if slices.Contains(existing.PrivateSubnets, id) {
+			conditions = append(conditions, &cdktf.Postcondition{
+				Condition: jsii.String("${!self.map_public_ip_on_launch}"),
+				ErrorMessage: jsii.String("network.existing.privateSubnets: what starts in " + id + " gets a public address: it " +
+					"is a public subnet"),
+			})
+		}
+		found := dataawssubnet.NewDataAwsSubnet(scope, jsii.String(id), &dataawssubnet.DataAwsSubnetConfig{
+			Id:        jsii.String(id),
+			Lifecycle: &cdktf.TerraformResourceLifecycle{Postcondition: &conditions},
+		})
+		if n.VPCID == nil {
+			n.VPCID = found.VpcId()
+		}
+	}
+}
+
+// create makes the VPC, and returns the route tables of the private subnets. Each subnet has a table of its own, so that
+// another number of NAT gateways changes routes and nothing else.
+func (n *Network) create(this constructs.Construct, props Props) (privateTables []*string) {
 	named := props.Deployment.Tags
 
 	main := vpc.NewVpc(this, jsii.String("vpc"), &vpc.VpcConfig{
@@ -74,13 +121,7 @@ func New(scope constructs.Construct, id string, props Props) *Network {
 		Tags:  named("PaymentInternetGateway"),
 	})
 
-	network := &Network{
-		VPCID:        main.Id(),
-		deployment:   props.Deployment,
-		imageAccount: props.ImageAccount,
-		hasNAT:       props.Config.NATGateways > 0,
-	}
-	var privateTables []*string
+	n.VPCID = main.Id()
 	var gateways []natgateway.NatGateway
 	for index, zone := range props.Config.Subnets() {
 		number := index + 1
@@ -90,13 +131,13 @@ func New(scope constructs.Construct, id string, props Props) *Network {
 			DestinationCidrBlock: jsii.String(anywhere),
 			GatewayId:            internet.Id(),
 		})
-		network.Ready = append(network.Ready, toInternet)
+		n.Ready = append(n.Ready, toInternet)
 		if index < props.Config.NATGateways {
 			address := eip.NewEip(this, jsii.Sprintf("nat-%d-address", number), &eip.EipConfig{
 				Domain: jsii.String("vpc"),
 				Tags:   named(fmt.Sprintf("PaymentNATGateway%d", number)),
 			})
-			network.NATAddresses = append(network.NATAddresses, address.PublicIp())
+			n.NATAddresses = append(n.NATAddresses, address.PublicIp())
 			gateways = append(gateways, natgateway.NewNatGateway(this, jsii.Sprintf("nat-%d", number), &natgateway.NatGatewayConfig{
 				AllocationId: address.Id(),
 				SubnetId:     public,
@@ -106,14 +147,14 @@ func New(scope constructs.Construct, id string, props Props) *Network {
 		}
 		private, privateTable := newSubnet(this, props.Deployment, "private", number, main.Id(), zone.Zone, zone.Private)
 		privateTables = append(privateTables, privateTable)
-		network.PublicSubnets = append(network.PublicSubnets, public)
-		network.PrivateSubnets = append(network.PrivateSubnets, private)
+		n.PublicSubnets = append(n.PublicSubnets, public)
+		n.PrivateSubnets = append(n.PrivateSubnets, private)
 	}
 	for index, table := range privateTables {
 		if len(gateways) == 0 {
 			break
 		}
-		network.Ready = append(network.Ready, route.NewRoute(this, jsii.Sprintf("private-%d-default", index+1), &route.RouteConfig{
+		n.Ready = append(n.Ready, route.NewRoute(this, jsii.Sprintf("private-%d-default", index+1), &route.RouteConfig{
 			RouteTableId:         table,
 			DestinationCidrBlock: jsii.String(anywhere),
 			NatGatewayId:         gateways[index%len(gateways)].Id(),
@@ -121,8 +162,7 @@ func New(scope constructs.Construct, id string, props Props) *Network {
 	}
 
 	newFlowLog(this, main.Id(), props)
-	network.newEndpoints(this, props.Config.InterfaceEndpoints, privateTables)
-	return network
+	return privateTables
 }
 
 // newSubnet creates the public or private subnet of a zone with its own route table. Nothing that starts in it

@@ -69,7 +69,7 @@ func AllowFromInternet(scope constructs.Construct, id string, to SecurityGroup, 
 }
 
 // AllowAWS lets members of a security group reach what a task needs of AWS (images, logs, secrets) on port 443:
-// through the NAT gateway and then anywhere, or, without one, the VPC's own endpoints only.
+// anywhere, or, where nothing leads to the internet, the VPC's own endpoints only.
 func (n *Network) AllowAWS(scope constructs.Construct, id string, from SecurityGroup) []cdktf.ITerraformDependable {
 	this := constructs.NewConstruct(scope, jsii.String(id))
 	out := func(id string, rule vpcsecuritygroupegressrule.VpcSecurityGroupEgressRuleConfig) cdktf.ITerraformDependable {
@@ -84,7 +84,7 @@ func (n *Network) AllowAWS(scope constructs.Construct, id string, from SecurityG
 	if n.endpoints != nil {
 		rules = append(rules, Allow(this, "endpoints", from, n.endpoints.group, 443)...)
 	}
-	if n.hasNAT {
+	if !n.onlyEndpoints {
 		return append(rules, out("internet", vpcsecuritygroupegressrule.VpcSecurityGroupEgressRuleConfig{
 			CidrIpv4: jsii.String(anywhere), Description: jsii.String("To AWS and other APIs over TLS"),
 		}))

@@ -16,9 +16,9 @@ type Cluster struct {
 	id *string
 }
 
-// NewCluster creates the cluster with Container Insights (ECS.12, CKV_AWS_65), whose mode is enabled or enhanced. The log
-// group of ECS Exec's sessions exists whether or not anybody may open one: switching ECS Exec off does not delete the
-// evidence.
+// NewCluster creates the cluster with Container Insights (ECS.12, CKV_AWS_65), whose mode is enabled or enhanced. The
+// log group of ECS Exec's sessions exists whether or not anybody may open one: switching ECS Exec off does not delete
+// the evidence.
 func NewCluster(scope constructs.Construct, id string, d deployment.Deployment, containerInsights string) Cluster {
 	this := constructs.NewConstruct(scope, jsii.String(id))
 	name := d.Name("PaymentCluster")

@@ -8,10 +8,10 @@ import (
 // PlaceholderImage runs while an environment has no image of its own.
 const PlaceholderImage = "public.ecr.aws/nginx/nginx:latest"
 
-// PlaceholderDroppedCapabilities are those of Fargate's default set that nginx does not need as root: it keeps those with
-// which it binds to a port under 1024 and becomes another user for its workers. The test runs it without these.
+// PlaceholderDroppedCapabilities are those of Fargate's default set that nginx does not need as root: it keeps those
+// with which it binds to a port under 1024, gives its folders to its workers and lets these be another user.
 var PlaceholderDroppedCapabilities = []string{
-	"AUDIT_WRITE", "CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "MKNOD", "NET_RAW", "SETFCAP", "SETPCAP",
+	"AUDIT_WRITE", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "MKNOD", "NET_RAW", "SETFCAP", "SETPCAP",
 	"SYS_CHROOT",
 }
 
@@ -37,5 +37,6 @@ http {
     location / { return 404 "placeholder of the payment API\n"; }
   }
 }`, port, location)
-	return []string{"sh", "-c", "cat >/tmp/nginx.conf <<'END'\n" + configuration + "\nEND\nexec nginx -c /tmp/nginx.conf -g 'daemon off;'"}
+	return []string{"sh", "-c", "cat >/tmp/nginx.conf <<'END'\n" + configuration +
+		"\nEND\nexec nginx -c /tmp/nginx.conf -g 'daemon off;'"}
 }

@@ -82,7 +82,8 @@ func New(scope constructs.Construct, id string, props Props) Service {
 	ready = append(ready, props.Network.Ready...)
 	if props.Ingress != nil {
 		ready = append(ready, props.Ingress.Ready)
-		ready = append(ready, network.Allow(this, "from-load-balancer", props.Ingress.SecurityGroup, group, props.Config.Port)...)
+		ready = append(ready,
+			network.Allow(this, "from-load-balancer", props.Ingress.SecurityGroup, group, props.Config.Port)...)
 	}
 
 	definition := newTaskDefinition(this, props, roles)

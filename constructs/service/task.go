@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
@@ -93,7 +94,8 @@ func newTaskDefinition(scope constructs.Construct, props Props, roles roles) ecs
 		ExecutionRoleArn:        roles.execution.ARN,
 		TaskRoleArn:             roles.task.ARN,
 		RuntimePlatform: &ecstaskdefinition.EcsTaskDefinitionRuntimePlatform{
-			OperatingSystemFamily: jsii.String("LINUX"), CpuArchitecture: jsii.String("X86_64"),
+			OperatingSystemFamily: jsii.String("LINUX"),
+			CpuArchitecture:       jsii.String(strings.ToUpper(props.Config.Architecture)),
 		},
 		ContainerDefinitions: policy.JSON(newContainers(props, *logs.Name())),
 		// A deployment that fails is rolled back to the old revision, also when its alarms end after the apply; and

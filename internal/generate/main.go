@@ -1,6 +1,6 @@
-// Command generate writes what users and their editors read in the folder generated: the reference and the JSON Schema of
-// environment files, from package config (its types, their comments, the limits and the defaults of the classes), and a
-// picture of each stack of the folder environments, from its golden.
+// Command generate writes what users and their editors read in the folder generated: the reference and the JSON Schema
+// of environment files, from package config (its types, their comments, the limits and the defaults of the classes),
+// and a picture of each stack of the folder environments, from its golden.
 package main
 
 import (

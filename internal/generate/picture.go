@@ -14,8 +14,8 @@ type document struct {
 	Resource map[string]map[string]map[string]any `json:"resource"`
 }
 
-// renderPicture draws a stack as a Mermaid diagram: what is in it, and each flow that a security group rule allows, with
-// its port.
+// renderPicture draws a stack as a Mermaid diagram: what is in it, and each flow that a security group rule allows,
+// with its port.
 func renderPicture(stack string, golden []byte) ([]byte, error) {
 	var doc document
 	if err := json.Unmarshal(golden, &doc); err != nil {
@@ -23,8 +23,7 @@ func renderPicture(stack string, golden []byte) ([]byte, error) {
 	}
 	d := drawing{document: doc, nodes: map[string]string{}}
 	d.write("# %s\n", stack)
-	d.write("Drawn from the synthesized stack: each solid arrow is a security group rule, with its port. `make golden` draws")
-	d.write("it anew.\n")
+	d.write("Drawn by `make golden` from the synthesized stack; each solid arrow is a rule of a security group.\n")
 	d.write("```mermaid\nflowchart TB")
 	d.write(`    internet(("internet"))`)
 	d.firewall()
@@ -54,9 +53,9 @@ func (d *drawing) each(kind string, use func(name string, attributes map[string]
 
 // vpc draws the subnets by tier and zone, and what runs in them.
 func (d *drawing) vpc() {
-	d.each("aws_vpc", func(_ string, vpc map[string]any) {
-		d.write(`    subgraph vpc["%s %s"]`, tagName(vpc), vpc["cidr_block"])
-	})
+	label := "VPC that exists"
+	d.each("aws_vpc", func(_ string, vpc map[string]any) { label = fmt.Sprint(tagName(vpc), " ", vpc["cidr_block"]) })
+	d.write(`    subgraph vpc["%s"]`, label)
 	for _, tier := range []string{"public", "private"} {
 		d.write("        subgraph %s[\"%s subnets\"]", tier, tier)
 		d.each("aws_subnet", func(name string, subnet map[string]any) {

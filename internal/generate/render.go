@@ -20,8 +20,8 @@ const referenceHead = `# Environment files
 
 A file in the folder environments is an environment; its name without .yaml is the suffix that ends the names of its
 stack and resources. A file sets its class, and what differs from the defaults of that class. Keys with a dot are
-nested: service.cpu is the key cpu below service. A file of class production also sets service.image and one of
-loadBalancer.certificateArn, loadBalancer.domain and loadBalancer.allowPlainHttp: true.
+nested: service.cpu is the key cpu below service. A file of class production also sets service.image, network.cidr and
+one of loadBalancer.certificateArn, loadBalancer.domain and loadBalancer.allowPlainHttp: true.
 
 | Key | Type and allowed values | Default in development | Default in production | Description |
 | --- | --- | --- | --- | --- |
@@ -151,7 +151,7 @@ func (g *generator) section(path string, development, production reflect.Value) 
 func (g *generator) key(path, description string, development, production reflect.Value) schema {
 	limit := g.limits[path]
 	inDevelopment, inProduction := shown(path, development), shown(path, production)
-	if path == "service.image" {
+	if path == "service.image" || path == "network.cidr" {
 		inProduction = "required"
 	}
 	row := []string{"`" + path + "`", allowed(limit), inDevelopment, inProduction, description}
@@ -224,6 +224,8 @@ func shown(path string, value reflect.Value) string {
 		return "required"
 	case path == "network.zones":
 		return "a, b and c of the Region"
+	case path == "network.natGateways" && value.Int() < 0:
+		return "one for each zone"
 	case value.Kind() == reflect.Slice || value.Kind() == reflect.Map:
 		return "none" // no class has a list or a map that is not empty
 	case value.Interface() == "":

@@ -67,8 +67,10 @@ func New(scope constructs.Construct, id string, props Props) Bucket {
 		}},
 	})
 	versioned := s3bucketversioning.NewS3BucketVersioningA(this, jsii.String("versioning"), &s3bucketversioning.S3BucketVersioningAConfig{
-		Bucket:                  name,
-		VersioningConfiguration: &s3bucketversioning.S3BucketVersioningVersioningConfiguration{Status: jsii.String("Enabled")},
+		Bucket: name,
+		VersioningConfiguration: &s3bucketversioning.S3BucketVersioningVersioningConfiguration{
+			Status: jsii.String("Enabled"),
+		},
 	})
 	s3bucketlifecycleconfiguration.NewS3BucketLifecycleConfiguration(this, jsii.String("lifecycle"), &s3bucketlifecycleconfiguration.S3BucketLifecycleConfigurationConfig{
 		Bucket:    name,
