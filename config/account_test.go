@@ -92,11 +92,11 @@ func TestEnvironmentsFitTheirAccounts(t *testing.T) {
 	}
 	for content, want := range map[string]string{
 		development + "account: '210987654321'\n": `:2: account: is not in accounts.yaml; account is "210987654321"`,
-		inAccount + "region: eu-west-1\n": ":3: region: an environment in another Region than its account's in " +
-			`accounts.yaml, us-east-1, is not supported yet; region is "eu-west-1"`,
+		inAccount + "region: eu-west-1\n": ":3: region: an environment in another Region than its account's, " +
+			`us-east-1, is not supported yet; region is "eu-west-1"`,
 		inAccount + "service: {image: 123456789012.dkr.ecr.us-east-1.amazonaws.com/api:1}\n": ":3: service.image: the account's " +
 			"repository is payment-api; service.image is ",
-		inAccount + secret("hunter2"): ":3: service.secrets.A: the permissions boundary of accounts.yaml allows only secrets",
+		inAccount + secret("hunter2"): ":3: service.secrets.A: the account's permissions boundary allows only secrets",
 
 		inAccount + "service: {image: 123456789012.dkr.ecr.us-east-1.amazonaws.com/payment-api:1}\n": "",
 		inAccount + "service: {image: 210987654321.dkr.ecr.us-east-1.amazonaws.com/api:1}\n":         "",
