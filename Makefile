@@ -27,7 +27,7 @@ LONG_LINES = git ls-files '*.go' '*.js' '*.py' '*.sh' Makefile .ci/run | grep -v
 	END { exit failed }'
 
 .DEFAULT_GOAL := help
-.PHONY: help local local-status local-destroy plan deploy destroy test test-long test-all golden lint scan \
+.PHONY: help local local-status local-destroy plan deploy lock destroy test test-long test-all golden lint scan \
 	bench provider clean tools
 
 help: ## list these commands
@@ -54,6 +54,15 @@ plan: tools-go-node-terraform node_modules/.package-lock.json ## say what a depl
 deploy: tools-go-node-terraform node_modules/.package-lock.json ## deploy STACK: the saved plan, or after a question
 	test -e cdktf.out/stacks/$(STACK)/saved.tfplan || $(SYNTH)
 	@echo ".local/bin/plan apply $(STACK)" && $(PLAN) apply $(STACK)
+
+# The platforms of people and of pipelines.
+PLATFORMS = linux_amd64 linux_arm64 darwin_amd64 darwin_arm64
+
+lock: tools-go-node-terraform node_modules/.package-lock.json ## write terraform.lock.hcl: the provider that may run
+	rm -f terraform.lock.hcl && $(SYNTH)
+	cd cdktf.out/stacks/tap-dev && rm -f .terraform.lock.hcl && \
+		$${TERRAFORM_BINARY_NAME:-terraform} providers lock $(addprefix -platform=,$(PLATFORMS))
+	cp cdktf.out/stacks/tap-dev/.terraform.lock.hcl terraform.lock.hcl
 
 destroy: tools-node-terraform node_modules/.package-lock.json ## destroy STACK, after a question
 	npx cdktf destroy $(STACK)

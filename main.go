@@ -1,10 +1,16 @@
-// Command tap synthesizes the payment API's infrastructure: one Terraform stack for each environment
-// in the folder environments, below the output folder that the cdktf command asks for (cdktf.out).
+// Command tap synthesizes the payment API's infrastructure: one Terraform stack for each environment in the folder
+// environments, and one for each account in accounts.yaml, below the output folder that the cdktf command asks for
+// (cdktf.out).
 package main
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
+	"slices"
 
 	"tap/config"
 	"tap/constructs"
@@ -27,7 +33,7 @@ func run() error {
 	if err != nil {
 		return err
 	}
-	environments, err := config.Load("environments", requested)
+	environments, accounts, err := config.Load("environments", requested)
 	if err != nil {
 		return err
 	}
@@ -36,5 +42,23 @@ func run() error {
 			fmt.Fprintf(os.Stderr, "warning: tap-%s: %s\n", environment.Suffix, warning)
 		}
 	}
-	return constructs.Synthesize(environments, nil, "")
+	if err := constructs.Synthesize(environments, accounts, ""); err != nil {
+		return err
+	}
+	return lockProviders()
+}
+
+// lockProviders gives every stack the hashes of the providers that may run, where make lock has written them. With the
+// argument -unlocked it does not: the local deployment takes its provider from wherever this machine has one.
+func lockProviders() error {
+	hashes, err := os.ReadFile("terraform.lock.hcl")
+	if errors.Is(err, fs.ErrNotExist) || slices.Contains(os.Args, "-unlocked") {
+		return nil
+	}
+	stacks, globErr := filepath.Glob(filepath.Join(cmp.Or(os.Getenv("CDKTF_OUTDIR"), "cdktf.out"), "stacks", "*"))
+	err = errors.Join(err, globErr)
+	for _, stack := range stacks {
+		err = errors.Join(err, os.WriteFile(filepath.Join(stack, ".terraform.lock.hcl"), hashes, 0o644))
+	}
+	return err
 }

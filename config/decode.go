@@ -66,7 +66,7 @@ func (f *file) parse(content []byte) *yaml.Node {
 	err := decoder.Decode(&document)
 	if err == nil {
 		if err = decoder.Decode(&second); err == nil {
-			return fail(second.Line, "a second YAML document begins here; a file contains one environment")
+			return fail(second.Line, "a second YAML document begins here; a file contains one")
 		}
 	}
 	if !errors.Is(err, io.EOF) {
@@ -78,13 +78,12 @@ func (f *file) parse(content []byte) *yaml.Node {
 		}
 		return fail(line, "is not YAML: "+message)
 	}
-	const missing = "a mapping of keys to values, with class: development or class: production"
 	if document.Kind == 0 || document.Content[0].ShortTag() == "!!null" {
-		return fail(1, "is empty; allowed: "+missing)
+		return fail(1, "is empty; allowed: "+f.content)
 	}
 	root := document.Content[0]
 	if root.Kind != yaml.MappingNode {
-		return fail(root.Line, describe(root)+" is not "+missing)
+		return fail(root.Line, describe(root)+" is not "+f.content)
 	}
 	return root
 }
@@ -142,10 +141,10 @@ func (f *file) decodeSection(node *yaml.Node, target reflect.Value, path string)
 	delete(fields, "-")
 	f.entries(node, path, func(key string, value *yaml.Node, at string) {
 		if field, known := fields[key]; known {
-			f.decode(value, field, at, limits[at])
+			f.decode(value, field, at, f.limits[strings.TrimPrefix(at, f.prefix)])
 			return
 		}
-		f.report(at, unknownKey(key, path, slices.Sorted(maps.Keys(fields))))
+		f.report(at, f.unknownKey(key, path, slices.Sorted(maps.Keys(fields))))
 	})
 }
 

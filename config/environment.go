@@ -30,7 +30,8 @@ type Environment struct {
 	// Region is the AWS Region of every resource, of the partitions aws and aws-us-gov. It cannot be changed while the
 	// environment is deployed: Terraform would look for everything in the new one.
 	Region string `yaml:"region"`
-	// Account is the AWS account of the environment; Terraform refuses credentials of any other. Empty: whatever
+	// Account is the AWS account of the environment; Terraform refuses credentials of any other. With a
+	// file accounts.yaml it is in that, and the state in the bucket of the account. Empty: whatever
 	// account the credentials are for.
 	Account string `yaml:"account"`
 	// Tags are set on every resource, beside the project's own: Project, Environment, ManagedBy and Name.

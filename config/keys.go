@@ -1,21 +1,28 @@
 package config
 
 import (
+	"maps"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 )
 
-// Key is a key of an environment file that contains a value, a list or a map.
+// Key is a key of an environment file, or of an account in accounts.yaml, that contains a value, a list or a map.
 type Key struct {
 	Path  string // as a file nests it, for example service.cpu
 	Limit Limit
 }
 
-// Keys returns every key, in the order of the Go type.
-func Keys() []Key {
+// Keys returns every key of environment files, in the order of the Go type.
+func Keys() []Key { return keysOf(&Environment{}, limits) }
+
+// AccountKeys returns every key of an account, in the order of the Go type.
+func AccountKeys() []Key { return keysOf(&Account{}, accountLimits) }
+
+func keysOf(root any, limits map[string]Limit) []Key {
 	var keys []Key
-	eachField(reflect.ValueOf(&Environment{}).Elem(), "", func(field reflect.Value, path string) {
+	eachField(reflect.ValueOf(root).Elem(), "", func(field reflect.Value, path string) {
 		if field.Kind() != reflect.Struct {
 			keys = append(keys, Key{path, limits[path]})
 		}
@@ -39,9 +46,9 @@ func eachField(section reflect.Value, path string, visit func(field reflect.Valu
 }
 
 // pathsOf returns the path of every field that has a key, by the field's address.
-func pathsOf(e *Environment) map[any]string {
+func pathsOf(root any) map[any]string {
 	paths := map[any]string{}
-	eachField(reflect.ValueOf(e).Elem(), "", func(field reflect.Value, path string) {
+	eachField(reflect.ValueOf(root).Elem(), "", func(field reflect.Value, path string) {
 		paths[field.Addr().Interface()] = path
 	})
 	return paths
@@ -61,7 +68,7 @@ func join(path, key string) string {
 var plainKey = regexp.MustCompile(`^[A-Za-z0-9_-]{1,60}$`)
 
 // unknownKey says what became of a key that a section does not have, which was meant, or which there are.
-func unknownKey(key, section string, known []string) string {
+func (f *file) unknownKey(key, section string, known []string) string {
 	path := join(section, key)
 	for _, group := range removed {
 		for _, old := range group.keys {
@@ -78,9 +85,9 @@ func unknownKey(key, section string, known []string) string {
 			}
 		}
 	}
-	for _, other := range Keys() {
-		if strings.HasSuffix(other.Path, "."+key) {
-			return unknown + "did you mean " + other.Path + "?"
+	for _, path := range slices.Sorted(maps.Keys(f.limits)) {
+		if strings.HasSuffix(path, "."+key) {
+			return unknown + "did you mean " + f.prefix + path + "?"
 		}
 	}
 	return unknown + "allowed: " + joined(known)

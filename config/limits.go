@@ -192,18 +192,24 @@ var (
 )
 
 var (
+	// AccountIDs is the limit of the IDs of AWS accounts.
+	AccountIDs = matching(`[0-9]{12}`, "the 12 digits of an AWS account")
+
 	region       = matching(regionExpression, "the code of an AWS Region, for example us-east-1")
 	freeText     = Limit{Words: "visible text without ${, %{ and TfToken["}.except(fmt.Sprint(evaluated, `|`, hidden))
 	variableName = matching(`[A-Za-z_][A-Za-z0-9_]*`, "letters, digits and underscores, no digit first, and none of "+
 		joined(ServiceVariables)+", which the service sets itself").except(`^(` + strings.Join(ServiceVariables, "|") + `)$`)
 )
 
-// limits are the limits of all keys that contain a value, by the path of the key.
-var limits = func() map[string]Limit {
-	var e Environment
+// limits are the limits of the keys of environment files, and accountLimits those of an account, by the path of the key.
+var (
+	limits        = func(e Environment) map[string]Limit { return limitsByPath(&e, limitsOf(&e)) }(Environment{})
+	accountLimits = func(a Account) map[string]Limit { return limitsByPath(&a, accountLimitsOf(&a)) }(Account{})
+)
+
+func limitsByPath(root any, declared map[any]Limit) map[string]Limit {
 	all := map[string]Limit{}
-	paths, declared := pathsOf(&e), limitsOf(&e)
-	for field, path := range paths {
+	for field, path := range pathsOf(root) {
 		kind := reflect.TypeOf(field).Elem().Kind()
 		limit, found := declared[field]
 		if kind != reflect.Struct && kind != reflect.Bool && !found {
@@ -218,7 +224,7 @@ var limits = func() map[string]Limit {
 		all[path] = limit
 	}
 	return all
-}()
+}
 
 // types are the kinds of fields in the words of JSON Schema.
 var types = map[reflect.Kind]string{
@@ -235,6 +241,21 @@ var reservedWords = strings.Fields(`
 	leading left like limit localtime localtimestamp natural not notnull null offset on only or order outer overlaps
 	placing primary references returning right select session_user similar some symmetric system_user table
 	tablesample then to trailing true union unique user using variadic verbose when where window with`)
+
+// accountLimitsOf declares the limit of each key by its field of the account.
+func accountLimitsOf(a *Account) map[any]Limit {
+	const owner, name, id = `[A-Za-z0-9][A-Za-z0-9-]{0,38}`, `[A-Za-z0-9._-]{1,100}`, `@[1-9][0-9]{0,18}`
+	return map[any]Limit{
+		&a.Region: region,
+		// https://docs.github.com/en/actions/reference/security/oidc
+		&a.GitHub.Subject: matching(`repo:(`+owner+`/`+name+`|`+owner+id+`/`+name+id+`)`,
+			"repo:OWNER/NAME, or repo:OWNER@ID/NAME@ID with the numbers of both"),
+		&a.GitHub.RepositoryID: matching(`[1-9][0-9]{0,18}`, "the repository's number in quotes, as "+
+			"https://api.github.com/repos/OWNER/NAME shows it as id"),
+		&a.GitHub.Branch: matching(`[A-Za-z0-9][A-Za-z0-9._/-]*`, "a letter or digit, then letters, digits and . _ / -").
+			upTo(200),
+	}
+}
 
 // limitsOf declares the limit of each key by its field of the environment.
 func limitsOf(e *Environment) map[any]Limit {
@@ -257,7 +278,7 @@ func limitsOf(e *Environment) map[any]Limit {
 	return map[any]Limit{
 		&e.Class:   oneOf(string(Development), string(Production)),
 		&e.Region:  region,
-		&e.Account: matching(`[0-9]{12}`, "the 12 digits of an AWS account").orEmpty(),
+		&e.Account: AccountIDs.orEmpty(),
 		&e.Tags:    tags,
 
 		// https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html

@@ -18,7 +18,8 @@ import (
 
 // Load returns the environments of a folder, sorted by suffix: one for each *.yaml file, and one of class development
 // for the requested suffix when no file has it. Without a file and a request it returns the environment dev. A missing
-// folder counts as one without files.
+// folder counts as one without files. It also returns the accounts of the file accounts.yaml beside the folder, if there
+// is one, sorted by ID, with their environments.
 //
 // Every environment is complete with the defaults of its class and the Region's zones (Network.Zones), and keeps every
 // rule. Otherwise the error is of the type Problems and contains all that is wrong with all files.
@@ -26,14 +27,14 @@ import (
 // A folder that contains anything else than *.yaml files, README.md, dot files and editors' backups (ending in ~) is
 // refused: a misnamed file would be an environment that is missing. Links are refused: one that leads out of the
 // repository could put any file of the machine into an error.
-func Load(folder string, requested RequestedSuffix) ([]Environment, error) {
+func Load(folder string, requested RequestedSuffix) ([]Environment, []Account, error) {
 	folder = filepath.ToSlash(folder)
 	if info, err := os.Lstat(folder); err == nil && !info.IsDir() {
-		return nil, Problems{{File: folder, Message: "is not a folder; links are not followed"}}
+		return nil, nil, Problems{{File: folder, Message: "is not a folder; links are not followed"}}
 	}
 	entries, err := os.ReadDir(folder)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, Problems{{File: folder, Message: reason(err)}}
+		return nil, nil, Problems{{File: folder, Message: reason(err)}}
 	}
 	var files []*file
 	for _, entry := range entries {
@@ -44,8 +45,10 @@ func Load(folder string, requested RequestedSuffix) ([]Environment, error) {
 	}
 
 	keepRangesApart(files)
+	shared := loadAccounts(path.Join(path.Dir(folder), "accounts.yaml"))
+	shared.applyTo(files)
+	problems := shared.problems.sorted()
 	var environments []Environment
-	var problems Problems
 	for _, f := range files {
 		environments = append(environments, f.environment)
 		problems = append(problems, f.problems.sorted()...)
@@ -64,10 +67,10 @@ func Load(folder string, requested RequestedSuffix) ([]Environment, error) {
 		environments = append(environments, environment)
 	}
 	if len(problems) > 0 {
-		return nil, problems
+		return nil, nil, problems
 	}
 	slices.SortFunc(environments, func(a, b Environment) int { return strings.Compare(a.Suffix, b.Suffix) })
-	return environments, nil
+	return environments, shared.withEnvironments(environments), nil
 }
 
 // complete fills in what depends on other values.
@@ -99,17 +102,22 @@ func keepRangesApart(files []*file) {
 	}
 }
 
-// file is one environment file, what it contains and what is wrong with it.
+// file is one environment file or accounts.yaml, what it contains and what is wrong with it.
 type file struct {
 	name        string
+	content     string           // what it has to be, for errors
+	limits      map[string]Limit // of its keys
+	prefix      string           // of its paths before those of the limits
 	environment Environment
+	accounts    []Account      // nil without a file
 	paths       map[any]string // of the fields of environment, by their addresses
 	lines       map[string]int // of every key, list item and map entry that the file has, by path
 	problems    Problems
 }
 
 func newFile(name string) *file {
-	f := &file{name: name, environment: Preset(Development), lines: map[string]int{}}
+	f := &file{name: name, environment: Preset(Development), limits: limits, lines: map[string]int{},
+		content: "a mapping of keys to values, with class: development or class: production"}
 	f.paths = pathsOf(&f.environment)
 	return f
 }
@@ -138,11 +146,11 @@ func loadFile(folder string, entry fs.DirEntry) *file {
 	return f
 }
 
-// maximumFileSize bounds an environment file. An ECS task definition, where most of what a file may repeat ends up, may
+// maximumFileSize bounds a file. An ECS task definition, where most of what a file may repeat ends up, may
 // have 64 KiB itself: https://docs.aws.amazon.com/general/latest/gr/ecs-service.html
 const maximumFileSize = 64 << 10
 
-// readRegular reads a file of the folder without following a link, even one that has just replaced the file.
+// readRegular reads a file without following a link, even one that has just replaced the file.
 func readRegular(name string, entry fs.DirEntry) ([]byte, error) {
 	if !entry.Type().IsRegular() {
 		return nil, errors.New("is not a regular file; links are not followed")

@@ -23,7 +23,8 @@ func load(t *testing.T, files map[string]string, requested string) ([]Environmen
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Load("environments", RequestedSuffix{Value: requested, Source: "ENVIRONMENT_SUFFIX"})
+	environments, _, err := Load("environments", RequestedSuffix{Value: requested, Source: "ENVIRONMENT_SUFFIX"})
+	return environments, err
 }
 
 // wantProblems compares the lines of an error with what they have to begin with.
@@ -61,7 +62,7 @@ func TestEnvironmentsAreTheFilesAndTheRequested(t *testing.T) {
 			t.Errorf("%s: got %v, %v, want %s", test.name, got, err, test.want)
 		}
 	}
-	if got, err := Load("nowhere", RequestedSuffix{}); err != nil || len(got) != 1 || got[0].Suffix != "dev" {
+	if got, _, err := Load("nowhere", RequestedSuffix{}); err != nil || len(got) != 1 || got[0].Suffix != "dev" {
 		t.Errorf("without a folder: got %v, %v", got, err)
 	}
 }
@@ -210,7 +211,7 @@ func TestOnlyRegularFilesAreRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	const refused = ".yaml: is not a regular file; links are not followed"
-	_, err := Load("environments", RequestedSuffix{})
+	_, _, err := Load("environments", RequestedSuffix{})
 	wantProblems(t, err, "environments/a"+refused, "environments/b"+refused, "environments/c"+refused,
 		"environments/d"+refused, "environments/e"+refused)
 	// A link that replaces a file between the listing and the reading.
@@ -223,7 +224,7 @@ func TestOnlyRegularFilesAreRead(t *testing.T) {
 		t.Errorf("read %q", content)
 	}
 	for _, folder := range []string{"linked", "environments/ok.yaml"} {
-		_, err := Load(folder, RequestedSuffix{})
+		_, _, err := Load(folder, RequestedSuffix{})
 		wantProblems(t, err, folder+": is not a folder; links are not followed")
 	}
 }
@@ -233,9 +234,8 @@ func TestSuffixIsRefused(t *testing.T) {
 		_, err := load(t, map[string]string{suffix + ".yaml": development}, "")
 		wantProblems(t, err, "environments/"+suffix+`.yaml: "`+suffix+`" is not a suffix; allowed: one letter`)
 	}
-	_, err := load(t, map[string]string{"state.yaml": development, "t\u202eb.yaml": development}, "")
-	wantProblems(t, err, `environments/state.yaml: the suffix "state" is reserved`,
-		`"environments/t\u202eb.yaml": "t\u202eb" is not a suffix`)
+	_, err := load(t, map[string]string{"t\u202eb.yaml": development}, "")
+	wantProblems(t, err, `"environments/t\u202eb.yaml": "t\u202eb" is not a suffix`)
 }
 
 func TestRequestedSuffixIsFound(t *testing.T) {

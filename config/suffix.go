@@ -12,9 +12,6 @@ const (
 	SuffixContextKey = "environment_suffix"
 	// SuffixVariable is the environment variable that asks for one when the context does not.
 	SuffixVariable = "ENVIRONMENT_SUFFIX"
-	// StateSuffix is the suffix that no environment may have: tap-state is the stack of the bucket with the other
-	// stacks' state.
-	StateSuffix = "state"
 
 	// contextVariable is how the CDKTF command line hands the context to the program.
 	contextVariable = "CDKTF_CONTEXT_JSON"
@@ -60,10 +57,7 @@ func FindRequestedSuffix(getenv func(string) string) (RequestedSuffix, error) {
 
 // suffixProblem says what is wrong with a suffix; empty when nothing is.
 func suffixProblem(suffix string) string {
-	switch {
-	case suffix == StateSuffix:
-		return fmt.Sprintf("the suffix %q is reserved: tap-%s is the stack of the state bucket", suffix, suffix)
-	case !suffixPattern.MatchString(suffix), strings.HasSuffix(suffix, "-"), strings.Contains(suffix, "--"):
+	if !suffixPattern.MatchString(suffix) || strings.HasSuffix(suffix, "-") || strings.Contains(suffix, "--") {
 		return fmt.Sprintf("%s is not a suffix; allowed: %s", quote(suffix), suffixAllowed)
 	}
 	return ""

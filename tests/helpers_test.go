@@ -43,7 +43,7 @@ func write(t *testing.T, path, content string) {
 // load returns the environments of a folder.
 func load(t *testing.T, folder string) []config.Environment {
 	t.Helper()
-	environments, err := config.Load(folder, config.RequestedSuffix{})
+	environments, _, err := config.Load(folder, config.RequestedSuffix{})
 	if err != nil {
 		t.Fatal(err)
 	}

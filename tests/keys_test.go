@@ -239,7 +239,7 @@ func TestEveryKeyDoesSomething(t *testing.T) {
 			if v.changes == nil {
 				folder := t.TempDir()
 				write(t, folder+"/dev.yaml", v.file(t, ""))
-				_, err := config.Load(folder, config.RequestedSuffix{})
+				_, _, err := config.Load(folder, config.RequestedSuffix{})
 				if err == nil || !strings.Contains(err.Error(), v.key) {
 					t.Errorf("without the key the error is %v", err)
 				}

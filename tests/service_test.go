@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -134,6 +135,21 @@ func TestPlaceholderKnowsPortAndPath(t *testing.T) {
 	example(t, image).container().want("command", nil)
 }
 
+// A program that is taken over has no capability, and cannot run what it writes.
+func TestContainersKeepWhatTheyNeed(t *testing.T) {
+	eachEnvironment(t, func(s stack) {
+		dropped := []string{"ALL"}
+		if s.environment.Service.IsPlaceholder() {
+			dropped = service.PlaceholderDroppedCapabilities
+		}
+		for _, container := range s.containers() {
+			container.want("linuxParameters.capabilities", map[string]any{"drop": dropped})
+			container.want("linuxParameters.tmpfs.0.mountOptions", []string{"nosuid", "nodev", "noexec"})
+			container.want("privileged", nil) // ECS.4
+		}
+	})
+}
+
 // placeholder is a running placeholder task.
 type placeholder struct {
 	command *exec.Cmd
@@ -142,8 +158,9 @@ type placeholder struct {
 }
 
 // startPlaceholder runs the task's command with the nginx of this machine. Two things are not as in a task: /tmp is a
-// folder of the test's own, so that runs do not meet, and only this machine is listened to.
-func startPlaceholder(t *testing.T, healthCheckPath string) placeholder {
+// folder of the test's own, so that runs do not meet, and only this machine is listened to. With capabilities it runs as
+// root with no others and on a port under 1024, as in a task; without, as nobody.
+func startPlaceholder(t *testing.T, healthCheckPath string, capabilities []string) placeholder {
 	t.Helper()
 	folder, err := os.MkdirTemp("/tmp", "tap-placeholder-")
 	if err != nil {
@@ -151,6 +168,13 @@ func startPlaceholder(t *testing.T, healthCheckPath string) placeholder {
 	}
 	t.Cleanup(func() { os.RemoveAll(folder) })
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	for port := 1023; capabilities != nil && port > 1000; port-- {
+		if low, err := net.Listen("tcp", fmt.Sprint("127.0.0.1:", port)); err == nil {
+			listener.Close()
+			listener = low
+			break
+		}
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -176,7 +200,13 @@ func startPlaceholder(t *testing.T, healthCheckPath string) placeholder {
 	command.Stdout, command.Stderr = log, log
 	command.Env = []string{"PATH=" + os.Getenv("PATH")}
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if os.Getuid() == 0 {
+	if capabilities != nil {
+		keep := "-all,+" + strings.ToLower(strings.Join(capabilities, ",+"))
+		command.Args = append([]string{"setpriv", "--inh-caps=-all", "--bounding-set=" + keep}, command.Args...)
+		if command.Path, err = exec.LookPath("setpriv"); err != nil {
+			t.Fatal(err)
+		}
+	} else if os.Getuid() == 0 {
 		// Root could write anywhere, which a task with a read-only root file system cannot; nobody only to the folder.
 		const nobody = 65534
 		for _, path := range []string{folder, log.Name()} {
@@ -244,9 +274,24 @@ func TestPlaceholderAnswersHealthCheck(t *testing.T) {
 		}
 		t.Skip(message) // the tools that make test asks for do not include it
 	}
-	// ECS sends the image's stop signal, for nginx SIGQUIT, else SIGTERM.
-	for path, signal := range map[string]syscall.Signal{"/health": syscall.SIGQUIT, "/healthz/ready": syscall.SIGTERM} {
-		task := startPlaceholder(t, path)
+	// Fargate's default set: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_KernelCapabilities.html
+	kept := slices.DeleteFunc(strings.Fields("AUDIT_WRITE CHOWN DAC_OVERRIDE FOWNER FSETID KILL MKNOD NET_BIND_SERVICE "+
+		"NET_RAW SETFCAP SETGID SETPCAP SETUID SYS_CHROOT"),
+		func(name string) bool { return slices.Contains(service.PlaceholderDroppedCapabilities, name) })
+	if os.Getuid() != 0 {
+		t.Log("only root can run it with the capabilities of a task")
+		kept = nil
+	}
+	for _, test := range []struct {
+		path         string
+		signal       syscall.Signal // ECS sends the image's stop signal, for nginx SIGQUIT, else SIGTERM
+		capabilities []string
+	}{
+		{"/health", syscall.SIGQUIT, nil}, {"/healthz/ready", syscall.SIGTERM, nil},
+		{"/health", syscall.SIGQUIT, kept}, {"/health", syscall.SIGTERM, kept},
+	} {
+		path := test.path
+		task := startPlaceholder(t, path, test.capabilities)
 		if status, body := task.get(t, path); status != http.StatusOK || body != "ok\n" {
 			t.Errorf("%s is answered with %d %q", path, status, body)
 		}
@@ -259,6 +304,6 @@ func TestPlaceholderAnswersHealthCheck(t *testing.T) {
 		if err != nil || !strings.Contains(string(log), "GET "+path+" ") {
 			t.Errorf("the access log does not reach standard output: %v\n%s", err, log)
 		}
-		task.stop(t, signal)
+		task.stop(t, test.signal)
 	}
 }

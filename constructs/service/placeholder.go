@@ -9,9 +9,9 @@ import (
 const PlaceholderImage = "public.ecr.aws/nginx/nginx:latest"
 
 // PlaceholderDroppedCapabilities are those of Fargate's default set that nginx does not need as root: it keeps those
-// with which it binds to a port under 1024 and becomes another user for its workers. The test runs it without these.
+// with which it binds to a port under 1024, gives its folders to its workers and lets these be another user.
 var PlaceholderDroppedCapabilities = []string{
-	"AUDIT_WRITE", "CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "MKNOD", "NET_RAW", "SETFCAP", "SETPCAP",
+	"AUDIT_WRITE", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "MKNOD", "NET_RAW", "SETFCAP", "SETPCAP",
 	"SYS_CHROOT",
 }
 

@@ -25,11 +25,13 @@ from moto.core.responses import ActionResult
 from moto.ec2.models.security_groups import SecurityGroupRule
 from moto.ecs.models import Service
 from moto.ecs.responses import EC2ContainerServiceResponse
+from moto.logs.responses import LogsResponse
 from moto.moto_api._internal import urls as administration
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from moto.rds.models import DBCluster, DBInstance
 from moto.rds.responses import RDSResponse
 from moto.s3.models import FakeDeleteMarker
+from moto.wafv2.responses import WAFV2Response
 from werkzeug.serving import make_server
 
 LISTENER = 3  # the file descriptor of the socket that is given
@@ -70,6 +72,28 @@ def register_scalable_target(self):
     answer = register(self)
     tags_of(self, json.loads(answer)["ScalableTargetARN"]).update(self._get_param("Tags") or {})
     return answer
+
+
+# CloudWatch Logs: what is masked in a log group, which is kept here by its name and masks nothing.
+
+
+def data_protection(response):
+    return vars(response.logs_backend).setdefault("data_protection", {})
+
+
+def put_data_protection_policy(self):
+    data_protection(self)[self._get_param("logGroupIdentifier")] = self._get_param("policyDocument")
+    return get_data_protection_policy(self)
+
+
+def get_data_protection_policy(self):
+    group = self._get_param("logGroupIdentifier")
+    return json.dumps({"logGroupIdentifier": group, "policyDocument": data_protection(self).get(group)})
+
+
+def delete_data_protection_policy(self):
+    data_protection(self).pop(self._get_param("logGroupIdentifier"), None)
+    return "{}"
 
 
 # ECS: the provider waits for a steady service, so every deployment has already succeeded and every task runs.
@@ -144,6 +168,31 @@ def describe_db_engine_versions(self):
 
 def dispose(self, garbage=False):
     pass
+
+
+# WAF: moto forgets what a web ACL hides of the requests that it shows, which is kept here by the web ACL's name.
+
+
+def hidden(response):
+    return vars(response.wafv2_backend).setdefault("hidden", {})
+
+
+def hiding(write):
+    def write_and_keep(self):
+        hidden(self)[self._get_param("Name")] = self._get_param("DataProtectionConfig")
+        return write(self)
+
+    return write_and_keep
+
+
+read_web_acl = WAFV2Response.get_web_acl
+
+
+def get_web_acl(self):
+    status, headers, text = read_web_acl(self)
+    answer = json.loads(text)
+    answer["WebACL"]["DataProtectionConfig"] = hidden(self).get(answer["WebACL"]["Name"])
+    return status, headers, json.dumps(answer)
 
 
 # What clients set when they create something and moto forgets, or knows by another name when it answers.
@@ -239,7 +288,7 @@ def made_by_aws(model):
         return model.snapshot_type == "automated"
     if kind in ("DBParameterGroup", "DBClusterParameterGroup", "OptionGroup"):  # no client may use this prefix
         return name_of(model).split(":")[-1].startswith("default")
-    return False
+    return kind == "TaskDefinition"  # revisions stay on purpose (skip_destroy) and cost nothing
 
 
 def is_deleted(model):
@@ -304,10 +353,14 @@ def refuse_strangers(application):
 def main():
     add_methods(ApplicationAutoScalingResponse, list_tags_for_resource, tag_resource, untag_resource)
     ApplicationAutoScalingResponse.register_scalable_target = register_scalable_target
+    add_methods(LogsResponse, put_data_protection_policy, get_data_protection_policy, delete_data_protection_policy)
     add_methods(EC2ContainerServiceResponse, list_service_deployments, describe_service_deployments)
     Service.__init__ = initialize_running
     add_methods(RDSResponse, describe_db_engine_versions)
     add_methods(FakeDeleteMarker, dispose)
+    WAFV2Response.create_web_acl = hiding(WAFV2Response.create_web_acl)
+    WAFV2Response.update_web_acl = hiding(WAFV2Response.update_web_acl)
+    WAFV2Response.get_web_acl = get_web_acl
     remember_all()
     AccountSpecificBackend.__getitem__ = get_noted_backend
     administration.url_paths["{0}/moto-api/tap/inventory"] = lambda request, full_url, headers: (

@@ -63,14 +63,15 @@ func TestMain(m *testing.M) {
 
 func synthesizeEnvironments(folders ...string) {
 	var environments []config.Environment
+	var accounts []config.Account
 	for _, folder := range folders {
-		loaded, err := config.Load(folder, config.RequestedSuffix{})
+		loaded, shared, err := config.Load(folder, config.RequestedSuffix{})
 		if err != nil {
 			panic(err)
 		}
-		environments = append(environments, loaded...)
+		environments, accounts = append(environments, loaded...), append(accounts, shared...)
 	}
-	if err := tap.Synthesize(environments, nil, ""); err != nil {
+	if err := tap.Synthesize(environments, accounts, ""); err != nil {
 		panic(err)
 	}
 }

@@ -87,7 +87,7 @@ func deploy(ctx context.Context, e *emulator.Emulator) error {
 	if err != nil {
 		return err
 	}
-	if err := runProgram(ctx, variables, ".", "go", "run", "."); err != nil {
+	if err := runProgram(ctx, variables, ".", "go", "run", ".", "-unlocked"); err != nil {
 		return err
 	}
 	_, unlocked := os.Stat(stackFolder + "/.terraform.lock.hcl")

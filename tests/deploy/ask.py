@@ -10,9 +10,9 @@ from botocore.exceptions import ClientError
 
 
 def answer(request):
-    client = boto3.client(request["service"], region_name=request["region"])
+    client = boto3.client(request["service"])
     try:
-        return getattr(client, request["operation"])(**request["parameters"])
+        return getattr(client, request["operation"])(**request["parameters"] or {})
     except ClientError as error:
         return {"Error": error.response["Error"]}
 

@@ -1,21 +1,24 @@
 package deploy
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync/atomic"
+	"sync"
+	"syscall"
 	"testing"
 	"time"
 
-	"go.yaml.in/yaml/v3"
-
+	"tap/config"
+	"tap/constructs"
 	"tap/internal/emulator"
+	"tap/internal/repository"
 )
 
 // Region and account of all deployments.
@@ -24,45 +27,38 @@ const (
 	account = "123456789012"
 )
 
-// How long a step may take: many times what it takes when nothing else runs.
-const (
-	short = 2 * time.Minute
-	long  = 5 * time.Minute // apply and destroy wait for the database and the load balancer
-)
+// limit is how long a command may take: several times what it takes when nothing else runs.
+const limit = 5 * time.Minute
 
 // deployment is an environment that is deployed to an emulator of its own.
 type deployment struct {
-	context  context.Context
-	root     string // environments, cdktf.out, state and logs
-	stack    string // tap-dev
-	emulator *emulator.Emulator
-	endpoint *endpoint
-	zone     string              // the hosted zone, if the test has made one
-	given    []emulator.Resource // what the emulator holds because of it
-	steps    atomic.Int64
+	repository string
+	root       string // of cdktf.out, state, plans and logs
+	stack      string // tap-dev
+	emulator   *emulator.Emulator
+	proxy      *proxy
+	zone       string              // the id that hostedZone means
+	given      []emulator.Resource // what the emulator contains because of it
 }
 
-// newDeployment starts an emulator for an environment of that suffix, with a service that runs so
-// many tasks. All ends with the test.
-func newDeployment(t *testing.T, suffix string, tasks int) *deployment {
+// newDeployment starts an emulator for an environment of that suffix. Everything ends with the test.
+func newDeployment(t *testing.T, suffix string) *deployment {
 	t.Helper()
-	d := &deployment{context: untilDeadline(t), root: t.TempDir(), stack: "tap-" + suffix}
-	e, err := emulator.Start(d.context, emulator.Options{
-		Python: setup.python, Log: filepath.Join(d.root, "emulator.log"), RunningTasks: tasks,
-	})
+	root, err := prepare()
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := &deployment{repository: root, root: t.TempDir(), stack: "tap-" + suffix, zone: hostedZone}
+	d.emulator, err = emulator.Start(t.Context(), emulator.Options{Log: d.path("emulator.log")})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := e.Stop(); err != nil {
+		if err := d.emulator.Stop(); err != nil {
 			t.Error(err)
 		}
 	})
-	d.emulator = e
-	d.endpoint = newEndpoint(t, e.URL())
-	if err := os.Mkdir(d.path("logs"), 0o755); err != nil {
-		t.Fatal(err)
-	}
+	d.proxy = newProxy(t, d.emulator.URL())
 	return d
 }
 
@@ -71,209 +67,158 @@ func (d *deployment) path(parts ...string) string {
 }
 
 func (d *deployment) stackFolder() string { return d.path("cdktf.out", "stacks", d.stack) }
-func (d *deployment) state() string       { return d.path("terraform." + d.stack + ".tfstate") }
 
-// settings are keys of an environment file, dotted, and their values.
-type settings map[string]any
+// synthesis lets one test at a time use the process that builds constructs.
+var synthesis sync.Mutex
 
-// with returns the settings with further ones.
-func (s settings) with(others settings) settings {
-	all := maps.Clone(s)
-	maps.Copy(all, others)
-	return all
-}
-
-// file returns the environment file that says so.
-func (s settings) file(t *testing.T) string {
+// configure synthesizes the environment that the file describes, in place of the one before.
+func (d *deployment) configure(t *testing.T, file string) {
 	t.Helper()
-	root := map[string]any{}
-	for _, key := range slices.Sorted(maps.Keys(s)) {
-		parts := strings.Split(key, ".")
-		parent := root
-		for _, part := range parts[:len(parts)-1] {
-			child, _ := parent[part].(map[string]any)
-			if child == nil {
-				child = map[string]any{}
-				parent[part] = child
-			}
-			parent = child
-		}
-		parent[parts[len(parts)-1]] = s[key]
+	folder := t.TempDir()
+	if err := writeFile(filepath.Join(folder, strings.TrimPrefix(d.stack, "tap-")+".yaml"), file); err != nil {
+		t.Fatal(err)
 	}
-	content, err := yaml.Marshal(root)
+	environments, accounts, err := config.Load(folder, config.RequestedSuffix{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return string(content)
-}
-
-// configure synthesizes the environment with these settings, in place of those before.
-func (d *deployment) configure(t *testing.T, values settings) {
-	t.Helper()
-	d.synthesize(t, map[string]settings{strings.TrimPrefix(d.stack, "tap-"): values})
-	if d.zone == "" {
-		return
+	if domain := &environments[0].LoadBalancer.Domain; domain.ZoneID == hostedZone {
+		domain.ZoneID = d.zone
 	}
-	path := filepath.Join(d.stackFolder(), "cdk.tf.json")
-	if err := writeFile(path, strings.ReplaceAll(contents(path), hostedZone, d.zone)); err != nil {
+	synthesis.Lock()
+	defer synthesis.Unlock()
+	if err := constructs.Synthesize(environments, accounts, d.path("cdktf.out")); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// synthesize runs the program on these environments, by suffix.
-func (d *deployment) synthesize(t *testing.T, environments map[string]settings) {
+// run runs a program in a folder and returns what it writes to standard output. An error contains how all that it
+// has written ends. When its time is over, or the tests are interrupted, the program is asked to end as by Ctrl-C.
+func (d *deployment) run(t *testing.T, folder, program string, arguments ...string) (output string, err error) {
 	t.Helper()
-	if err := os.RemoveAll(d.path("environments")); err != nil {
-		t.Fatal(err)
-	}
-	for suffix, values := range environments {
-		if err := writeFile(d.path("environments", suffix+".yaml"), values.file(t)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	log := d.log("synthesize")
-	err := command{
-		path: setup.program, folder: d.root, environment: programEnvironment(), within: short, log: log,
-	}.run(d.context)
-	if err != nil {
-		t.Fatalf("synthesize %s: %v\n%s", d.stack, err, contents(log))
-	}
-}
-
-// programEnvironment is that of the program: nothing of a cdktf command that runs the tests.
-func programEnvironment() []string {
-	return slices.DeleteFunc(os.Environ(), func(entry string) bool {
-		return strings.HasPrefix(entry, "CDKTF_") || strings.HasPrefix(entry, "ENVIRONMENT_SUFFIX=")
-	})
-}
-
-// environment is that of Terraform and of cdktf.
-func (d *deployment) environment() []string {
-	environment := slices.DeleteFunc(d.emulator.Environment(programEnvironment()), func(entry string) bool {
-		return strings.HasPrefix(entry, "TF_LOG") // the tests read what is logged by default
-	})
-	return append(environment,
-		"AWS_ENDPOINT_URL="+d.endpoint.url,
-		"TF_PLUGIN_CACHE_DIR="+setup.plugins,
-		"CHECKPOINT_DISABLE=1",
-	)
-}
-
-// log returns the path of a new log.
-func (d *deployment) log(step string) string {
-	return d.path("logs", fmt.Sprintf("%02d-%s.log", d.steps.Add(1), step))
-}
-
-// terraform runs a Terraform command in the stack's folder and returns what it printed.
-func (d *deployment) terraform(t *testing.T, within time.Duration, arguments ...string) (output string, err error) {
-	t.Helper()
-	return d.terraformIn(t, d.stackFolder(), nil, within, arguments...)
-}
-
-func (d *deployment) terraformIn(t *testing.T, folder string, environment []string, within time.Duration, arguments ...string) (output string, err error) {
-	t.Helper()
-	log := d.log(arguments[0])
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	defer context.AfterFunc(interrupted, cancel)()
+	var stdout, stderr bytes.Buffer
+	command := exec.CommandContext(ctx, program, arguments...)
+	command.Dir, command.Stdout, command.Stderr = folder, &stdout, &stderr
+	command.Env = append(d.emulator.Environment(os.Environ()), "AWS_ENDPOINT_URL="+d.proxy.url)
+	// A group of its own, so that it is not interrupted a second time by the terminal: Terraform would leave the
+	// provider behind.
+	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	command.Cancel = func() error { return command.Process.Signal(os.Interrupt) }
+	command.WaitDelay = 15 * time.Second
 	began := time.Now()
-	err = command{
-		path:        setup.terraform,
-		arguments:   arguments,
-		folder:      folder,
-		environment: append(d.environment(), environment...),
-		within:      within,
-		log:         log,
-	}.run(d.context)
-	t.Logf("terraform %s: %s", arguments[0], time.Since(began).Round(time.Second))
-	return contents(log), err
-}
-
-func contents(path string) string {
-	content, err := os.ReadFile(path)
-	if err != nil {
-		return err.Error()
+	err = command.Run()
+	called := filepath.Base(program) + " " + arguments[0]
+	t.Logf("%s: %s", called, time.Since(began).Round(time.Second))
+	if ctx.Err() != nil {
+		if command.Process != nil {
+			_ = syscall.Kill(-command.Process.Pid, syscall.SIGKILL) // what has not ended by itself
+		}
+		err = fmt.Errorf("%w after %s: %w", context.Cause(ctx), time.Since(began).Round(time.Second), err)
 	}
-	return string(content)
+	said := stdout.String() + stderr.String()
+	if err != nil {
+		lines := strings.Split(strings.TrimSpace(said), "\n")
+		err = fmt.Errorf("%s: %w\n%s", called, err, strings.Join(lines[max(0, len(lines)-60):], "\n"))
+	}
+	log, createErr := os.CreateTemp(d.root, arguments[0]+"-*.log")
+	if createErr != nil {
+		t.Fatal(createErr)
+	}
+	defer log.Close()
+	if _, err := log.WriteString(said); err != nil {
+		t.Fatal(err)
+	}
+	return stdout.String(), err
 }
 
-// initialize runs terraform init.
+// terraform runs a command in the stack's folder that has to succeed, and returns what it prints.
+func (d *deployment) terraform(t *testing.T, arguments ...string) string {
+	t.Helper()
+	output, err := d.run(t, d.stackFolder(), repository.Terraform(), arguments...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return output
+}
+
+// refused runs a command in the stack's folder that has to fail for these reasons, and returns what it prints.
+func (d *deployment) refused(t *testing.T, reasons []string, arguments ...string) string {
+	t.Helper()
+	output, err := d.run(t, d.stackFolder(), repository.Terraform(), arguments...)
+	for _, reason := range reasons {
+		if err == nil || !strings.Contains(err.Error(), reason) {
+			t.Fatalf("terraform %s ended with %v, expected the refusal %q", arguments[0], err, reason)
+		}
+	}
+	return output
+}
+
 func (d *deployment) initialize(t *testing.T) {
 	t.Helper()
-	d.initializeIn(t, d.stackFolder())
+	d.terraform(t, "init", "-no-color")
 }
 
-func (d *deployment) initializeIn(t *testing.T, folder string) {
-	t.Helper()
-	if err := writeFile(filepath.Join(folder, lockFileName), contents(setup.lockFile)); err != nil {
-		t.Fatal(err)
-	}
-	if output, err := d.terraformIn(t, folder, nil, short, "init", "-no-color"); err != nil {
-		t.Fatalf("terraform init: %v\n%s", err, tail(output, 40))
-	}
-}
+// applying and destroying are the commands without the addresses or the plan that may follow.
+var (
+	applying   = []string{"apply", "-no-color", "-auto-approve", "-parallelism=20"}
+	destroying = []string{"destroy", "-no-color", "-auto-approve", "-parallelism=20"}
+)
 
-// apply applies what has been synthesized.
+// apply applies what has been synthesized, or a saved plan.
 func (d *deployment) apply(t *testing.T, arguments ...string) {
 	t.Helper()
-	arguments = append([]string{"apply", "-json", "-auto-approve", "-parallelism=20"}, arguments...)
-	if output, err := d.terraform(t, long, arguments...); err != nil {
-		t.Fatalf("terraform apply: %v\n%s", err, tail(told(output), 40))
-	}
-}
-
-// destroy destroys all that the state holds.
-func (d *deployment) destroy(t *testing.T) {
-	t.Helper()
-	output, err := d.terraform(t, long, "destroy", "-json", "-auto-approve", "-parallelism=20")
-	if err != nil {
-		t.Fatalf("terraform destroy: %v\n%s", err, tail(told(output), 40))
-	}
-}
-
-// told returns what Terraform's machine-readable output says to people.
-func told(output string) string {
-	var said strings.Builder
-	for line := range strings.Lines(output) {
-		var message struct {
-			Message    string `json:"@message"`
-			Diagnostic struct{ Detail string }
-		}
-		if json.Unmarshal([]byte(line), &message) != nil {
-			said.WriteString(line)
-			continue
-		}
-		fmt.Fprintln(&said, strings.TrimRight(message.Message+"\n"+message.Diagnostic.Detail, "\n"))
-	}
-	return said.String()
+	d.terraform(t, append(applying, arguments...)...)
 }
 
 // outputs returns the stack's outputs.
 func (d *deployment) outputs(t *testing.T) map[string]string {
 	t.Helper()
-	output, err := d.terraform(t, short, "output", "-json")
-	if err != nil {
-		t.Fatalf("terraform output: %v\n%s", err, output)
-	}
-	var decoded map[string]struct{ Value string }
-	if err := json.Unmarshal([]byte(output), &decoded); err != nil {
+	var decoded map[string]struct{ Value any }
+	if err := json.Unmarshal([]byte(d.terraform(t, "output", "-json")), &decoded); err != nil {
 		t.Fatal(err)
 	}
 	values := map[string]string{}
-	for name, value := range decoded {
-		values[name] = value.Value
+	for name, output := range decoded {
+		values[name] = fmt.Sprint(output.Value)
 	}
 	return values
+}
+
+// target returns the argument that limits a command to the only resource of a type, and to what it needs.
+func (d *deployment) target(t *testing.T, kind string) string {
+	t.Helper()
+	content, err := os.ReadFile(filepath.Join(d.stackFolder(), "cdk.tf.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var stack struct{ Resource map[string]map[string]any }
+	if err := json.Unmarshal(content, &stack); err != nil {
+		t.Fatal(err)
+	}
+	if count := len(stack.Resource[kind]); count != 1 {
+		t.Fatalf("%s has %d resources of type %s, expected one", d.stack, count, kind)
+	}
+	for name := range stack.Resource[kind] {
+		return "-target=" + kind + "." + name
+	}
+	panic("unreachable")
 }
 
 // inventory returns what exists in the emulator.
 func (d *deployment) inventory(t *testing.T) []emulator.Resource {
 	t.Helper()
-	resources, err := d.emulator.Inventory(d.context)
+	resources, err := d.emulator.Inventory(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	return resources
 }
 
-// expectNothingLeft fails when the state or the emulator holds anything that Terraform made.
+// expectNothingLeft fails when the state, which is a file beside the output folder, or the emulator contains anything
+// that Terraform made.
 func (d *deployment) expectNothingLeft(t *testing.T) {
 	t.Helper()
 	for _, left := range d.inventory(t) {
@@ -281,12 +226,16 @@ func (d *deployment) expectNothingLeft(t *testing.T) {
 			t.Errorf("left in AWS: %s", left)
 		}
 	}
+	content, err := os.ReadFile(d.path("terraform." + d.stack + ".tfstate"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	var state struct{ Resources []any }
-	if err := json.Unmarshal([]byte(contents(d.state())), &state); err != nil {
+	if err := json.Unmarshal(content, &state); err != nil {
 		t.Fatal(err)
 	}
 	if len(state.Resources) > 0 {
-		t.Errorf("the state still holds %d resources, expected none", len(state.Resources))
+		t.Errorf("the state still contains %d resources, expected none", len(state.Resources))
 	}
 }
 

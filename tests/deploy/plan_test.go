@@ -1,177 +1,115 @@
 package deploy
 
 import (
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"maps"
-	"path/filepath"
 	"reflect"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
-	"tap/internal/emulator"
+	tfjson "github.com/hashicorp/terraform-json"
 )
 
 // plan is a saved plan.
 type plan struct {
-	path string
-	json string
-}
-
-// plan plans what has been synthesized, and keeps the plan under that name.
-func (d *deployment) plan(t *testing.T, name string) plan {
-	t.Helper()
-	saved := plan{path: d.path(name + ".tfplan")}
-	if output, err := d.terraform(t, short, "plan", "-json", "-out="+saved.path); err != nil {
-		t.Fatalf("terraform plan: %v\n%s", err, tail(told(output), 40))
-	}
-	var err error
-	if saved.json, err = d.terraform(t, short, "show", "-json", saved.path); err != nil {
-		t.Fatalf("terraform show: %v\n%s", err, tail(saved.json, 40))
-	}
-	return saved
+	path    string
+	changes []change // sorted by address
 }
 
 // change is what a plan does to one resource.
 type change struct {
-	// Resource is the address without the hash that CDKTF ends it with.
-	Resource string
-	// Actions are create, update, delete; a replacement has two, in their order.
-	Actions []string
-	// Attributes are those that an update sets, sorted.
-	Attributes []string
+	resourceType string
+	address      string // without the hash that CDKTF ends it with
+	actions      tfjson.Actions
+	attributes   []string // that an update sets, or that force a replacement, sorted
 }
 
-// changes returns what a plan does, sorted, apart from what only the emulator's gaps make it do.
-func (p plan) changes(t *testing.T) []change {
-	t.Helper()
-	changes, _ := p.explain(t)
-	return changes
-}
-
-// gaps returns the gaps of the emulator that a plan shows.
-func (p plan) gaps(t *testing.T) []emulator.Gap {
-	t.Helper()
-	_, gaps := p.explain(t)
-	return gaps
-}
-
-// ofVersion6 reports whether version 6 of the provider made the plan: every resource has a Region there.
-func (p plan) ofVersion6(t *testing.T) bool {
-	t.Helper()
-	var document struct {
-		ResourceChanges []struct {
-			Type   string
-			Change struct{ Before map[string]any }
-		} `json:"resource_changes"`
+// String names the change: "update aws_ecs_service.service (desired_count)".
+func (c change) String() string {
+	text := strings.Trim(fmt.Sprint(c.actions), "[]") + " " + c.address
+	if len(c.attributes) > 0 {
+		text += " (" + strings.Join(c.attributes, ", ") + ")"
 	}
-	if err := json.Unmarshal([]byte(p.json), &document); err != nil {
-		t.Fatal(err)
-	}
-	for _, resource := range document.ResourceChanges {
-		if _, found := resource.Change.Before["region"]; found && resource.Type == "aws_vpc" {
-			return true
-		}
-	}
-	return false
-}
-
-// explain returns the changes of a plan and the gaps that it shows.
-func (p plan) explain(t *testing.T) ([]change, []emulator.Gap) {
-	t.Helper()
-	var document struct {
-		ResourceChanges []struct {
-			Address, Mode, Type string
-			Change              struct {
-				Actions       []string
-				Before, After map[string]any
-				AfterUnknown  map[string]any `json:"after_unknown"`
-			}
-		} `json:"resource_changes"`
-	}
-	if err := json.Unmarshal([]byte(p.json), &document); err != nil {
-		t.Fatal(err)
-	}
-	var changes []change
-	var gaps []emulator.Gap
-	for _, resource := range document.ResourceChanges {
-		actions := resource.Change.Actions
-		if resource.Mode != "managed" || slices.Equal(actions, []string{"no-op"}) {
-			continue
-		}
-		found := change{Resource: withoutHash(resource.Address), Actions: actions}
-		if slices.Equal(actions, []string{"update"}) {
-			names := map[string]any{}
-			for _, values := range []map[string]any{resource.Change.Before, resource.Change.After, resource.Change.AfterUnknown} {
-				maps.Copy(names, values)
-			}
-			for _, name := range slices.Sorted(maps.Keys(names)) {
-				if !unknown(resource.Change.AfterUnknown[name]) &&
-					reflect.DeepEqual(resource.Change.Before[name], resource.Change.After[name]) {
-					continue
-				}
-				if gap := (emulator.Gap{Type: resource.Type, Attribute: name}); slices.Contains(emulator.Gaps, gap) {
-					gaps = append(gaps, gap)
-				} else {
-					found.Attributes = append(found.Attributes, name)
-				}
-			}
-			if len(found.Attributes) == 0 {
-				continue
-			}
-		}
-		changes = append(changes, found)
-	}
-	slices.SortFunc(changes, func(a, b change) int { return strings.Compare(a.Resource, b.Resource) })
-	return changes, gaps
-}
-
-// unknown reports whether any part of a value is known only after the apply.
-func unknown(value any) bool {
-	switch value := value.(type) {
-	case bool:
-		return value
-	case []any:
-		return slices.ContainsFunc(value, unknown)
-	case map[string]any:
-		return slices.ContainsFunc(slices.Collect(maps.Values(value)), unknown)
-	}
-	return false
+	return text
 }
 
 var hash = regexp.MustCompile(`_[0-9A-F]{8}$`)
 
-func withoutHash(address string) string { return hash.ReplaceAllString(address, "") }
-
-// expect fails unless a plan makes exactly these changes, sorted by resource.
-func (p plan) expect(t *testing.T, wanted ...change) {
+// plan plans what has been synthesized.
+func (d *deployment) plan(t *testing.T, options ...string) plan {
 	t.Helper()
-	found := p.changes(t)
-	if !slices.EqualFunc(found, wanted, func(a, b change) bool { return reflect.DeepEqual(a, b) }) {
-		t.Fatalf("the plan changes\n%s\nexpected\n%s", lines(found), lines(wanted))
-	}
-}
-
-func lines[T any](values []T) string {
-	var text strings.Builder
-	for _, value := range values {
-		fmt.Fprintf(&text, "  %+v\n", value)
-	}
-	return text.String()
-}
-
-// address returns the address of the only resource of a type in the stack's JSON.
-func (d *deployment) address(t *testing.T, kind string) string {
-	t.Helper()
-	var root struct{ Resource map[string]map[string]any }
-	if err := json.Unmarshal([]byte(contents(filepath.Join(d.stackFolder(), "cdk.tf.json"))), &root); err != nil {
+	p := plan{path: d.path(rand.Text() + ".tfplan")}
+	d.terraform(t, append([]string{"plan", "-no-color", "-out=" + p.path}, options...)...)
+	var document tfjson.Plan
+	if err := json.Unmarshal([]byte(d.terraform(t, "show", "-json", p.path)), &document); err != nil {
 		t.Fatal(err)
 	}
-	names := slices.Collect(maps.Keys(root.Resource[kind]))
-	if len(names) != 1 {
-		t.Fatalf("%s has %d resources of type %s, expected one", d.stack, len(names), kind)
+	for _, resource := range document.ResourceChanges {
+		actions := resource.Change.Actions
+		if resource.Mode != tfjson.ManagedResourceMode || actions.NoOp() {
+			continue
+		}
+		found := change{
+			resourceType: resource.Type,
+			address:      hash.ReplaceAllString(resource.Address, ""),
+			actions:      actions,
+		}
+		for _, path := range resource.Change.ReplacePaths {
+			found.attributes = append(found.attributes, fmt.Sprint(at(path, 0)))
+		}
+		if actions.Update() {
+			found.attributes = append(found.attributes, changedAttributes(resource.Change)...)
+		}
+		slices.Sort(found.attributes)
+		p.changes = append(p.changes, found)
 	}
-	return kind + "." + names[0]
+	slices.SortFunc(p.changes, func(a, b change) int { return strings.Compare(a.address, b.address) })
+	return p
+}
+
+// changedAttributes returns the top-level attributes that an update changes, or may change as far as is known before
+// the apply, sorted.
+func changedAttributes(update *tfjson.Change) []string {
+	before, _ := update.Before.(map[string]any)
+	after, _ := update.After.(map[string]any)
+	unknown, _ := update.AfterUnknown.(map[string]any)
+	names := maps.Clone(before)
+	maps.Copy(names, after)
+	maps.Copy(names, unknown)
+	var changed []string
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		if containsTrue(unknown[name]) || !reflect.DeepEqual(before[name], after[name]) {
+			changed = append(changed, name)
+		}
+	}
+	return changed
+}
+
+// containsTrue reports whether any part of a value is true, which marks unknown parts of an attribute.
+func containsTrue(value any) bool {
+	switch value := value.(type) {
+	case bool:
+		return value
+	case []any:
+		return slices.ContainsFunc(value, containsTrue)
+	case map[string]any:
+		return slices.ContainsFunc(slices.Collect(maps.Values(value)), containsTrue)
+	}
+	return false
+}
+
+// expect fails unless a plan makes exactly these changes, sorted by address.
+func (p plan) expect(t *testing.T, wanted ...string) {
+	t.Helper()
+	var found []string
+	for _, change := range p.changes {
+		found = append(found, change.String())
+	}
+	if !slices.Equal(found, wanted) {
+		t.Fatalf("the plan is to\n  %s\nexpected\n  %s", strings.Join(found, "\n  "), strings.Join(wanted, "\n  "))
+	}
 }

@@ -4,8 +4,8 @@
 //	make scan                       # install checkov into .local/scan, then check
 //	go run ./tests/scan -waivers    # only write generated/waivers.md
 //
-// It checks the environments of the repository and those of the tests, tap-state, and the stack in the folder broken,
-// which is never deployed. Since every waiver has to be needed, the waiver of that stack fails the scan when checkov no
+// It checks the environments of the repository and those of the tests, the accounts of both, and the stack in the folder
+// broken, which is never deployed. Since every waiver has to be needed, the waiver of that stack fails the scan when checkov no
 // longer reads the policies of roles: no other stack has a waiver for them. Nothing is sent anywhere.
 package main
 
@@ -72,24 +72,25 @@ func run(onlyTable bool) error {
 func synthesize(folder string) (stacks []*stack, err error) {
 	classes := map[string]string{"broken": "broken"}
 	var environments []config.Environment
+	var accounts []config.Account
 	for _, source := range []string{"environments", "tests/environments"} {
-		loaded, err := config.Load(source, config.RequestedSuffix{})
+		loaded, shared, err := config.Load(source, config.RequestedSuffix{})
 		if err != nil {
 			return nil, err
 		}
 		for _, environment := range loaded {
 			classes["tap-"+environment.Suffix] = string(environment.Class)
 		}
-		environments = append(environments, loaded...)
+		environments, accounts = append(environments, loaded...), append(accounts, shared...)
 	}
 	defer kernel.Close()
-	if err := errors.Join(os.RemoveAll(folder), constructs.Synthesize(environments, nil, folder)); err != nil {
+	if err := errors.Join(os.RemoveAll(folder), constructs.Synthesize(environments, accounts, folder)); err != nil {
 		return nil, err
 	}
 	files, err := filepath.Glob(filepath.Join(folder, "stacks", "*", "cdk.tf.json"))
 	for _, file := range append(files, "tests/scan/broken/cdk.tf.json") {
 		name := filepath.Base(filepath.Dir(file))
-		s, problem := prepare(file, filepath.Join(folder, "stacks"), cmp.Or(classes[name], "state"))
+		s, problem := prepare(file, filepath.Join(folder, "stacks"), cmp.Or(classes[name], "account"))
 		stacks, err = append(stacks, s), errors.Join(err, problem)
 	}
 	return stacks, err

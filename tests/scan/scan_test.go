@@ -42,7 +42,7 @@ func TestWaiverFileNamesEveryMistake(t *testing.T) {
 		strings.Replace(valid, "a, b", "", 1)+strings.Replace(valid, "a, b", "a, a", 1)))
 	expect(t, err,
 		`:5: production "CKV_AWS_2" after production "CKV_AWS_2", expected each once and sorted as text`,
-		`:9: class "staging", expected one of ["development" "production" "state" "broken"]`,
+		`:9: class "staging", expected one of ["development" "production" "account" "broken"]`,
 		`:9: constructs ["b" "a"], expected each once and sorted as text`, ":9: no reason", ":13: no constructs",
 		`:13: production "CKV_AWS_2" after staging "CKV_AWS_1"`, `:17: constructs ["a" "a"], expected each once`)
 	_, err = readWaivers(file(t, "waivers.yaml", valid+"  reason: Again.\n  resources: [a]\n"))

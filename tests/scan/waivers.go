@@ -17,8 +17,8 @@ import (
 // Paths from the root of the repository.
 const waiversFile, tableFile = "tests/scan/waivers.yaml", "generated/waivers.md"
 
-// classes are those of the environments, of tap-state and of the stack that is broken on purpose.
-var classes = []string{string(config.Development), string(config.Production), "state", "broken"}
+// classes are those of the environments, of the stacks of accounts and of the stack that is broken on purpose.
+var classes = []string{string(config.Development), string(config.Production), "account", "broken"}
 
 // waiver accepts that some constructs in the stacks of a class fail a control.
 type waiver struct {
@@ -94,9 +94,9 @@ func (w waiver) reason() string { return strings.Join(strings.Fields(w.Reason), 
 
 const tableHead = `# Accepted findings
 
-What checkov reports and why it is accepted, by class of environment. The class state is that of the stack tap-state,
-the class broken that of a stack that proves that checkov sees what it should. "make scan" fails on a finding that is
-not in this table, and on a row that no stack needs; "make generate" writes it from tests/scan/waivers.yaml.
+What checkov reports and why it is accepted, by class of environment. The class account is that of the stacks of
+accounts, the class broken that of a stack that proves that checkov sees what it should. "make scan" fails on a finding
+that is not in this table, and on a row that no stack needs; "make generate" writes it from tests/scan/waivers.yaml.
 
 | Class | Control | Constructs | Accepted because |
 | --- | --- | --- | --- |

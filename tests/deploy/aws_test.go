@@ -7,6 +7,8 @@ import (
 	"os"
 	"os/exec"
 	"testing"
+
+	"tap/internal/repository"
 )
 
 //go:embed ask.py
@@ -20,25 +22,18 @@ type request struct {
 	Service    string     `json:"service"`
 	Operation  string     `json:"operation"`
 	Parameters parameters `json:"parameters"`
-	Region     string     `json:"region"`
 }
 
-// ask sends requests to the emulator and returns the answers, which hold an Error where AWS refused.
+// ask sends requests to the emulator and returns the answers, which contain an Error where AWS refused.
 func (d *deployment) ask(t *testing.T, requests ...request) []any {
 	t.Helper()
-	for i := range requests {
-		requests[i].Region = region
-		if requests[i].Parameters == nil {
-			requests[i].Parameters = parameters{}
-		}
-	}
 	text, err := json.Marshal(requests)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var said bytes.Buffer
-	program := exec.CommandContext(d.context, setup.python, "-I", "-c", ask)
-	program.Env = d.emulator.Environment(os.Environ())
+	program := exec.CommandContext(t.Context(), repository.Python(d.repository), "-I", "-c", ask)
+	program.Env = append(d.emulator.Environment(os.Environ()), "AWS_DEFAULT_REGION="+region)
 	program.Stdin, program.Stderr = bytes.NewReader(text), &said
 	answered, err := program.Output()
 	if err != nil {
@@ -51,7 +46,7 @@ func (d *deployment) ask(t *testing.T, requests ...request) []any {
 	return answers
 }
 
-// at returns what lies below keys and indices in decoded JSON; nil if nothing does.
+// at returns what is below keys and indices in decoded JSON; nil if nothing is.
 func at(value any, path ...any) any {
 	for _, step := range path {
 		switch step := step.(type) {
@@ -73,4 +68,30 @@ func at(value any, path ...any) any {
 func text(value any, path ...any) string {
 	found, _ := at(value, path...).(string)
 	return found
+}
+
+// find returns the item of a list in decoded JSON in which a key has that value; nil if none has.
+func find(list any, key string, value any) any {
+	items, _ := list.([]any)
+	for _, item := range items {
+		if at(item, key) == value {
+			return item
+		}
+	}
+	return nil
+}
+
+// fact is something that AWS says, and what it has to be. Nothing at all is never right.
+type fact struct {
+	name          string
+	found, wanted any
+}
+
+func expectFacts(t *testing.T, facts ...fact) {
+	t.Helper()
+	for _, f := range facts {
+		if f.found != f.wanted || f.wanted == nil || f.wanted == "" {
+			t.Errorf("%s is %v, expected %v", f.name, f.found, f.wanted)
+		}
+	}
 }
