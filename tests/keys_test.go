@@ -68,7 +68,9 @@ var variants = []variant{
 	{"network.zones", []string{"us-east-1b", "us-east-1d"}, []string{"aws_subnet.availability_zone"}, ""},
 	{"network.natGateways", 3, []string{"aws_nat_gateway.subnet_id"}, ""},
 	{"network.interfaceEndpoints", true, []string{"aws_vpc_endpoint.service_name"}, ""},
-	{"network.existing.publicSubnets", []string{"subnet-000000a1", "subnet-000000a2"}, []string{"aws_lb.subnets"}, existing},
+	{"network.existing.publicSubnets", []string{"subnet-000000a1", "subnet-000000a2"}, []string{
+		"aws_lb.subnets",
+	}, existing},
 	{"network.existing.privateSubnets", []string{"subnet-000000a1", "subnet-000000a2"}, []string{
 		"aws_db_subnet_group.subnet_ids", "aws_ecs_service.network_configuration", "terraform_data.input",
 	}, existing},
