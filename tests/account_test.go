@@ -34,7 +34,7 @@ func TestAccountKeepsStates(t *testing.T) {
 
 func TestAccountHasRepositoryAndLogDelivery(t *testing.T) {
 	s := accountStack(t)
-	repository := s.only("aws_ecr_repository")
+	repository := s.only("aws_ecr_repository") // ECR.1, ECR.2, ECR.3
 	repository.want("name", "payment-api")
 	repository.want("image_tag_mutability", "IMMUTABLE")
 	repository.want("image_scanning_configuration.scan_on_push", true)
