@@ -48,7 +48,8 @@ func TestAccountHasRepositoryAndLogDelivery(t *testing.T) {
 	}
 }
 
-// Subjects are compared as a whole: with an asterisk any branch, or a GitHub environment that nobody protects, would do.
+// Subjects are compared as a whole: with an asterisk any branch, or a GitHub environment that nobody protects, would
+// do.
 func TestRolesTrustExactSubjects(t *testing.T) {
 	s := accountStack(t)
 	const repository, main = "repo:example@11/payments@22:", "ref:refs/heads/main"

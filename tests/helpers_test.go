@@ -124,8 +124,8 @@ func object(t *testing.T, text string) map[string]any {
 
 var shared map[string]stack
 
-// stacks returns the stacks of the repository's environments, of those in the folder environments and of the accounts of
-// both, by suffix. They are synthesized once.
+// stacks returns the stacks of the repository's environments, of those in the folder environments and of the accounts
+// of both, by suffix. They are synthesized once.
 func stacks(t *testing.T) map[string]stack {
 	t.Helper()
 	if shared == nil {

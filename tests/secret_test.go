@@ -90,8 +90,9 @@ func TestClusterGetsTheStoredPassword(t *testing.T) {
 }
 
 // Raising one number rotates the password of secret and cluster (SecretsManager.1). Where the API logs in with it,
-// the new version of the secret makes another task definition: tasks are replaced, and until then read the one that they
-// were started with, which is destroyed last. With a token, and for the migration, no running task needs to know.
+// the new version of the secret makes another task definition: tasks are replaced, and until then read the one that
+// they were started with, which is destroyed last. With a token, and for the migration, no running task needs to
+// know.
 func TestRotationReplacesTasks(t *testing.T) {
 	changed := example(t, "database.passwordVersion").changesFrom(development(t))
 	if expected := []string{

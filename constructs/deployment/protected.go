@@ -28,7 +28,8 @@ func Kind(resourceType string) (holds Holding, known bool) {
 }
 
 var kinds = map[Holding]string{
-	Data: `aws_cloudwatch_log_group aws_ecr_repository aws_kms_key aws_rds_cluster aws_s3_bucket aws_secretsmanager_secret`,
+	Data: `aws_cloudwatch_log_group aws_ecr_repository aws_kms_key aws_rds_cluster aws_s3_bucket
+		aws_secretsmanager_secret`,
 	// The address of an aws_eip is on the allow-lists of others. Tasks have the password of the version of a secret
 	// until they are replaced.
 	Traffic: `aws_acm_certificate aws_acm_certificate_validation aws_ecs_cluster aws_ecs_service aws_eip aws_iam_role

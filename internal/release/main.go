@@ -65,7 +65,8 @@ func release(root, stack, image string) error {
 	e := environments[slices.IndexFunc(environments, func(e config.Environment) bool { return e.Suffix == suffix })]
 	account, _, repository, private := e.Service.PrivateRepository()
 	if !strings.Contains(image, "@sha256:") || e.StatesBucket != "" && (account != e.Account || !private) {
-		return fmt.Errorf("%q is not an image to release; allowed: <account>.dkr.ecr.<Region>.amazonaws.com/%s@sha256:<digest>"+
+		return fmt.Errorf("%q is not an image to release; allowed: "+
+			"<account>.dkr.ecr.<Region>.amazonaws.com/%s@sha256:<digest>"+
 			", of the environment's account where accounts.yaml has it (%s)", image, config.Repository, repository)
 	}
 	return os.WriteFile(file, after, 0o644)
