@@ -63,8 +63,8 @@ func TestAccountsAreRefused(t *testing.T) {
 		oneAccount + "  subject: a\n": ":3: 123456789012.subject: is not a known key; did you mean " +
 			"123456789012.github.subject?",
 		oneAccount + "  github: {}\n": ":3: 123456789012.github: needs subject and repositoryId",
-		oneAccount + numbers + "acme/tap}": subject + `"acme/tap" is not valid; allowed:
-			repo:OWNER/NAME`,
+		oneAccount + numbers + "acme/tap}": subject +
+			`"acme/tap" is not valid; allowed: repo:OWNER/NAME`,
 		oneAccount + numbers + "'repo:acme/*'}":                    subject,
 		oneAccount + numbers + "'repo:acme@1/tap'}":                subject,
 		oneAccount + numbers + "'repo:acme/tap:pull_request'}":     subject,
