@@ -231,6 +231,9 @@ def remember_all():
     EC2ContainerServiceResponse.create_service = remembering(EC2ContainerServiceResponse.create_service)
     for model in (DBCluster, DBInstance):
         model.performance_insights_enabled = property(lambda self: getattr(self, "enable_performance_insights", False))
+    # Moto keeps it under another name when a cluster is modified.
+    DBCluster.iam_database_authentication_enabled = property(
+        lambda self: bool(getattr(self, "enable_iam_database_authentication", self.iam_auth)))
     # Moto describes an empty one for every cluster.
     scaling = DBCluster.scaling_configuration_info.fget
     DBCluster.scaling_configuration_info = property(lambda self: scaling(self) if self.scaling_configuration else None)
