@@ -15,29 +15,32 @@ import (
 
 // Account is what the environments of one AWS account share, as accounts.yaml sets it.
 type Account struct {
-	// ID is the account's 12 digits.
+	// ID is the account's 12 digits, which the section is named by.
 	ID string `yaml:"-"`
 	// Region is the AWS Region of what they share, and of each of them.
 	Region string `yaml:"region"`
 	// GitHub is the repository whose workflows may plan and deploy. Empty: none, and no role for one.
 	GitHub GitHub `yaml:"github"`
-	// Environments are the account's, of the environment files.
+	// Environments are those of the environment files that name the account.
 	Environments []Environment `yaml:"-"`
 }
 
 // GitHub names the repository as GitHub's tokens do:
 // https://docs.github.com/en/actions/reference/security/oidc
 type GitHub struct {
-	// Subject begins the subject of a token: repo:OWNER/NAME, or repo:OWNER@ID/NAME@ID of a repository that was created,
-	// renamed or transferred since 15 July 2026.
+	// Subject begins the subject of a token: repo:OWNER/NAME, or repo:OWNER@ID/NAME@ID of a repository that was
+	// created, renamed or transferred since 15 July 2026.
 	Subject string `yaml:"subject"`
 	// RepositoryID is the repository's number.
 	RepositoryID string `yaml:"repositoryId"`
-	// Branch is the one that is deployed. Empty: main.
+	// Branch is the one that is deployed.
 	Branch string `yaml:"branch"`
 	// ProviderExists is set where the account has an OpenID Connect provider of GitHub already: it can have only one.
 	ProviderExists bool `yaml:"providerExists"`
 }
+
+// DefaultBranch is deployed where accounts.yaml names none.
+const DefaultBranch = "main"
 
 // StatesBucket is the S3 bucket of the account's states.
 func (a Account) StatesBucket() string { return "tap-states-" + a.ID + "-" + a.Region }
@@ -69,7 +72,7 @@ func (f *file) decodeAccount(id string, node *yaml.Node, at string) {
 		f.report(at, "is not an account; allowed: "+AccountIDs.Allowed())
 		return
 	}
-	account := Account{ID: id, GitHub: GitHub{Branch: "main"}}
+	account := Account{ID: id, GitHub: GitHub{Branch: DefaultBranch}}
 	f.prefix = at + "."
 	f.decode(node, reflect.ValueOf(&account).Elem(), at, Limit{})
 	f.accounts = append(f.accounts, account)
@@ -104,21 +107,21 @@ func (f *file) applyAccountRules(accounts []Account, files []*file) {
 	}
 	account := accounts[i]
 	e.StatesBucket = account.StatesBucket()
-	f.require(e.Region == account.Region, "an environment in another Region than its account's in accounts.yaml, "+
-		account.Region+", is not supported yet", &e.Region)
-	// The policies of the pipeline's roles name an environment's resources by its suffix and an asterisk.
+	f.require(e.Region == account.Region, "an environment in another Region than its account's, "+account.Region+
+		", is not supported yet", &e.Region)
+	// What a policy or a person names all of one environment by, for example paymentdb-prod-*, would match the other's.
 	for _, other := range files {
 		f.require(other.environment.Account != e.Account || !strings.HasPrefix(e.Suffix, other.environment.Suffix+"-"),
-			fmt.Sprintf("the suffix %s begins with that of %s and a hyphen, so that the pipeline could take one for the "+
-				"other; rename one, or use another account", e.Suffix, other.name), &e.Account)
+			fmt.Sprintf("the suffix %s begins with that of %s and a hyphen, so that patterns of names match both; rename "+
+				"one, or use another account", e.Suffix, other.name), &e.Account)
 	}
 	imageAccount, _, repository, _ := e.Service.PrivateRepository()
 	f.require(imageAccount != e.Account || repository == Repository, "the account's repository is "+Repository,
 		&e.Service.Image)
 	for _, name := range slices.Sorted(maps.Keys(e.Service.Secrets)) {
 		_, secret, _ := strings.Cut(e.Service.Secrets[name], ":secret:")
-		f.require(strings.HasPrefix(secret, SecretPrefix), "the permissions boundary of accounts.yaml allows only secrets "+
-			"whose names begin with "+SecretPrefix, join(f.path(&e.Service.Secrets), name))
+		f.require(strings.HasPrefix(secret, SecretPrefix), "the account's permissions boundary allows only secrets whose "+
+			"names begin with "+SecretPrefix, join(f.path(&e.Service.Secrets), name))
 	}
 }
 

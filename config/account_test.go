@@ -50,18 +50,23 @@ func TestAccountsAreRefused(t *testing.T) {
 	const numbers = "  github: {repositoryId: '42', subject: "
 	const subject = ":3: 123456789012.github.subject: "
 	for content, want := range map[string]string{
-		"":                                          ":1: is empty; allowed: a mapping of AWS accounts to what their environments share",
-		"- a\n":                                     ":1: a list is not a mapping of AWS accounts",
-		"1234: {region: us-east-1}\n":               ":1: 1234: is not an account; allowed: the 12 digits of an AWS account",
-		"123456789012: {}\n":                        ":1: 123456789012.region: is missing; allowed: the code of an AWS Region",
-		"123456789012: a\n":                         ":1: 123456789012: is not a mapping",
-		oneAccount + oneAccount:                     ":3: 123456789012: is given twice; the first one is in line 1",
-		oneAccount + "  regoin: a\n":                ":3: 123456789012.regoin: is not a known key; did you mean 123456789012.region?",
-		oneAccount + "  subject: a\n":               ":3: 123456789012.subject: is not a known key; did you mean 123456789012.github.subject?",
-		oneAccount + "  github: {}\n":               ":3: 123456789012.github: needs subject and repositoryId",
-		oneAccount + numbers + "acme/tap}":          subject + `"acme/tap" is not valid; allowed: repo:OWNER/NAME`,
-		oneAccount + numbers + "'repo:acme/*'}":     subject,
-		oneAccount + numbers + "'repo:acme@1/tap'}": subject,
+		"": ":1: is empty; allowed: a mapping of AWS accounts to what their " +
+			"environments share",
+		"- a\n":                       ":1: a list is not a mapping of AWS accounts",
+		"1234: {region: us-east-1}\n": ":1: 1234: is not an account; allowed: the 12 digits of an AWS account",
+		"123456789012: {}\n": ":1: 123456789012.region: is missing; allowed: the code of an AWS " +
+			"Region",
+		"123456789012: a\n":     ":1: 123456789012: is not a mapping",
+		oneAccount + oneAccount: ":3: 123456789012: is given twice; the first one is in line 1",
+		oneAccount + "  regoin: a\n": ":3: 123456789012.regoin: is not a known key; did you mean " +
+			"123456789012.region?",
+		oneAccount + "  subject: a\n": ":3: 123456789012.subject: is not a known key; did you mean " +
+			"123456789012.github.subject?",
+		oneAccount + "  github: {}\n": ":3: 123456789012.github: needs subject and repositoryId",
+		oneAccount + numbers + "acme/tap}": subject +
+			`"acme/tap" is not valid; allowed: repo:OWNER/NAME`,
+		oneAccount + numbers + "'repo:acme/*'}":                    subject,
+		oneAccount + numbers + "'repo:acme@1/tap'}":                subject,
 		oneAccount + numbers + "'repo:acme/tap:pull_request'}":     subject,
 		oneAccount + numbers + "'repo:acme/tap', branch: 'a b'}":   ":3: 123456789012.github.branch: ",
 		oneAccount + numbers + "'repo:acme@1/tap@42'}":             ":3: 123456789012.github: no environment file has this",
@@ -92,11 +97,12 @@ func TestEnvironmentsFitTheirAccounts(t *testing.T) {
 	}
 	for content, want := range map[string]string{
 		development + "account: '210987654321'\n": `:2: account: is not in accounts.yaml; account is "210987654321"`,
-		inAccount + "region: eu-west-1\n": ":3: region: an environment in another Region than its account's in " +
-			`accounts.yaml, us-east-1, is not supported yet; region is "eu-west-1"`,
-		inAccount + "service: {image: 123456789012.dkr.ecr.us-east-1.amazonaws.com/api:1}\n": ":3: service.image: the account's " +
+		inAccount + "region: eu-west-1\n": ":3: region: an environment in another Region than its account's, " +
+			`us-east-1, is not supported yet; region is "eu-west-1"`,
+		inAccount + "service: {image: 123456789012.dkr.ecr.us-east-1.amazonaws.com/api:1}\n": ":3: service.image: the " +
+			"account's " +
 			"repository is payment-api; service.image is ",
-		inAccount + secret("hunter2"): ":3: service.secrets.A: the permissions boundary of accounts.yaml allows only secrets",
+		inAccount + secret("hunter2"): ":3: service.secrets.A: the account's permissions boundary allows only secrets",
 
 		inAccount + "service: {image: 123456789012.dkr.ecr.us-east-1.amazonaws.com/payment-api:1}\n": "",
 		inAccount + "service: {image: 210987654321.dkr.ecr.us-east-1.amazonaws.com/api:1}\n":         "",
@@ -114,8 +120,9 @@ func TestEnvironmentsFitTheirAccounts(t *testing.T) {
 	}
 	both := map[string]string{"prod.yaml": inAccount, "prod-2.yaml": inAccount, "prod2.yaml": inAccount}
 	_, _, err := loadWithAccounts(t, oneAccount, both)
-	wantProblems(t, err, "environments/prod-2.yaml:2: account: the suffix prod-2 begins with that of environments/prod.yaml "+
-		"and a hyphen")
+	wantProblems(t, err,
+		"environments/prod-2.yaml:2: account: the suffix prod-2 begins with that of environments/prod.yaml "+
+			"and a hyphen")
 	_, _, err = loadWithAccounts(t, oneAccount+"210987654321: {region: us-east-1}\n", map[string]string{
 		"prod.yaml": inAccount, "prod-2.yaml": development + "account: '210987654321'\n"})
 	if err != nil {

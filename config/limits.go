@@ -201,7 +201,8 @@ var (
 		joined(ServiceVariables)+", which the service sets itself").except(`^(` + strings.Join(ServiceVariables, "|") + `)$`)
 )
 
-// limits are the limits of the keys of environment files, and accountLimits those of an account, by the path of the key.
+// limits are the limits of the keys of environment files, and accountLimits those of an account, by the path of the
+// key.
 var (
 	limits        = func(e Environment) map[string]Limit { return limitsByPath(&e, limitsOf(&e)) }(Environment{})
 	accountLimits = func(a Account) map[string]Limit { return limitsByPath(&a, accountLimitsOf(&a)) }(Account{})

@@ -17,12 +17,12 @@ import (
 //go:generate go run ../internal/generate
 
 // Load returns the environments of a folder, sorted by suffix: one for each *.yaml file, and one of class development
-// for the requested suffix when no file has it. Without a file and a request it returns the environment dev. A missing
-// folder counts as one without files. It also returns the accounts of the file accounts.yaml beside the folder, if there
-// is one, sorted by ID, with their environments.
+// for the requested suffix when no file has it. Without a file and a request it returns the environment dev. A
+// missing folder counts as one without files. It also returns the accounts of the file accounts.yaml beside the
+// folder, if there is one, sorted by ID, with their environments.
 //
-// Every environment is complete with the defaults of its class and the Region's zones (Network.Zones), and keeps every
-// rule. Otherwise the error is of the type Problems and contains all that is wrong with all files.
+// Every environment is complete with the defaults of its class and the Region's zones (Network.Zones), and keeps
+// every rule. Otherwise the error is of the type Problems and contains all that is wrong with all files.
 //
 // A folder that contains anything else than *.yaml files, README.md, dot files and editors' backups (ending in ~) is
 // refused: a misnamed file would be an environment that is missing. Links are refused: one that leads out of the
@@ -45,6 +45,7 @@ func Load(folder string, requested RequestedSuffix) ([]Environment, []Account, e
 	}
 
 	keepRangesApart(files)
+	keepDomainsApart(files)
 	shared := loadAccounts(path.Join(path.Dir(folder), "accounts.yaml"))
 	shared.applyTo(files)
 	problems := shared.problems.sorted()
@@ -99,6 +100,18 @@ func keepRangesApart(files []*file) {
 					"environments have to differ, or their networks can never be peered", own, taken, other.name))
 			}
 		}
+	}
+}
+
+// keepDomainsApart reports a domain that two files have.
+func keepDomainsApart(files []*file) {
+	owners := map[string]string{}
+	for _, f := range files {
+		name := &f.environment.LoadBalancer.Domain.Name
+		owner, taken := owners[*name]
+		f.require(*name == "" || !taken, fmt.Sprintf("%s is the domain of %s: both would own its records, and destroying "+
+			"one would take them from the other", *name, owner), name)
+		owners[*name] = f.name
 	}
 }
 

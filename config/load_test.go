@@ -153,8 +153,17 @@ func TestProductionRangesDiffer(t *testing.T) {
 		"a.yaml": production("10.1.0.0/16"), "b.yaml": production("10.1.128.0/20"), "c.yaml": production("10.2.0.0/16"),
 		"d.yaml": development + "network: {cidr: 10.1.0.0/16}\n",
 	}, "")
-	wantProblems(t, err, "environments/b.yaml:4: network.cidr: 10.1.128.0/20 overlaps 10.1.0.0/16 of environments/a.yaml; "+
-		"the ranges of production environments have to differ")
+	wantProblems(t, err,
+		"environments/b.yaml:4: network.cidr: 10.1.128.0/20 overlaps 10.1.0.0/16 of environments/a.yaml; "+
+			"the ranges of production environments have to differ")
+}
+
+func TestDomainsDiffer(t *testing.T) {
+	content := development + "loadBalancer: {domain: {name: api.example.com, zoneId: Z1}}\n"
+	_, err := load(t, map[string]string{"a.yaml": content, "b.yaml": content, "c.yaml": development,
+		"d.yaml": development}, "")
+	wantProblems(t, err,
+		"environments/b.yaml:2: loadBalancer.domain.name: api.example.com is the domain of environments/a.yaml")
 }
 
 func TestProductionHasANATGatewayInEachZone(t *testing.T) {

@@ -90,7 +90,8 @@ var refused = []struct {
 	{"database.name", notValid + "a lower-case letter or underscore, then up to 62", []string{
 		"Payments", "1payments", "pay-ments", strings.Repeat("a", 64), "template1", "rdsadmin", "pg_payments", "user"}},
 	{"database.readers", notValid + "0 to 15", []string{"16"}},
-	{"database.restore.cluster", notValid + "the identifier of a cluster in lower case", []string{"Prod", "prod-", "a--b"}},
+	{"database.restore.cluster", notValid + "the identifier of a cluster in lower case", []string{"Prod", "prod-",
+		"a--b"}},
 	{"database.restore.snapshot", notValid + "the identifier of a cluster snapshot", []string{
 		"'arn:aws:rds:us-east-1:123456789012:snapshot:a'"}},
 	{"database.restore.time", notValid + "a time of RFC 3339 in UTC", []string{
@@ -198,7 +199,8 @@ func TestValuesThatDoNotGoTogetherAreRefused(t *testing.T) {
 	const arn = "'arn:aws:acm:us-east-1:123456789012:certificate/12345678-1234-1234-1234-123456789012'"
 	const secret = "'arn:aws:secretsmanager:us-east-1:123456789012:secret:a-AbCdEf'"
 	const ecr = "{image: '123456789012.dkr.ecr.eu-west-1.amazonaws.com/a:1'}"
-	const subnets = "{publicSubnets: [subnet-00000001, subnet-00000002], privateSubnets: [subnet-00000003, subnet-00000004]}"
+	const subnets = "{publicSubnets: [subnet-00000001, subnet-00000002], privateSubnets: [subnet-00000003, " +
+		"subnet-00000004]}"
 	check(t, Development, [][2]string{
 		{"region: us-west-1", "2: region: the Region does not offer its zones a, b and c to every account"},
 		{"region: eu-west-1\nnetwork: {zones: [eu-west-1a, us-east-1b]}", `3: network.zones[1]: "us-east-1b" is not a zone`},
@@ -220,7 +222,8 @@ func TestValuesThatDoNotGoTogetherAreRefused(t *testing.T) {
 			"2: database.serverless.minimumCapacity: the smallest capacity is more than the largest"},
 		{"database:\n  serverless: {maximumCapacity: 8}", "3: database.serverless: has an effect only with the"},
 		{"database: {restore: {snapshot: a, cluster: b}}", "2: database.restore.snapshot: a snapshot excludes a cluster"},
-		{"database: {restore: {time: '2026-11-25T12:00:00Z'}}", "2: database.restore.time: is a moment of database.restore.cl"},
+		{"database: {restore: {time: '2026-11-25T12:00:00Z'}}",
+			"2: database.restore.time: is a moment of database.restore.cl"},
 		{"database: {restore: {cluster: a, time: '2026-02-30T12:00:00Z'}}", "2: database.restore.time: is not a day of the"},
 		{"database: {restore: {snapshot: 'arn:aws:rds:eu-west-1:123456789012:cluster-snapshot:a'}}",
 			"2: database.restore.snapshot: is not in the cluster's Region; copy a snapshot there"},
@@ -272,10 +275,12 @@ func TestProductionRefusesMore(t *testing.T) {
 		{"", "1: loadBalancer.allowPlainHttp" + http + "\n1: network.cidr" + cidr + "\n1: service.image" + image},
 		{ownRange + "service: {image: 'app:1'}\nloadBalancer:\n  idleTimeoutSeconds: 30",
 			"4: loadBalancer.allowPlainHttp" + http},
-		{ownRange + "service: {image: 'localhost:5000/app'}\nloadBalancer: {allowPlainHttp: true}", "3: service.image" + image},
+		{ownRange + "service: {image: 'localhost:5000/app'}\nloadBalancer: {allowPlainHttp: true}", "3: service.image" +
+			image},
 		{ownRange + "service: {image: 'app:latest'}\nloadBalancer: {allowPlainHttp: true}", "3: service.image" + image},
 		// One mistake, one message: a domain that is refused does not count as clear-text HTTP, and so on.
-		{ownRange + "service: {image: 'app:1'}\nloadBalancer: {domain: {name: API, zoneId: Z1}}", "4: loadBalancer.domain.name: "},
+		{ownRange + "service: {image: 'app:1'}\nloadBalancer: {domain: {name: API, zoneId: Z1}}",
+			"4: loadBalancer.domain.name: "},
 		{ownRange + "service: {image: 'app:1'}\nloadBalancer: http", "4: loadBalancer: is not a mapping of keys to values"},
 		{noRange + "region: mars\nnetwork: {cidr: 10.0.0.0/16, zones: [us-east-1a, us-east-1b]}", "4: region: "},
 		{noRange + "network: {cidr: 10.0.0.0/8}", "4: network.cidr: \"10.0.0.0/8\" is not valid"},

@@ -139,7 +139,8 @@ func (f *file) applyDatabaseRules() {
 		serverlessClass, serverless, &database.InstanceClass)
 
 	restore := &database.Restore
-	f.require(restore.Snapshot == "" || restore.Cluster == "", "a snapshot excludes a cluster to restore", &restore.Snapshot,
+	f.require(restore.Snapshot == "" || restore.Cluster == "", "a snapshot excludes a cluster to restore",
+		&restore.Snapshot,
 		&restore.Cluster)
 	f.require(restore.Time == "" || restore.Cluster != "", "is a moment of database.restore.cluster", &restore.Time,
 		&restore.Cluster)

@@ -16,7 +16,9 @@ var attributeControls = []struct {
 }{
 	{"EC2.6", "all traffic is recorded", "aws_flow_log", "traffic_type", "ALL"},
 	{"EC2.15", "nothing in a subnet gets a public address", "aws_subnet", "map_public_ip_on_launch", false},
+	{"ECS.1", "tasks have a network of their own", "aws_ecs_task_definition", "network_mode", "awsvpc"},
 	{"ECS.2", "tasks have no public address", "aws_ecs_service", "network_configuration.assign_public_ip", false},
+	{"ECS.3", "tasks share no processes", "aws_ecs_task_definition", "pid_mode", nil},
 	{"ECS.10", "tasks run on the newest platform", "aws_ecs_service", "platform_version", "LATEST"},
 	{"ELB.4", "invalid headers are dropped", "aws_lb", "drop_invalid_header_fields", true},
 	{"ELB.12", "ambiguous requests are refused", "aws_lb", "desync_mitigation_mode", "defensive"},
@@ -73,6 +75,11 @@ var controls = []struct {
 	{"RDS.7", "AWS refuses to delete a protected cluster", func(s stack) {
 		s.only("aws_rds_cluster").want("deletion_protection", s.environment.Protect)
 	}},
+	{"RDS.15", "production has a reader in another zone", func(s stack) {
+		if instances := s.each("aws_rds_cluster_instance"); s.production() && len(instances) < 2 {
+			s.Errorf("the instances are %v", addresses(instances))
+		}
+	}},
 	{"RDS.24", "production's master user is not the one that an attacker tries first", func(s stack) {
 		if s.production() {
 			s.only("aws_rds_cluster").want("master_username", "payment_owner")
@@ -95,8 +102,9 @@ func TestControls(t *testing.T) {
 	}
 }
 
-// bucketControls are the settings of every bucket, that of the states included: nothing in it can become public (S3.8),
-// policies alone rule access (S3.12), it is cleaned up (S3.13), and what is overwritten can be restored (S3.14).
+// bucketControls are the settings of every bucket, that of the states included: nothing in it can become public (S3.2,
+// S3.3, S3.8), policies alone rule access (S3.12), it is cleaned up (S3.13), and what is overwritten can be restored
+// (S3.14).
 var bucketControls = map[string]map[string]any{
 	"aws_s3_bucket_lifecycle_configuration": {
 		"rule.0.status": "Enabled", "rule.0.abort_incomplete_multipart_upload.0.days_after_initiation": 7,

@@ -68,25 +68,6 @@ func TestRestoreChangesOnlyTheSource(t *testing.T) {
 	}
 }
 
-// Statements with card data in them stay out of the log: PCI DSS 3.3.
-func TestDatabaseLogsNoValues(t *testing.T) {
-	eachEnvironment(t, func(s stack) {
-		parameters := s.only("aws_rds_cluster_parameter_group")
-		s.only("aws_rds_cluster").want("db_cluster_parameter_group_name", parameters.ref("name"))
-		values := parameters.named("parameter", "value")
-		for name, expected := range map[string]string{
-			"log_statement":                     "ddl",
-			"log_error_verbosity":               "terse",
-			"log_parameter_max_length":          "0",
-			"log_parameter_max_length_on_error": "0",
-		} {
-			if values[name] != expected {
-				s.Errorf("%s is %q, expected %q", name, values[name], expected)
-			}
-		}
-	})
-}
-
 // A cluster is created empty, and its first instance becomes the writer, whatever its name is.
 func TestWriterIsFirstAndPreferred(t *testing.T) {
 	eachEnvironment(t, func(s stack) {

@@ -40,14 +40,14 @@ func write(t *testing.T, path, content string) {
 	}
 }
 
-// load returns the environments of a folder.
-func load(t *testing.T, folder string) []config.Environment {
+// load returns the environments of a folder, and the accounts beside it.
+func load(t *testing.T, folder string) ([]config.Environment, []config.Account) {
 	t.Helper()
-	environments, _, err := config.Load(folder, config.RequestedSuffix{})
+	environments, accounts, err := config.Load(folder, config.RequestedSuffix{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return environments
+	return environments, accounts
 }
 
 // parse returns the environment of that suffix that a file with that content describes.
@@ -55,19 +55,20 @@ func parse(t *testing.T, suffix, content string) config.Environment {
 	t.Helper()
 	folder := t.TempDir()
 	write(t, filepath.Join(folder, suffix+".yaml"), content)
-	return load(t, folder)[0]
+	environments, _ := load(t, folder)
+	return environments[0]
 }
 
 // stack is a synthesized stack, and the test that looks at it.
 type stack struct {
 	*testing.T
 	suffix      string
-	environment *config.Environment // nil for tap-state
+	environment *config.Environment // nil for that of an account
 	json        string              // the Terraform JSON,
 	root        map[string]any      // and decoded
 }
 
-// synthesize returns the stacks of the environments by suffix, and tap-state if there is one.
+// synthesize returns the stacks of the environments by suffix.
 func synthesize(t *testing.T, environments ...config.Environment) map[string]stack {
 	t.Helper()
 	stacks, err := synthesizeWith(t, environments)
@@ -80,9 +81,15 @@ func synthesize(t *testing.T, environments ...config.Environment) map[string]sta
 // synthesizeWith returns the stacks of the environments with additions, by suffix.
 func synthesizeWith(t *testing.T, environments []config.Environment, additions ...constructs.Addition) (
 	map[string]stack, error) {
+	return synthesizeAll(t, environments, nil, additions...)
+}
+
+// synthesizeAll also returns the stacks of accounts.
+func synthesizeAll(t *testing.T, environments []config.Environment, accounts []config.Account,
+	additions ...constructs.Addition) (map[string]stack, error) {
 	t.Helper()
 	output := filepath.Join(t.TempDir(), "cdktf.out")
-	if err := constructs.Synthesize(environments, nil, output, additions...); err != nil {
+	if err := constructs.Synthesize(environments, accounts, output, additions...); err != nil {
 		return nil, err
 	}
 	files, err := filepath.Glob(filepath.Join(output, "stacks", "*", "cdk.tf.json"))
@@ -117,18 +124,25 @@ func object(t *testing.T, text string) map[string]any {
 
 var shared map[string]stack
 
-// stacks returns the stacks of the repository's environments and of those in the folder environments, by suffix. They
-// are synthesized once.
+// stacks returns the stacks of the repository's environments, of those in the folder environments and of the accounts
+// of both, by suffix. They are synthesized once.
 func stacks(t *testing.T) map[string]stack {
 	t.Helper()
 	if shared == nil {
-		shared = synthesize(t, load(t, "../environments")...)
-		maps.Copy(shared, synthesize(t, load(t, "environments")...))
+		shared = map[string]stack{}
+		for _, folder := range []string{"../environments", "environments"} {
+			environments, accounts := load(t, folder)
+			stacks, err := synthesizeAll(t, environments, accounts)
+			if err != nil {
+				t.Fatal(err)
+			}
+			maps.Copy(shared, stacks)
+		}
 	}
 	return shared
 }
 
-// eachStack runs a test for every one of these stacks, tap-state included.
+// eachStack runs a test for every one of these stacks, those of accounts included.
 func eachStack(t *testing.T, test func(s stack)) {
 	t.Helper()
 	all := stacks(t)
@@ -141,7 +155,7 @@ func eachStack(t *testing.T, test func(s stack)) {
 func eachEnvironment(t *testing.T, test func(s stack)) {
 	t.Helper()
 	eachStack(t, func(s stack) {
-		if s.environment != nil { // all but tap-state
+		if s.environment != nil {
 			test(s)
 		}
 	})
@@ -459,6 +473,7 @@ func (s stack) alarm(name string) resource {
 var policyAttributes = map[string]string{
 	"aws_cloudwatch_log_resource_policy": "policy_document",
 	"aws_iam_role":                       "assume_role_policy",
+	"aws_iam_policy":                     "policy",
 	"aws_iam_role_policy":                "policy",
 	"aws_kms_key":                        "policy",
 	"aws_s3_bucket_policy":               "policy",

@@ -22,7 +22,8 @@ func TestTargetGroupIsReplacedInUse(t *testing.T) {
 	})
 }
 
-// With a certificate everything is TLS 1.3 or 1.2 with forward secrecy (ELB.17), and clear text is only redirected.
+// With a certificate everything is TLS 1.3 or 1.2 with forward secrecy (ELB.17), and clear text is only redirected
+// (ELB.1). Browsers are told to keep to HTTPS.
 func TestHTTPSIsServedAlone(t *testing.T) {
 	eachEnvironment(t, func(s stack) {
 		http := s.listener(80)
@@ -35,6 +36,7 @@ func TestHTTPSIsServedAlone(t *testing.T) {
 		https.want("protocol", "HTTPS")
 		https.want("ssl_policy", "ELBSecurityPolicy-TLS13-1-2-Res-2021-06")
 		https.want("default_action.0.type", "forward")
+		https.want("routing_http_response_strict_transport_security_header_value", "max-age=31536000; includeSubDomains")
 		http.want("default_action", []any{map[string]any{"type": "redirect", "redirect": map[string]any{
 			"protocol": "HTTPS", "port": "443", "status_code": "HTTP_301",
 		}}})
@@ -42,12 +44,15 @@ func TestHTTPSIsServedAlone(t *testing.T) {
 	})
 }
 
+// ACM renews what a record in the zone validates (ACM.1).
 func TestDomainHasItsCertificate(t *testing.T) {
 	s := production(t)
 	name, zone := s.environment.LoadBalancer.Domain.Name, s.environment.LoadBalancer.Domain.ZoneID
 	certificate, validation := s.only("aws_acm_certificate"), s.only("aws_acm_certificate_validation")
 	certificate.want("domain_name", name)
 	certificate.want("lifecycle.create_before_destroy", true)
+	certificate.want("key_algorithm", nil) // ACM.2: RSA of 2,048 bits
+	validation.want("timeouts.create", "15m")
 	validation.want("certificate_arn", certificate.ref("arn"))
 	s.listener(443).want("certificate_arn", validation.ref("certificate_arn"))
 	proof := validation.follow("validation_record_fqdns.0")
@@ -68,6 +73,7 @@ func TestAccessLogsCanBeDelivered(t *testing.T) {
 		balancer.want("access_logs.enabled", true)
 		balancer.waitsFor(policy)
 		bucket := balancer.follow("access_logs.bucket")
+		s.only("aws_s3_bucket_lifecycle_configuration").want("rule.0.noncurrent_version_expiration.0.noncurrent_days", 7)
 		objects := regexp.MustCompile(`^` + regexp.QuoteMeta(bucket.ref("arn")) + `/AWSLogs/` + accountID.String() + `/\*$`)
 		if !slices.ContainsFunc(policy.policy(), func(statement statement) bool {
 			return statement.allows("logdelivery.elasticloadbalancing.amazonaws.com", "s3:PutObject") &&

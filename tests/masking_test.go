@@ -35,6 +35,7 @@ func TestCardNumbersMatchHoweverGrouped(t *testing.T) {
 	}
 }
 
+// The program's log (ECS.9), the database's and the firewall's may contain what clients send.
 func TestLogsMaskCardNumbers(t *testing.T) {
 	eachEnvironment(t, func(s stack) {
 		var masked []string
@@ -67,8 +68,10 @@ func TestLogsMaskCardNumbers(t *testing.T) {
 
 // What PostgreSQL logs, with the parameters of the cluster that it knows itself, of what goes wrong with a card number.
 func TestPostgresLogsNoCardNumber(t *testing.T) {
-	settings := map[string]string{}
-	for name, value := range production(t).only("aws_rds_cluster_parameter_group").named("parameter", "value") {
+	settings, s := map[string]string{}, production(t)
+	parameters := s.only("aws_rds_cluster_parameter_group")
+	s.only("aws_rds_cluster").want("db_cluster_parameter_group_name", parameters.ref("name"))
+	for name, value := range parameters.named("parameter", "value") {
 		if !strings.HasPrefix(name, "rds.") {
 			settings[name] = value
 		}

@@ -1,6 +1,7 @@
 package tests
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -49,6 +50,7 @@ func subnets(s stack) map[string]subnet {
 	return all
 }
 
+// The database is in none of them (RDS.46).
 func TestOnlyLoadBalancerIsInPublicSubnets(t *testing.T) {
 	eachOwnNetwork(t, func(s stack) {
 		var public, private, tables []resource
@@ -78,6 +80,25 @@ func TestOnlyLoadBalancerIsInPublicSubnets(t *testing.T) {
 			}
 			same(endpoint, "subnet_ids", private)
 			endpoint.want("private_dns_enabled", true) // else the tasks' calls would go through the NAT gateway
+		}
+	})
+}
+
+// Nobody carries data to another account through an endpoint: to S3, ECR's layers and the account of the image apart.
+func TestEndpointsLeadToTheAccount(t *testing.T) {
+	eachEnvironment(t, func(s stack) {
+		imageAccount, _, _, _ := s.environment.Service.PrivateRepository()
+		allowed := regexp.MustCompile(`^(` + accountID.String() + `|` + imageAccount + `)$`)
+		for _, endpoint := range s.some("aws_vpc_endpoint") {
+			for _, statement := range endpoint.policy() {
+				layers := statement.Sid == "ImageLayers" && endpoint.at("vpc_endpoint_type") == "Gateway" &&
+					slices.Equal(statement.Action, texts{"s3:GetObject"}) && len(statement.Resource) == 1 &&
+					strings.HasSuffix(statement.Resource[0], ":s3:::prod-"+s.environment.Region+"-starport-layer-bucket/*")
+				if !layers && !(statement.hasCondition("aws:PrincipalAccount", accountID) &&
+					statement.hasCondition("aws:ResourceAccount", allowed)) {
+					s.Errorf("%s leads to other accounts", statement)
+				}
+			}
 		}
 	})
 }

@@ -30,7 +30,8 @@ func arrows(picture string) []string {
 
 // What a reviewer sees of a stack is what its security groups allow.
 func TestPicturesShowEveryConnection(t *testing.T) {
-	for _, environment := range load(t, "../environments") {
+	environments, _ := load(t, "../environments")
+	for _, environment := range environments {
 		s := stacks(t)[environment.Suffix].in(t)
 		picture, err := os.ReadFile("../generated/tap-" + environment.Suffix + ".md")
 		if err != nil {

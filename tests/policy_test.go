@@ -14,7 +14,7 @@ import (
 func (s statement) identity() bool { return s.of.kind == "aws_iam_role_policy" }
 
 func TestEveryPolicyIsRead(t *testing.T) {
-	eachStack(t, func(s stack) {
+	eachEnvironment(t, func(s stack) {
 		for _, r := range s.all() {
 			attribute := policyAttributes[r.kind]
 			if attribute != "" && r.at(attribute) == nil {
@@ -78,9 +78,10 @@ var exceptions = map[string]string{
 // type:*.
 var unlimited = regexp.MustCompile(`^(\*|arn:[^:]*:[^:]*:[^:]*:[^:]*:([a-z-]+[:/])?\*.*)$`)
 
+// No policy gives everything, nor lets anybody decrypt with every key (IAM.1, IAM.21, KMS.1, KMS.2).
 func TestStatementsAreNarrow(t *testing.T) {
 	needed := map[string]bool{}
-	eachStack(t, func(s stack) {
+	eachEnvironment(t, func(s stack) {
 		for _, statement := range s.statements() {
 			if (len(statement.Resource) == 0) != (statement.of.kind == "aws_iam_role") { // whose trust policy has none
 				s.Errorf("%s names the resources %v", statement, statement.Resource)
@@ -105,8 +106,9 @@ func TestStatementsAreNarrow(t *testing.T) {
 	}
 }
 
+// Nothing is public or open to other accounts (KMS.5, S3.6, SNS.4).
 func TestOnlyTheAccountIsAllowed(t *testing.T) {
-	eachStack(t, func(s stack) {
+	eachEnvironment(t, func(s stack) {
 		for _, statement := range s.statements() {
 			if statement.identity() != (len(statement.Principal) == 0) {
 				s.Errorf("%s has the principals %v", statement, statement.Principal)
@@ -132,7 +134,7 @@ func TestOnlyTheAccountIsAllowed(t *testing.T) {
 // Otherwise another customer could make the service act for them: the confused deputy,
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html
 func TestServicesActForTheAccountOnly(t *testing.T) {
-	eachStack(t, func(s stack) {
+	eachEnvironment(t, func(s stack) {
 		seen := map[string]bool{}
 		for _, statement := range s.statements() {
 			services := statement.Principal["Service"]
@@ -150,7 +152,7 @@ func TestServicesActForTheAccountOnly(t *testing.T) {
 				s.Errorf("%s allows %v for any account", statement, services)
 			}
 		}
-		if s.environment != nil && len(seen) < 6 {
+		if len(seen) < 6 {
 			s.Errorf("only %d services are allowed anything: the test shows nothing", len(seen))
 		}
 	})

@@ -2,6 +2,7 @@ package tests
 
 import (
 	"bytes"
+	"errors"
 	"io/fs"
 	"maps"
 	"os"
@@ -126,9 +127,12 @@ func TestProgram(t *testing.T) {
 	// process, which has other folders and variables.
 	t.Run("the output is the same everywhere", func(t *testing.T) {
 		folder := filepath.Join(t.TempDir(), "a folder with spaces")
-		if err := os.CopyFS(filepath.Join(folder, "environments"), os.DirFS("environments")); err != nil {
+		accounts, err := os.ReadFile("accounts.yaml")
+		err = errors.Join(err, os.CopyFS(filepath.Join(folder, "environments"), os.DirFS("environments")))
+		if err != nil {
 			t.Fatal(err)
 		}
+		write(t, filepath.Join(folder, "accounts.yaml"), string(accounts))
 		got := run(t, program, folder, "TZ=Pacific/Auckland", "LC_ALL=tr_TR.UTF-8", "USER=other", "AWS_PROFILE=other",
 			"AWS_REGION=eu-central-1", "CI=1")
 		checkout, err := filepath.Abs("..")

@@ -108,8 +108,8 @@ func connections(s stack) []string {
 	return open
 }
 
-// From the internet there is one way to the database, through the load balancer and a task (EC2.18, EC2.19), and the
-// database opens no connection.
+// From the internet there is one way to the database, through the load balancer and a task (EC2.13, EC2.14, EC2.18,
+// EC2.19, EC2.53, EC2.54), and the database opens no connection.
 func TestConnectionsAreTheNecessaryOnes(t *testing.T) {
 	eachEnvironment(t, func(s stack) {
 		expected := []string{

@@ -62,6 +62,7 @@ func TestRollbackIsAFailure(t *testing.T) {
 		service.want("lifecycle.postcondition.0.condition",
 			"${(self.task_definition == "+definition.address()+".arn)}")
 		definition.want("skip_destroy", true) // to be rolled back to
+		service.want("timeouts", map[string]any{"create": "15m", "update": "15m"})
 		for _, alarm := range service.followAll("alarms.alarm_names") {
 			if s.production() != (service.at("alarms.rollback") == true) {
 				s.Errorf("%s rolls back: %v", alarm.address(), service.at("alarms.rollback"))
@@ -158,8 +159,8 @@ type placeholder struct {
 }
 
 // startPlaceholder runs the task's command with the nginx of this machine. Two things are not as in a task: /tmp is a
-// folder of the test's own, so that runs do not meet, and only this machine is listened to. With capabilities it runs as
-// root with no others and on a port under 1024, as in a task; without, as nobody.
+// folder of the test's own, so that runs do not meet, and only this machine is listened to. With capabilities it runs
+// as root with no others and on a port under 1024, as in a task; without, as nobody.
 func startPlaceholder(t *testing.T, healthCheckPath string, capabilities []string) placeholder {
 	t.Helper()
 	folder, err := os.MkdirTemp("/tmp", "tap-placeholder-")

@@ -18,10 +18,11 @@ func TestStacksAreValidTerraform(t *testing.T) {
 	repository.NeedTools(t)
 	folder, modules := t.TempDir(), map[string]any{}
 	for suffix, stack := range stacks(t) {
-		// A backend is only taken from the root; TestStatesAreApart looks at each.
+		// A backend and an import are only taken from the root; TestStatesAreApart and the account's test look at each.
 		root := maps.Clone(stack.root)
 		root["terraform"] = maps.Clone(stack.terraform().attributes)
 		delete(root["terraform"].(map[string]any), "backend")
+		delete(root, "import")
 		write(t, filepath.Join(folder, "tap-"+suffix, "cdk.tf.json"), encoded(root))
 		modules["tap-"+suffix] = map[string]any{"source": "./tap-" + suffix}
 	}

@@ -18,7 +18,7 @@ import (
 // policy, without white space, and 10 policies a role:
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
 //
-// go:embed policies/*.json
+//go:embed policies/*.json
 var policies embed.FS
 
 // document returns the JSON of a policy on one line.

@@ -223,11 +223,11 @@ func newMonitoringRole(scope constructs.Construct, d deployment.Deployment) poli
 	})
 }
 
-// newVersion returns the cluster's engine version and which of its changes are ignored. An exact minor version is kept. Of a major
-// version it is the newest minor at the time when the cluster is created; from then on AWS upgrades it, and
-// Terraform leaves the version alone. The bare major version would be sent with every later change, a rotation of
-// the password included, and AWS refuses all of it once the cluster is past the minor version that the major
-// means: https://github.com/hashicorp/terraform-provider-aws/issues/45026
+// newVersion returns the cluster's engine version and which of its changes are ignored. An exact minor version is
+// kept. Of a major version it is the newest minor at the time when the cluster is created; from then on AWS upgrades
+// it, and Terraform leaves the version alone. The bare major version would be sent with every later change, a
+// rotation of the password included, and AWS refuses all of it once the cluster is past the minor version that the
+// major means: https://github.com/hashicorp/terraform-provider-aws/issues/45026
 func newVersion(scope constructs.Construct, props Props) (version *string, ignored []string) {
 	if props.Config.IsExactVersion() {
 		return jsii.String(props.Config.EngineVersion), nil

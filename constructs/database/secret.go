@@ -60,8 +60,11 @@ func newSecret(scope constructs.Construct, props Props, identifier string) secre
 		// Tasks that have not been replaced yet name the old version.
 		Lifecycle: &cdktf.TerraformResourceLifecycle{CreateBeforeDestroy: jsii.Bool(true)},
 	})
+	// timestamp() is unknown while Terraform plans, which defers the reading to the apply: a pull request runs its own
+	// code with the rights to plan, which must not include a secret's value.
 	stored := newEphemeral(this, "stored_secret", "aws_secretsmanager_secret_version", map[string]any{
-		"secret_id":  created.Id(),
+		"secret_id": `${timestamp() == "" ? "" : ` + *created.TerraformResourceType() + "." +
+			*created.FriendlyUniqueId() + ".id}",
 		"version_id": version.VersionId(),
 	})
 	return secret{

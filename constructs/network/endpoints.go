@@ -15,8 +15,8 @@ type endpoints struct {
 	names map[string]bool // of the services that have one
 }
 
-// newEndpoints keeps traffic to S3 inside the VPC, since a gateway endpoint costs nothing, where it can be in the private
-// subnets' route tables, and prepares for interface endpoints where the environment asks for them.
+// newEndpoints keeps traffic to S3 inside the VPC, since a gateway endpoint costs nothing, where it can be in the
+// private subnets' route tables, and prepares for interface endpoints where the environment asks for them.
 func (n *Network) newEndpoints(scope constructs.Construct, interfaces bool, privateTables []*string) {
 	this := constructs.NewConstruct(scope, jsii.String("endpoints"))
 	if len(privateTables) > 0 {

@@ -98,8 +98,8 @@ func (n *Network) find(scope constructs.Construct, existing config.Existing) {
 	}
 }
 
-// create makes the VPC, and returns the route tables of the private subnets. Each subnet has a table of its own, so that
-// another number of NAT gateways changes routes and nothing else.
+// create makes the VPC, and returns the route tables of the private subnets. Each subnet has a table of its own, so
+// that another number of NAT gateways changes routes and nothing else.
 func (n *Network) create(this constructs.Construct, props Props) (privateTables []*string) {
 	named := props.Deployment.Tags
 

@@ -145,10 +145,13 @@ func Version() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	packages, err := os.ReadFile(filepath.Join(root, "internal/emulator/requirements.txt"))
-	extension, extensionErr := os.ReadFile(filepath.Join(root, "internal/emulator/server.py"))
-	sum := sha256.Sum256(append(packages, extension...))
-	return hex.EncodeToString(sum[:]), errors.Join(err, extensionErr)
+	sum := sha256.New()
+	for _, name := range []string{"requirements.txt", "server.py", "models.py"} {
+		content, readErr := os.ReadFile(filepath.Join(root, "internal/emulator", name))
+		sum.Write(content)
+		err = errors.Join(err, readErr)
+	}
+	return hex.EncodeToString(sum.Sum(nil)), err
 }
 
 // Stop ends the emulator and returns when it is gone. Stopping it again does nothing.

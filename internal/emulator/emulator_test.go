@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -140,6 +141,86 @@ func TestDeleteMarkersOfSuspendedBucketCanBeDeleted(t *testing.T) {
 	}
 }
 
+// Each of these is answered by the emulator, and refused by AWS.
+func TestCallsAreHeldAgainstModels(t *testing.T) {
+	e := started(t)
+	const query, json = "application/x-www-form-urlencoded", "application/x-amz-json-1.1"
+	const xml, ecs, logs = "application/xml", "AmazonEC2ContainerServiceV20141113.", "Logs_20140328."
+	cluster := func(members string) string {
+		return "Action=CreateDBCluster&Version=2014-10-31&DBClusterIdentifier=a&Engine=aurora-postgresql&" + members
+	}
+	var want []string
+	for _, call := range []struct{ service, method, target, contentType, body, violation string }{
+		{"ecs", "POST", ecs + "CreateCluster", json, `{"clusterName": "a"}`, ""},
+		{"ecs", "POST", ecs + "CreateCluster", json, `{"name": {}}`, "ecs:CreateCluster.name: is not a member"},
+		{"ecs", "POST", ecs + "CreateCluster", json, `{"clusterName": 5}`,
+			"ecs:CreateCluster.clusterName = 5: is not of the type string"},
+		{"ecs", "POST", ecs + "CreateService", json, `{"serviceName": "a", "desiredCount": "2"}`,
+			"ecs:CreateService.desiredCount = '2': is not of the type that the model says"},
+		{"application-autoscaling", "POST", "AnyScaleFrontendService.PutScalingPolicy", json, `{"PolicyName": "a", ` +
+			`"ServiceNamespace": "ecs", "ResourceId": "é", "ScalableDimension": "ecs:service:DesiredCount", ` +
+			`"TargetTrackingScalingPolicyConfiguration": {"TargetValue": 70}}`, ""}, // a float, and more than ASCII
+		{"ecs", "POST", ecs + "CreateService", json, `{"serviceName": "a", "launchType": "LAMBDA"}`,
+			"ecs:CreateService.launchType = 'LAMBDA': is not one of EC2, FARGATE, EXTERNAL"},
+		{"logs", "POST", logs + "CreateLogGroup", json, `{}`, "logs:CreateLogGroup.logGroupName: is required"},
+		{"logs", "POST", logs + "CreateLogGroup", json, `{"logGroupName": "a b"}`,
+			`logs:CreateLogGroup.logGroupName = 'a b': does not match [\.\-_/#A-Za-z0-9]+`},
+		{"logs", "POST", logs + "DescribeLogGroups", json, `{"limit": 51}`,
+			"logs:DescribeLogGroups.limit = 51: value or length is not between 1 and 50"},
+		{"rds", "POST", "", query, cluster("StorageEncrypted=true&Tags.Tag.1.Key=a&VpcSecurityGroupIds="), ""},
+		{"rds", "POST", "", query, cluster("Tags.Tag.1.Name=a"), "rds:CreateDBCluster.Tags.Tag.1.Name: is not a member"},
+		{"rds", "POST", "", query, cluster("StorageEncrypted=yes"),
+			"rds:CreateDBCluster.StorageEncrypted = 'yes': is not of the type that the model says"},
+		{"rds", "POST", "", query, cluster("Port=many"), "rds:CreateDBCluster: cannot be read: ValueError("},
+		{"iam", "POST", "", query, "Action=GetRole&Version=2010-05-08&RoleName=" + strings.Repeat("a", 65),
+			"iam:GetRole.RoleName = '" + strings.Repeat("a", 65) + "': value or length is not between 1 and 64"},
+		{"ec2", "POST", "", query, "Action=CreateVpc&Version=2016-11-15&Cidr=10.0.0.0/16",
+			"ec2:CreateVpc.Cidr: is not a member"},
+		{"s3", "PUT", "/states", xml, "", ""},
+		{"s3", "PUT", "/states?versioning", xml,
+			"<VersioningConfiguration><Status>On</Status></VersioningConfiguration>",
+			"s3:PutBucketVersioning.VersioningConfiguration.Status = 'On': is not one of Enabled, Suspended"},
+		{"s3", "PUT", "/states?versioning", xml,
+			"<VersioningConfiguration><State>Enabled</State></VersioningConfiguration>",
+			"s3:PutBucketVersioning.VersioningConfiguration.State: is not a member"},
+	} {
+		address, target := e.URL(), call.target
+		if path, isPath := strings.CutPrefix(target, "/"); isPath {
+			address, target = address+"/"+path, ""
+		}
+		request, err := http.NewRequestWithContext(t.Context(), call.method, address, strings.NewReader(call.body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=emulator/20260101/us-east-1/"+call.service+
+			"/aws4_request")
+		request.Header.Set("Content-Type", call.contentType)
+		request.Header.Set("X-Amz-Target", target)
+		response, err := client.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response.Body.Close()
+		if call.violation != "" {
+			want = append(want, call.violation)
+		}
+	}
+	calls, err := e.Calls(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(want)
+	if calls.Count != 18 || len(calls.Operations) != 10 || len(calls.Violations) != len(want) {
+		t.Fatalf("there were %d calls of %d operations with the violations\n%s", calls.Count, len(calls.Operations),
+			strings.Join(calls.Violations, "\n"))
+	}
+	for i, violation := range calls.Violations {
+		if !strings.HasPrefix(violation, want[i]) {
+			t.Errorf("the violation is %q, expected %q", violation, want[i])
+		}
+	}
+}
+
 func TestPagesOfOtherSitesAreRefused(t *testing.T) {
 	e := started(t)
 	for header, want := range map[string]int{
@@ -224,7 +305,8 @@ func TestEmulatorEndsWithItsParent(t *testing.T) {
 func TestFailedStartShowsTheLogAndLeavesNoProcess(t *testing.T) {
 	t.Chdir(t.TempDir())
 	for name, content := range map[string]string{
-		"cdktf.json": "{}", "internal/emulator/server.py": "", "internal/emulator/requirements.txt": "",
+		"cdktf.json": "{}", "internal/emulator/requirements.txt": "",
+		"internal/emulator/server.py": "", "internal/emulator/models.py": "",
 		".local/venv/bin/python": "#!/bin/sh\necho No module named moto\nexec sleep 60\n",
 	} {
 		err := errors.Join(os.MkdirAll(filepath.Dir(name), 0o755), os.WriteFile(name, []byte(content), 0o755))

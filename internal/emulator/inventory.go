@@ -41,7 +41,24 @@ func (e *Emulator) Inventory(ctx context.Context) ([]Resource, error) {
 	return resources, err
 }
 
-// Reset makes the emulator forget everything, as if it had been started anew.
+// Calls are the requests that the emulator has got since it was started, held against AWS's own models of them.
+type Calls struct {
+	// Count is how many requests there were.
+	Count int `json:"calls"`
+	// Operations are the distinct ones, for example ecs:CreateCluster, sorted.
+	Operations []string `json:"operations"`
+	// Violations name what AWS would have refused: operation, member, value and rule, each once, sorted.
+	Violations []string `json:"violations"`
+}
+
+// Calls returns what the emulator was asked for so far. It answers requests that AWS would refuse all the same.
+func (e *Emulator) Calls(ctx context.Context) (Calls, error) {
+	var calls Calls
+	err := e.ask(ctx, http.MethodGet, "/moto-api/tap/calls", &calls)
+	return calls, err
+}
+
+// Reset makes the emulator forget everything but its calls, as if it had been started anew.
 func (e *Emulator) Reset(ctx context.Context) error {
 	var answer struct{ Status string }
 	return e.ask(ctx, http.MethodPost, "/moto-api/reset", &answer)

@@ -21,7 +21,7 @@ os.environ["MOTO_IAM_LOAD_MANAGED_POLICIES"] = "true"
 from moto.applicationautoscaling.responses import ApplicationAutoScalingResponse
 from moto.core.base_backend import AccountSpecificBackend, BackendDict
 from moto.core.common_models import BaseModel
-from moto.core.responses import ActionResult
+from moto.core.responses import ActionResult, BaseResponse
 from moto.ec2.models.security_groups import SecurityGroupRule
 from moto.ecs.models import Service
 from moto.ecs.responses import EC2ContainerServiceResponse
@@ -33,6 +33,9 @@ from moto.rds.responses import RDSResponse
 from moto.s3.models import FakeDeleteMarker
 from moto.wafv2.responses import WAFV2Response
 from werkzeug.serving import make_server
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))  # python -I leaves it out
+import models
 
 LISTENER = 3  # the file descriptor of the socket that is given
 
@@ -368,6 +371,8 @@ def main():
     AccountSpecificBackend.__getitem__ = get_noted_backend
     administration.url_paths["{0}/moto-api/tap/inventory"] = lambda request, full_url, headers: (
         200, {"Content-Type": "application/json"}, json.dumps(resources()))
+    BaseResponse.setup_class = models.prepare_and_note
+    administration.url_paths["{0}/moto-api/tap/calls"] = models.page
 
     if "--exit-with-stdin" in sys.argv:
         exit_with_standard_input()

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -24,6 +25,14 @@ one of loadBalancer.certificateArn, loadBalancer.domain and loadBalancer.allowPl
 
 | Key | Type and allowed values | Default in development | Default in production | Description |
 | --- | --- | --- | --- | --- |
+`
+
+const accountsHead = `# accounts.yaml
+
+What AWS accounts share, by the 12 digits of each: see [docs/accounts.md](../docs/accounts.md). The file is optional.
+
+| Key of an account | Type and allowed values | Default | Description |
+| --- | --- | --- | --- |
 `
 
 // schema is the part of JSON Schema 2020-12 that environment files need: https://json-schema.org/draft/2020-12
@@ -43,38 +52,56 @@ type generator struct {
 	comments map[string]string       // of types and of their fields
 	paths    map[string]string       // of fields, by Type.Field
 	limits   map[string]config.Limit // by path
+	classes  bool                    // defaults differ between classes
 	rows     strings.Builder         // of the reference
 	problem  error
 }
 
-// render returns the reference and the schema by their paths from the repository's root.
+// render returns the reference and the schema of environment files and of accounts.yaml, by path from the repository's
+// root.
 func render(root string) (map[string][]byte, error) {
-	comments, err := readComments(filepath.Join(root, "config", "environment.go"))
-	if err != nil {
-		return nil, err
-	}
-	g := generator{comments: comments, paths: map[string]string{}, limits: map[string]config.Limit{}}
-	for _, key := range config.Keys() {
-		g.limits[key.Path] = key.Limit
-	}
-	development, production := config.Preset(config.Development), config.Preset(config.Production)
-	g.findPaths(reflect.TypeOf(development), "")
-	environment := g.section("", reflect.ValueOf(development), reflect.ValueOf(production))
-	environment.Dialect = "https://json-schema.org/draft/2020-12/schema"
+	environment, rows, err := walk(filepath.Join(root, "config", "environment.go"), config.Keys(),
+		config.Preset(config.Development), config.Preset(config.Production), true)
 	environment.Title = "An environment of the payment API"
 	environment.Required = []string{"class"}
 
-	var text bytes.Buffer
-	encoder := json.NewEncoder(&text)
-	encoder.SetEscapeHTML(false)
-	encoder.SetIndent("", "  ")
-	if err := errors.Join(g.problem, encoder.Encode(environment)); err != nil {
-		return nil, err
+	none := config.Account{GitHub: config.GitHub{Branch: config.DefaultBranch}}
+	account, accountRows, problem := walk(filepath.Join(root, "config", "account.go"), config.AccountKeys(), none, none,
+		false)
+	account.Required = []string{"region"}
+	accounts := schema{Title: "The AWS accounts of the payment API", Limit: config.Limit{Type: "object",
+		PropertyNames: &config.AccountIDs}, AdditionalProperties: account}
+
+	files := map[string][]byte{
+		"generated/environment.md": []byte(referenceHead + rows),
+		"generated/accounts.md":    []byte(accountsHead + accountRows),
 	}
-	return map[string][]byte{
-		"generated/environment.md":          []byte(referenceHead + g.rows.String()),
-		"generated/environment.schema.json": inASCII(text.String()),
-	}, nil
+	err = errors.Join(err, problem)
+	for name, content := range map[string]schema{"environment": environment, "accounts": accounts} {
+		content.Dialect = "https://json-schema.org/draft/2020-12/schema"
+		var text bytes.Buffer
+		encoder := json.NewEncoder(&text)
+		encoder.SetEscapeHTML(false)
+		encoder.SetIndent("", "  ")
+		err = errors.Join(err, encoder.Encode(content))
+		files["generated/"+name+".schema.json"] = inASCII(text.String())
+	}
+	return files, err
+}
+
+// walk returns the schema and the rows of a type that a file declares. The two values are the defaults of the classes.
+func walk(file string, keys []config.Key, development, production any, classes bool) (schema, string, error) {
+	comments, err := readComments(file)
+	if err != nil {
+		return schema{}, "", err
+	}
+	g := generator{comments: comments, paths: map[string]string{}, limits: map[string]config.Limit{}, classes: classes}
+	for _, key := range keys {
+		g.limits[key.Path] = key.Limit
+	}
+	g.findPaths(reflect.TypeOf(development), "")
+	result := g.section("", reflect.ValueOf(development), reflect.ValueOf(production))
+	return result, g.rows.String(), g.problem
 }
 
 // inASCII escapes the characters of a JSON text that a reader may not see.
@@ -128,6 +155,9 @@ func (g *generator) key(path, description string, development, production reflec
 		inProduction = "required"
 	}
 	row := []string{"`" + path + "`", allowed(limit), inDevelopment, inProduction, description}
+	if !g.classes {
+		row = slices.Delete(row, 2, 3)
+	}
 	escape := strings.NewReplacer("|", `\|`, "<", "&lt;", ">", "&gt;") // neither the end of a cell nor HTML
 	for _, cell := range row {
 		g.rows.WriteString("| " + escape.Replace(cell) + " ")
@@ -141,7 +171,7 @@ func (g *generator) key(path, description string, development, production reflec
 	switch {
 	case inDevelopment != inProduction:
 		property.Description += fmt.Sprintf(" Default: %s in development, %s in production.", inDevelopment, inProduction)
-	case limit.Type != "array" && limit.Type != "object" && path != "class":
+	case limit.Type != "array" && limit.Type != "object" && inDevelopment != "required":
 		property.Default = development.Interface()
 	}
 	return property
@@ -190,7 +220,7 @@ func allowed(limit config.Limit) string {
 // shown writes a default as a file would.
 func shown(path string, value reflect.Value) string {
 	switch {
-	case path == "class":
+	case path == "class", path == "region" && value.Interface() == "":
 		return "required"
 	case path == "network.zones":
 		return "a, b and c of the Region"

@@ -66,6 +66,9 @@ func up(ctx context.Context) error {
 	case err != nil:
 		return fmt.Errorf("%w\nThe emulator still runs: `make local` goes on, `make local-destroy` ends it", err)
 	}
+	if err := showCalls(ctx, e); err != nil {
+		return err
+	}
 	fmt.Printf(`
 Try next:
   %s/moto-api/ in a browser: everything the emulator has been asked to make
@@ -74,6 +77,20 @@ Try next:
     (or any other program: it talks to the emulator instead of AWS)
 Change environments/%s.yaml or a construct and run make local again; make local-destroy takes everything down.
 `, e.URL(), repository.Terraform(), stackFolder, suffix)
+	return nil
+}
+
+// showCalls says which calls AWS would have refused.
+func showCalls(ctx context.Context, e *emulator.Emulator) error {
+	calls, err := e.Calls(ctx)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("\n%d calls of %d operations were held against AWS's models of them: %d violations\n",
+		calls.Count, len(calls.Operations), len(calls.Violations))
+	for _, violation := range calls.Violations {
+		fmt.Println("  AWS would refuse", violation)
+	}
 	return nil
 }
 

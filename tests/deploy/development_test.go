@@ -45,7 +45,7 @@ func TestLongChanges(t *testing.T) {
 		d.proxy.expectPasswords(t, first.Password, first.Password)
 	})
 	step(t, "a plan that would replace what cannot be replaced is refused", func(t *testing.T) {
-		d.configure(t, production+"region: eu-west-1\nnetwork: {cidr: 10.1.0.0/16}\n")
+		d.configure(t, production+"region: eu-west-1\n")
 		reasons := []string{"region is us-east-1 in", "class is development in", "network.cidr is 10.0.0.0/16 in"}
 		d.refused(t, reasons, "plan", "-no-color", "-refresh=false")
 	})

@@ -61,7 +61,7 @@ func prepare(file, folder, class string) (*stack, error) {
 	if err != nil {
 		return nil, err
 	}
-	var root map[string]map[string]any
+	var root map[string]any
 	var content struct {
 		Resource map[string]map[string]struct {
 			Comment struct{ Metadata struct{ Path string } } `json:"//"`
@@ -69,7 +69,10 @@ func prepare(file, folder, class string) (*stack, error) {
 		}
 	}
 	err = errors.Join(json.Unmarshal(text, &root), json.Unmarshal(text, &content))
-	delete(root["terraform"], "required_version")
+	if terraform, isObject := root["terraform"].(map[string]any); isObject {
+		delete(terraform, "required_version")
+	}
+	delete(root, "import") // checkov cannot read the block, which creates nothing
 	documents := map[string]any{}
 	for kind, named := range content.Resource {
 		for id, r := range named {

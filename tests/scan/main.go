@@ -4,9 +4,10 @@
 //	make scan                       # install checkov into .local/scan, then check
 //	go run ./tests/scan -waivers    # only write generated/waivers.md
 //
-// It checks the environments of the repository and those of the tests, the accounts of both, and the stack in the folder
-// broken, which is never deployed. Since every waiver has to be needed, the waiver of that stack fails the scan when checkov no
-// longer reads the policies of roles: no other stack has a waiver for them. Nothing is sent anywhere.
+// It checks the environments of the repository and those of the tests, the accounts of both, and the stack in the
+// folder broken, which is never deployed. Since every waiver has to be needed, the waiver of that stack fails the
+// scan when checkov no longer reads the policies of roles: no other stack has a waiver for them. Nothing is sent
+// anywhere.
 package main
 
 import (
