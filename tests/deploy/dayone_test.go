@@ -47,8 +47,8 @@ func TestLongDayOne(t *testing.T) {
 	d := newDeployment(t, "dev")
 	public, private := d.newGivenParts(t)
 	d.given = d.inventory(t)
-	base := development + "service: {architecture: arm64}\n" + fmt.Sprintf("network: {interfaceEndpoints: true, existing: "+
-		"{publicSubnets: [%s, %s], privateSubnets: [%s, %s]}}\n", public[0], public[1], private[0], private[1])
+	base := development + "service: {architecture: arm64}\n" + fmt.Sprintf("network: {interfaceEndpoints: true, "+
+		"existing: {publicSubnets: [%s, %s], privateSubnets: [%s, %s]}}\n", public[0], public[1], private[0], private[1])
 	restored := base + "database: {restore: {snapshot: " + givenSnapshot + "}}\n"
 
 	step(t, "a private subnet that is public is refused by the plan", func(t *testing.T) {
