@@ -67,6 +67,10 @@ lock: tools-go-node-terraform node_modules/.package-lock.json ## write terraform
 destroy: tools-node-terraform node_modules/.package-lock.json ## destroy STACK, after a question
 	npx cdktf destroy $(STACK)
 
+release: tools-go-node ## change the image of STACK to IMAGE, by digest, in its environment file
+	go run ./internal/release $(STACK) $(IMAGE)
+	@$(MAKE) golden
+
 test: tools $(TOOLS) ## test everything that is quick, and one deployment to the emulator
 	@$(TEST) -skip ^TestLong -timeout 10m
 

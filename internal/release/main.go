@@ -83,9 +83,11 @@ func replaceImage(content []byte, image string) ([]byte, error) {
 	if node.Kind != yaml.ScalarNode || !strings.HasPrefix(strings.TrimSpace(lines[node.Line-1]), "image:") {
 		return nil, errors.New("service.image is not a line of its own; write one below service: first")
 	}
-	start := lines[node.Line-1][:node.Column-1]
-	_, rest, _ := strings.Cut(lines[node.Line-1][node.Column-1:], " ")
-	lines[node.Line-1] = strings.TrimSpace(start) // indentation follows
-	_ = rest
+	line := lines[node.Line-1]
+	comment := ""
+	if at := strings.Index(line[node.Column-1:], " #"); at >= 0 {
+		comment = line[node.Column-1+at:]
+	}
+	lines[node.Line-1] = line[:node.Column-1] + image + comment
 	return []byte(strings.Join(lines, "\n")), nil
 }
