@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -54,7 +55,12 @@ func newDeployment(t *testing.T, suffix string) *deployment {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := d.emulator.Stop(); err != nil {
+		calls, err := d.emulator.Calls(context.Background()) // the test's own context has ended
+		t.Logf("%d calls of %d operations", calls.Count, len(calls.Operations))
+		for _, violation := range calls.Violations {
+			t.Errorf("AWS would refuse a call: %s", violation)
+		}
+		if err := errors.Join(err, d.emulator.Stop()); err != nil {
 			t.Error(err)
 		}
 	})
