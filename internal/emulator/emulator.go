@@ -99,7 +99,7 @@ func start(options Options) (*Emulator, error) {
 	defer socket.Close()
 
 	// -I keeps PYTHONPATH and the user's own packages out.
-	command := exec.Command(repository.Python(root), "-I", filepath.Join(root, "internal/emulator/server.py"), version)
+	command := exec.Command(repository.Python(root), "-I", "-B", filepath.Join(root, "internal/emulator/server.py"), version)
 	command.Stdout, command.Stderr = log, log
 	command.ExtraFiles = []*os.File{socket}
 	command.Env = serverEnvironment(os.Environ())
