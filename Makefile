@@ -2,6 +2,7 @@
 
 # Pinned: a newer one may find more, and must not do so by surprise.
 STATICCHECK = go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
+ACTIONLINT = go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 GOTESTSUM = go run gotest.tools/gotestsum@v1.13.0
 
 # npm may bring Go packages of its own.
@@ -83,12 +84,13 @@ golden: tools-go-node ## write goldens and all of generated/ anew, to be reviewe
 	go test ./tests -run GoldenSays -update
 	go generate $(PACKAGES)
 
-lint: tools-go ## gofmt, go vet, staticcheck, and lines of at most 120 columns
+lint: tools-go ## gofmt, go vet, staticcheck, actionlint, and lines of at most 120 columns
 	@unformatted=$$(git ls-files -z --cached --others --exclude-standard '*.go' | xargs -0 gofmt -l) && \
 		if [ -n "$$unformatted" ]; then echo "not as gofmt writes it:"; echo "$$unformatted"; exit 1; fi
 	@$(LONG_LINES)
 	go vet $(PACKAGES)
 	$(STATICCHECK) $(PACKAGES)
+	$(ACTIONLINT)
 
 scan: .local/scan/.installed ## check every stack with checkov, against the waivers
 	go run ./tests/scan

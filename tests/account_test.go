@@ -56,6 +56,7 @@ func TestRolesTrustExactSubjects(t *testing.T) {
 	subjects := map[string][]string{
 		"planner":   {repository + "pull_request", repository + main},
 		"deployer":  {repository + "environment:tap-options"},
+		"inspector": {repository + main},
 		"publisher": {repository + main},
 	}
 	for name, subjects := range subjects {
@@ -195,7 +196,7 @@ func calls(list string) []string {
 	return strings.Split(strings.TrimSpace(list), "\n")
 }
 
-// forbidden are calls that neither planner nor deployer may make.
+// forbidden are calls that neither planner, deployer nor inspector may make.
 var forbidden = calls(`
 iam:CreateUser IAM:user/x
 iam:CreateAccessKey IAM:user/x
@@ -308,10 +309,16 @@ rds:DescribeDBEngineVersions *
 secretsmanager:GetRandomPassword *
 `)
 
+// inspecting are those of a refresh.
+var inspecting = calls(`
+secretsmanager:GetSecretValue arn:aws:secretsmanagerHERE:secret:PaymentDB-prod-x-AbCdEf
+kms:Decrypt KEY OWN kms:ViaService=secretsmanager.eu-west-1.amazonaws.com
+`)
+
 func TestRolesMayWhatTheyNeedOnly(t *testing.T) {
 	s := accountStack(t)
 	for _, call := range forbidden {
-		for _, role := range []string{"planner", "deployer"} {
+		for _, role := range []string{"planner", "deployer", "inspector"} {
 			if s.may(role, call) {
 				s.Errorf("the %s may %s", role, call)
 			}
@@ -323,6 +330,9 @@ func TestRolesMayWhatTheyNeedOnly(t *testing.T) {
 		}
 		if s.may("planner", call) != slices.Contains(planning, call) {
 			s.Errorf("the planner may %s", call)
+		}
+		if s.may("inspector", call) != (slices.Contains(planning, call) || slices.Contains(inspecting, call)) {
+			s.Errorf("what the inspector may is not to %s", call)
 		}
 	}
 	for _, call := range planning {
@@ -349,13 +359,14 @@ func TestBoundaryTakesNothingFromRoles(t *testing.T) {
 		"arn:aws:secretsmanager:eu-west-1:123456789012:secret:PaymentDB-options-x-AbCdEf",
 		s.only("aws_kms_key").ref("arn"), "arn:aws:kms:eu-west-1:123456789012:key/1",
 		s.only("aws_rds_cluster").ref("cluster_resource_id"), "cluster-X")
+	const logs = "arn:aws:logs:eu-west-1:123456789012:log-group:"
 	found := 0
 	for _, role := range s.some("aws_iam_role") {
 		for _, permission := range permissions(role) {
 			action, on, _ := strings.Cut(permission, " ")
 			on = aws(accountID.ReplaceAllString(concrete.Replace(on), "123456789012"))
 			for _, group := range s.each("aws_cloudwatch_log_group") {
-				on = strings.ReplaceAll(on, group.ref("arn"), "arn:aws:logs:eu-west-1:123456789012:log-group:"+group.text("name"))
+				on = strings.ReplaceAll(on, group.ref("arn"), logs+group.text("name"))
 			}
 			if !slices.ContainsFunc(boundary, func(b statement) bool {
 				return matches(b.Action, action) && matches(b.Resource, on)

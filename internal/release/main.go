@@ -68,7 +68,8 @@ func release(root, stack, image string) error {
 	}
 	e := environments[slices.IndexFunc(environments, func(e config.Environment) bool { return e.Suffix == suffix })]
 	account, _, _, _ := e.Service.PrivateRepository()
-	if e.Service.Image != image || !strings.Contains(image, "@sha256:") || e.StatesBucket != "" && account != e.Account {
+	if e.Service.Image != image || !strings.Contains(image, "@sha256:") ||
+		e.StatesBucket != "" && account != e.Account {
 		return fmt.Errorf("%s:%d: service.image: %q is not valid for a release; allowed: an image with a digest "+
 			"(@sha256:...), of the repository %s of the environment's account where accounts.yaml has that", name,
 			old.Line, image, config.Repository)
