@@ -28,8 +28,8 @@ LONG_LINES = git ls-files '*.go' '*.js' '*.py' '*.sh' Makefile .ci/run | grep -v
 	END { exit failed }'
 
 .DEFAULT_GOAL := help
-.PHONY: help local local-status local-destroy plan deploy lock destroy test test-long test-all golden lint scan \
-	bench provider clean tools
+.PHONY: help local local-status local-destroy synth plan deploy lock destroy release test test-long test-all golden \
+	lint scan bench provider clean tools
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
@@ -47,6 +47,9 @@ local-destroy: ## destroy what runs on this machine and stop the emulator
 SYNTH = npx cdktf synth --output cdktf.out
 PLAN = go build -o .local/bin/plan ./internal/plan && .local/bin/plan
 STACK = $(error name the stack, for example STACK=tap-dev)
+
+synth: tools-go-node node_modules/.package-lock.json ## write the Terraform JSON of every stack to cdktf.out
+	$(SYNTH)
 
 plan: tools-go-node-terraform node_modules/.package-lock.json ## say what a deployment of STACK would do
 	$(SYNTH)
