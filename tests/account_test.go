@@ -1,6 +1,8 @@
 package tests
 
 import (
+	"cmp"
+	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -104,7 +106,8 @@ func TestSharedRolesHaveBoundary(t *testing.T) {
 		s := stacks(t)[suffix].in(t)
 		for _, role := range s.some("aws_iam_role") {
 			boundary := accountID.ReplaceAllString(role.text("permissions_boundary"), "123456789012")
-			if strings.HasSuffix(boundary, ":iam::123456789012:policy/tap-boundary") != shared || shared == (boundary == "") {
+			within := strings.HasSuffix(boundary, ":iam::123456789012:policy/tap-boundary")
+			if within != shared || !shared && boundary != "" {
 				s.Errorf("%s has the boundary %q", role.address(), boundary)
 			}
 		}
@@ -163,24 +166,28 @@ func (s stack) may(role, call string) bool {
 		name, value, _ := strings.Cut(part, "=")
 		keys[name] = value
 	}
-	for _, attachment := range s.some("aws_iam_role_policy_attachment") {
-		if attachment.follow("role").text("name") != "tap-"+role {
-			continue
+	return slices.ContainsFunc(s.policies(role), func(statement statement) bool {
+		allowed := matches(statement.Action, parts[0]) && matches(statement.Resource, parts[1])
+		for test, conditions := range statement.Condition {
+			for key, values := range conditions {
+				value, present := keys[key]
+				allowed = allowed && holds(test, values, value, present)
+			}
 		}
-		for _, statement := range attachment.follow("policy_arn").policy() {
-			allowed := matches(statement.Action, parts[0]) && matches(statement.Resource, parts[1])
-			for test, conditions := range statement.Condition {
-				for key, values := range conditions {
-					value, present := keys[key]
-					allowed = allowed && holds(test, values, value, present)
-				}
-			}
-			if allowed {
-				return true
-			}
+		return allowed
+	})
+}
+
+// policies returns the statements of all policies of a role.
+func (s stack) policies(role string) []statement {
+	s.Helper()
+	var all []statement
+	for _, attachment := range s.some("aws_iam_role_policy_attachment") {
+		if attachment.follow("role").text("name") == "tap-"+role {
+			all = append(all, attachment.follow("policy_arn").policy()...)
 		}
 	}
-	return false
+	return all
 }
 
 // calls writes out the parts of ARNs that are always the same.
@@ -348,6 +355,45 @@ func TestRolesMayWhatTheyNeedOnly(t *testing.T) {
 	}
 	if !s.may("publisher", push+"payment-api") {
 		s.Error("the publisher may not push")
+	}
+}
+
+// actions are those that AWS asks for, where an operation does not have its action's name.
+var actions = map[string]string{
+	"s3:DeleteObjects": "s3:DeleteObject", "s3:HeadBucket": "s3:ListBucket", "s3:HeadObject": "s3:GetObject",
+	"s3:ListObjectVersions": "s3:ListBucketVersions", "s3:ListObjectsV2": "s3:ListBucket",
+	"s3:DeleteBucketEncryption":           "s3:PutEncryptionConfiguration",
+	"s3:DeleteBucketLifecycle":            "s3:PutLifecycleConfiguration",
+	"s3:DeleteBucketOwnershipControls":    "s3:PutBucketOwnershipControls",
+	"s3:DeletePublicAccessBlock":          "s3:PutBucketPublicAccessBlock",
+	"s3:GetBucketAccelerateConfiguration": "s3:GetAccelerateConfiguration",
+	"s3:GetBucketEncryption":              "s3:GetEncryptionConfiguration",
+	"s3:GetBucketLifecycleConfiguration":  "s3:GetLifecycleConfiguration",
+	"s3:GetBucketReplication":             "s3:GetReplicationConfiguration",
+	"s3:GetObjectLockConfiguration":       "s3:GetBucketObjectLockConfiguration",
+	"s3:GetPublicAccessBlock":             "s3:GetBucketPublicAccessBlock",
+	"s3:PutBucketEncryption":              "s3:PutEncryptionConfiguration",
+	"s3:PutBucketLifecycleConfiguration":  "s3:PutLifecycleConfiguration",
+	"s3:PutPublicAccessBlock":             "s3:PutBucketPublicAccessBlock",
+}
+
+// operations.txt has those that were called while the tests of the folder deploy ran, without what only the tests
+// themselves call, what is an administrator's (restoring a database) and what the account's stack has (log policies).
+func TestDeployerMayCallEveryOperation(t *testing.T) {
+	recorded, err := os.ReadFile("operations.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	operations := strings.Fields(string(recorded))
+	allowed := accountStack(t).policies("deployer")
+	for _, operation := range operations {
+		action := cmp.Or(actions[operation], strings.Replace(operation, "elbv2:", "elasticloadbalancing:", 1))
+		if !slices.ContainsFunc(allowed, func(s statement) bool { return matches(s.Action, action) }) {
+			t.Errorf("the deployer may not %s, which %s needs", action, operation)
+		}
+	}
+	if len(operations) < 150 {
+		t.Errorf("%d operations are too few to show anything", len(operations))
 	}
 }
 

@@ -16,7 +16,7 @@ import (
 // other is a second account.
 const other = "210987654321"
 
-const accountsFile = account + ": {region: us-east-1, github: {subject: 'repo:example/payments', repositoryId: '42'}}\n" +
+const accountsFile = account + ": {region: us-east-1, github: {subject: 'repo:example/tap', repositoryId: '42'}}\n" +
 	other + ": {region: us-east-1}\n"
 
 // configureIn synthesizes the environments dev and qa, of two accounts, and the stacks of these.
