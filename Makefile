@@ -2,6 +2,7 @@
 
 # Pinned: a newer one may find more, and must not do so by surprise.
 STATICCHECK = go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
+ACTIONLINT = go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 GOTESTSUM = go run gotest.tools/gotestsum@v1.13.0
 
 # npm may bring Go packages of its own.
@@ -27,8 +28,8 @@ LONG_LINES = git ls-files '*.go' '*.js' '*.py' '*.sh' Makefile .ci/run | grep -v
 	END { exit failed }'
 
 .DEFAULT_GOAL := help
-.PHONY: help local local-status local-destroy plan deploy lock destroy test test-long test-all golden lint scan \
-	bench provider clean tools
+.PHONY: help local local-status local-destroy synth plan deploy lock destroy release test test-long test-all golden \
+	lint scan bench provider clean tools
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
@@ -46,6 +47,9 @@ local-destroy: ## destroy what runs on this machine and stop the emulator
 SYNTH = npx cdktf synth --output cdktf.out
 PLAN = go build -o .local/bin/plan ./internal/plan && .local/bin/plan
 STACK = $(error name the stack, for example STACK=tap-dev)
+
+synth: tools-go-node node_modules/.package-lock.json ## write the Terraform JSON of every stack to cdktf.out
+	$(SYNTH)
 
 plan: tools-go-node-terraform node_modules/.package-lock.json ## say what a deployment of STACK would do
 	$(SYNTH)
@@ -83,12 +87,13 @@ golden: tools-go-node ## write goldens and all of generated/ anew, to be reviewe
 	go test ./tests -run GoldenSays -update
 	go generate $(PACKAGES)
 
-lint: tools-go ## gofmt, go vet, staticcheck, and lines of at most 120 columns
+lint: tools-go ## gofmt, go vet, staticcheck, actionlint, and lines of at most 120 columns
 	@unformatted=$$(git ls-files -z --cached --others --exclude-standard '*.go' | xargs -0 gofmt -l) && \
 		if [ -n "$$unformatted" ]; then echo "not as gofmt writes it:"; echo "$$unformatted"; exit 1; fi
 	@$(LONG_LINES)
 	go vet $(PACKAGES)
 	$(STATICCHECK) $(PACKAGES)
+	$(ACTIONLINT)
 
 scan: .local/scan/.installed ## check every stack with checkov, against the waivers
 	go run ./tests/scan

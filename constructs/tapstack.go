@@ -156,6 +156,7 @@ func NewAccountStack(app constructs.Construct, file config.Account) cdktf.Terraf
 	if shared.Planner != nil {
 		output(stack, "PlannerRoleArn", "Role of workflows that plan", shared.Planner)
 		output(stack, "DeployerRoleArn", "Role of workflows that deploy", shared.Deployer)
+		output(stack, "InspectorRoleArn", "Role of workflows that look for drift", shared.Inspector)
 		output(stack, "PublisherRoleArn", "Role of workflows that push images", shared.Publisher)
 	}
 	return stack

@@ -1,6 +1,8 @@
 package tests
 
 import (
+	"cmp"
+	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -56,6 +58,7 @@ func TestRolesTrustExactSubjects(t *testing.T) {
 	subjects := map[string][]string{
 		"planner":   {repository + "pull_request", repository + main},
 		"deployer":  {repository + "environment:tap-options"},
+		"inspector": {repository + main},
 		"publisher": {repository + main},
 	}
 	for name, subjects := range subjects {
@@ -103,7 +106,8 @@ func TestSharedRolesHaveBoundary(t *testing.T) {
 		s := stacks(t)[suffix].in(t)
 		for _, role := range s.some("aws_iam_role") {
 			boundary := accountID.ReplaceAllString(role.text("permissions_boundary"), "123456789012")
-			if strings.HasSuffix(boundary, ":iam::123456789012:policy/tap-boundary") != shared || shared == (boundary == "") {
+			within := strings.HasSuffix(boundary, ":iam::123456789012:policy/tap-boundary")
+			if within != shared || !shared && boundary != "" {
 				s.Errorf("%s has the boundary %q", role.address(), boundary)
 			}
 		}
@@ -162,24 +166,28 @@ func (s stack) may(role, call string) bool {
 		name, value, _ := strings.Cut(part, "=")
 		keys[name] = value
 	}
-	for _, attachment := range s.some("aws_iam_role_policy_attachment") {
-		if attachment.follow("role").text("name") != "tap-"+role {
-			continue
+	return slices.ContainsFunc(s.policies(role), func(statement statement) bool {
+		allowed := matches(statement.Action, parts[0]) && matches(statement.Resource, parts[1])
+		for test, conditions := range statement.Condition {
+			for key, values := range conditions {
+				value, present := keys[key]
+				allowed = allowed && holds(test, values, value, present)
+			}
 		}
-		for _, statement := range attachment.follow("policy_arn").policy() {
-			allowed := matches(statement.Action, parts[0]) && matches(statement.Resource, parts[1])
-			for test, conditions := range statement.Condition {
-				for key, values := range conditions {
-					value, present := keys[key]
-					allowed = allowed && holds(test, values, value, present)
-				}
-			}
-			if allowed {
-				return true
-			}
+		return allowed
+	})
+}
+
+// policies returns the statements of all policies of a role.
+func (s stack) policies(role string) []statement {
+	s.Helper()
+	var all []statement
+	for _, attachment := range s.some("aws_iam_role_policy_attachment") {
+		if attachment.follow("role").text("name") == "tap-"+role {
+			all = append(all, attachment.follow("policy_arn").policy()...)
 		}
 	}
-	return false
+	return all
 }
 
 // calls writes out the parts of ARNs that are always the same.
@@ -195,7 +203,7 @@ func calls(list string) []string {
 	return strings.Split(strings.TrimSpace(list), "\n")
 }
 
-// forbidden are calls that neither planner nor deployer may make.
+// forbidden are calls that neither planner, deployer nor inspector may make.
 var forbidden = calls(`
 iam:CreateUser IAM:user/x
 iam:CreateAccessKey IAM:user/x
@@ -308,10 +316,16 @@ rds:DescribeDBEngineVersions *
 secretsmanager:GetRandomPassword *
 `)
 
+// inspecting are those of a refresh.
+var inspecting = calls(`
+secretsmanager:GetSecretValue arn:aws:secretsmanagerHERE:secret:PaymentDB-prod-x-AbCdEf
+kms:Decrypt KEY OWN kms:ViaService=secretsmanager.eu-west-1.amazonaws.com
+`)
+
 func TestRolesMayWhatTheyNeedOnly(t *testing.T) {
 	s := accountStack(t)
 	for _, call := range forbidden {
-		for _, role := range []string{"planner", "deployer"} {
+		for _, role := range []string{"planner", "deployer", "inspector"} {
 			if s.may(role, call) {
 				s.Errorf("the %s may %s", role, call)
 			}
@@ -323,6 +337,9 @@ func TestRolesMayWhatTheyNeedOnly(t *testing.T) {
 		}
 		if s.may("planner", call) != slices.Contains(planning, call) {
 			s.Errorf("the planner may %s", call)
+		}
+		if s.may("inspector", call) != (slices.Contains(planning, call) || slices.Contains(inspecting, call)) {
+			s.Errorf("what the inspector may is not to %s", call)
 		}
 	}
 	for _, call := range planning {
@@ -341,6 +358,45 @@ func TestRolesMayWhatTheyNeedOnly(t *testing.T) {
 	}
 }
 
+// actions are those that AWS asks for, where an operation does not have its action's name.
+var actions = map[string]string{
+	"s3:DeleteObjects": "s3:DeleteObject", "s3:HeadBucket": "s3:ListBucket", "s3:HeadObject": "s3:GetObject",
+	"s3:ListObjectVersions": "s3:ListBucketVersions", "s3:ListObjectsV2": "s3:ListBucket",
+	"s3:DeleteBucketEncryption":           "s3:PutEncryptionConfiguration",
+	"s3:DeleteBucketLifecycle":            "s3:PutLifecycleConfiguration",
+	"s3:DeleteBucketOwnershipControls":    "s3:PutBucketOwnershipControls",
+	"s3:DeletePublicAccessBlock":          "s3:PutBucketPublicAccessBlock",
+	"s3:GetBucketAccelerateConfiguration": "s3:GetAccelerateConfiguration",
+	"s3:GetBucketEncryption":              "s3:GetEncryptionConfiguration",
+	"s3:GetBucketLifecycleConfiguration":  "s3:GetLifecycleConfiguration",
+	"s3:GetBucketReplication":             "s3:GetReplicationConfiguration",
+	"s3:GetObjectLockConfiguration":       "s3:GetBucketObjectLockConfiguration",
+	"s3:GetPublicAccessBlock":             "s3:GetBucketPublicAccessBlock",
+	"s3:PutBucketEncryption":              "s3:PutEncryptionConfiguration",
+	"s3:PutBucketLifecycleConfiguration":  "s3:PutLifecycleConfiguration",
+	"s3:PutPublicAccessBlock":             "s3:PutBucketPublicAccessBlock",
+}
+
+// operations.txt has those that were called while the tests of the folder deploy ran, without what only the tests
+// themselves call, what is an administrator's (restoring a database) and what the account's stack has (log policies).
+func TestDeployerMayCallEveryOperation(t *testing.T) {
+	recorded, err := os.ReadFile("operations.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	operations := strings.Fields(string(recorded))
+	allowed := accountStack(t).policies("deployer")
+	for _, operation := range operations {
+		action := cmp.Or(actions[operation], strings.Replace(operation, "elbv2:", "elasticloadbalancing:", 1))
+		if !slices.ContainsFunc(allowed, func(s statement) bool { return matches(s.Action, action) }) {
+			t.Errorf("the deployer may not %s, which %s needs", action, operation)
+		}
+	}
+	if len(operations) < 150 {
+		t.Errorf("%d operations are too few to show anything", len(operations))
+	}
+}
+
 // What a role of an environment is allowed has to be within the boundary, which is the most that AWS lets it do.
 func TestBoundaryTakesNothingFromRoles(t *testing.T) {
 	s, account := stacks(t)["options"].in(t), accountStack(t)
@@ -349,13 +405,14 @@ func TestBoundaryTakesNothingFromRoles(t *testing.T) {
 		"arn:aws:secretsmanager:eu-west-1:123456789012:secret:PaymentDB-options-x-AbCdEf",
 		s.only("aws_kms_key").ref("arn"), "arn:aws:kms:eu-west-1:123456789012:key/1",
 		s.only("aws_rds_cluster").ref("cluster_resource_id"), "cluster-X")
+	const logs = "arn:aws:logs:eu-west-1:123456789012:log-group:"
 	found := 0
 	for _, role := range s.some("aws_iam_role") {
 		for _, permission := range permissions(role) {
 			action, on, _ := strings.Cut(permission, " ")
 			on = aws(accountID.ReplaceAllString(concrete.Replace(on), "123456789012"))
 			for _, group := range s.each("aws_cloudwatch_log_group") {
-				on = strings.ReplaceAll(on, group.ref("arn"), "arn:aws:logs:eu-west-1:123456789012:log-group:"+group.text("name"))
+				on = strings.ReplaceAll(on, group.ref("arn"), logs+group.text("name"))
 			}
 			if !slices.ContainsFunc(boundary, func(b statement) bool {
 				return matches(b.Action, action) && matches(b.Resource, on)

@@ -27,9 +27,9 @@ const (
 type Account struct {
 	StatesBucket  *string // output StatesBucket
 	RepositoryURL *string // output RepositoryURL
-	// Planner, Deployer and Publisher are the ARNs of the pipeline's roles; nil where the file names no repository of
-	// GitHub.
-	Planner, Deployer, Publisher *string
+	// Planner, Deployer, Inspector and Publisher are the ARNs of the pipeline's roles; nil where the file names no
+	// repository of GitHub.
+	Planner, Deployer, Inspector, Publisher *string
 }
 
 // New creates everything. The states' bucket exists already, since the state of this stack is in it too; Terraform

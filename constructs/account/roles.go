@@ -28,14 +28,20 @@ const sessionSeconds = 7200
 //   - the planner plans, also a pull request: it writes nothing and reads no secret, since a branch's own code runs
 //     with it;
 //   - the deployer applies, from the main branch and through the GitHub environment that is named as the stack;
+//   - the inspector compares environments with their states, from the main branch without an approval, as at night: it
+//     writes nothing, but the provider's refresh reads the database's secret;
 //   - the publisher pushes the API's images, from the main branch, and does nothing else.
 func (a *Account) addRoles(scope constructs.Construct, file config.Account, account policy.Account) {
 	this := constructs.NewConstruct(scope, jsii.String("pipeline"))
+	created := map[string]*string{}
 	newPolicy := func(name string) *string {
-		return iampolicy.NewIamPolicy(this, jsii.String(name), &iampolicy.IamPolicyConfig{
-			Name:   jsii.String(policyPrefix + name),
-			Policy: document(name, account, file),
-		}).Arn()
+		if created[name] == nil {
+			created[name] = iampolicy.NewIamPolicy(this, jsii.String(name), &iampolicy.IamPolicyConfig{
+				Name:   jsii.String(policyPrefix + name),
+				Policy: document(name, account, file),
+			}).Arn()
+		}
+		return created[name]
 	}
 	newPolicy("boundary")
 
@@ -63,7 +69,7 @@ func (a *Account) addRoles(scope constructs.Construct, file config.Account, acco
 			}),
 		})
 		for _, policy := range policies {
-			iamrolepolicyattachment.NewIamRolePolicyAttachment(this, jsii.String(policy+"-attachment"), &iamrolepolicyattachment.IamRolePolicyAttachmentConfig{
+			iamrolepolicyattachment.NewIamRolePolicyAttachment(this, jsii.String(name+"-has-"+policy), &iamrolepolicyattachment.IamRolePolicyAttachmentConfig{
 				Role:      role.Name(),
 				PolicyArn: newPolicy(policy),
 			})
@@ -78,8 +84,10 @@ func (a *Account) addRoles(scope constructs.Construct, file config.Account, acco
 	}
 	a.Planner = newRole("planner", "Plans an environment: no write, no secret",
 		[]string{subject + ":pull_request", subject + ":ref:" + branch}, []string{"planner"})
-	a.Deployer = newRole("deployer", "Applies an environment, after the approval of its GitHub environment", environments,
-		[]string{"deployer-read", "deployer-access", "deployer-data", "deployer-network", "deployer-service"}, onBranch)
-	a.Publisher = newRole("publisher", "Pushes the images of the API",
-		[]string{subject + ":ref:" + branch}, []string{"publisher"}, onBranch)
+	a.Deployer = newRole("deployer", "Applies environments, as their GitHub environments approve", environments,
+		[]string{"reader", "deployer-access", "deployer-data", "deployer-network", "deployer-service"}, onBranch)
+	onlyBranch := []string{subject + ":ref:" + branch}
+	a.Inspector = newRole("inspector", "Compares environments with their states: no write", onlyBranch,
+		[]string{"reader", "inspector"}, onBranch)
+	a.Publisher = newRole("publisher", "Pushes the images of the API", onlyBranch, []string{"publisher"}, onBranch)
 }

@@ -45,8 +45,8 @@ func (e *Emulator) Inventory(ctx context.Context) ([]Resource, error) {
 type Calls struct {
 	// Count is how many requests there were.
 	Count int `json:"calls"`
-	// Operations are the distinct ones, for example ecs:CreateCluster, sorted.
-	Operations []string `json:"operations"`
+	// Operations are how many there were of each, for example ecs:CreateCluster.
+	Operations map[string]int `json:"operations"`
 	// Violations name what AWS would have refused: operation, member, value and rule, each once, sorted.
 	Violations []string `json:"violations"`
 }

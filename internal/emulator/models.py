@@ -121,4 +121,4 @@ def page(request, full_url, headers):
     """The page /moto-api/tap/calls: all since the emulator was started."""
     with lock:
         return 200, {"Content-Type": "application/json"}, json.dumps({
-            "calls": calls.total(), "operations": sorted(calls), "violations": sorted(violations)})
+            "calls": calls.total(), "operations": calls, "violations": sorted(violations)})

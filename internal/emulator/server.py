@@ -25,12 +25,13 @@ from moto.core.responses import ActionResult, BaseResponse
 from moto.ec2.models.security_groups import SecurityGroupRule
 from moto.ecs.models import Service
 from moto.ecs.responses import EC2ContainerServiceResponse
+from moto.iam.access_control import PermissionResult
 from moto.logs.responses import LogsResponse
 from moto.moto_api._internal import urls as administration
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from moto.rds.models import DBCluster, DBInstance
 from moto.rds.responses import RDSResponse
-from moto.s3.models import FakeDeleteMarker
+from moto.s3.models import FakeBucket, FakeDeleteMarker
 from moto.wafv2.responses import WAFV2Response
 from werkzeug.serving import make_server
 
@@ -171,6 +172,13 @@ def describe_db_engine_versions(self):
 
 def dispose(self, garbage=False):
     pass
+
+
+# It does not know the condition on which a bucket's policy denies clear text, and would deny everything.
+
+
+def get_permission(self, action, resource):
+    return PermissionResult.NEUTRAL
 
 
 # WAF: moto forgets what a web ACL hides of the requests that it shows, which is kept here by the web ACL's name.
@@ -364,6 +372,7 @@ def main():
     Service.__init__ = initialize_running
     add_methods(RDSResponse, describe_db_engine_versions)
     add_methods(FakeDeleteMarker, dispose)
+    FakeBucket.get_permission = get_permission
     WAFV2Response.create_web_acl = hiding(WAFV2Response.create_web_acl)
     WAFV2Response.update_web_acl = hiding(WAFV2Response.update_web_acl)
     WAFV2Response.get_web_acl = get_web_acl

@@ -1,32 +1,35 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 )
 
-const digest = "123456789012.dkr.ecr.us-east-1.amazonaws.com/payment-api@sha256:"
-
-func TestReleaseChangesOneLine(t *testing.T) {
-	const before = "# Ours.\nclass: development\nservice:\n  image: 'old:1' # the API\n  port: 8080\n"
-	image := digest + strings.Repeat("0", 64)
-	for _, test := range []struct{ stack, content, image, after string }{
-		{"tap-qa", before, image, strings.Replace(before, "'old:1'", image, 1)},
-		{"tap-qa", before, digest + "short", "is not valid"},
-		{"tap-qa", before, "payment-api:2", "is not an image to release"},
-		{"tap-qa", "class: development\n", image, "not a line of its own"},
-		{"tap-qa", "class: development\nservice: {image: old, port: 0}\n", image, "not a line of its own"},
-		{"tap-qa", strings.Replace(before, "8080", "0", 1), image, "environments/qa.yaml:5: service.port"},
-		{"tap-other", before, image, "tap-other has no file"},
+func TestReleaseChangesOneValue(t *testing.T) {
+	const images, old = "123456789012.dkr.ecr.us-east-1.amazonaws.com/", "api:1"
+	const before = "# Ours.\nclass: development\naccount: '123456789012'\nservice:\n  image: 'api:1' # the API\n" +
+		"  port: 80\n"
+	digest := "@sha256:" + strings.Repeat("0", 64)
+	const line = "environments/qa.yaml:5: service.image: "
+	for _, test := range []struct{ stack, content, image, problem string }{
+		{"tap-qa", before, images + "payment-api" + digest, ""},
+		{"tap-qa", "class: development\nservice: {image: api:1, port: 81}\n", "example.com/api" + digest, ""},
+		{"tap-qa", before, images + "payment-api@sha256:short", line},
+		{"tap-qa", before, images + "payment-api:2", line + `"` + images + `payment-api:2" is not valid for a release`},
+		{"tap-qa", before, "example.com/api" + digest, line + `"example.com/api`},
+		{"tap-qa", before, images + "api" + digest, line + "the account's repository is payment-api"},
+		{"tap-qa", before, "a'\nprotect: true #" + digest, "environments/qa.yaml:"},
+		{"tap-qa", "class: development\n", "payment-api" + digest, "environments/qa.yaml: service.image: is missing"},
+		{"tap-qa", strings.Replace(before, "80", "0", 1), images + "payment-api" + digest, "environments/qa.yaml:6: "},
+		{"tap-other", before, images + "payment-api" + digest, "tap-other has no file"},
 	} {
 		root := t.TempDir()
 		file := filepath.Join(root, "environments", "qa.yaml")
-		if err := os.Mkdir(filepath.Dir(file), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(file, []byte(test.content), 0o644); err != nil {
+		if err := errors.Join(os.Mkdir(filepath.Dir(file), 0o755), os.WriteFile(file, []byte(test.content), 0o644),
+			os.WriteFile(root+"/accounts.yaml", []byte("123456789012: {region: us-east-1}"), 0o644)); err != nil {
 			t.Fatal(err)
 		}
 		err := release(root, test.stack, test.image)
@@ -34,11 +37,13 @@ func TestReleaseChangesOneLine(t *testing.T) {
 		if readErr != nil {
 			t.Fatal(readErr)
 		}
-		if err == nil && string(got) == test.after {
-			continue
+		want := test.content
+		if test.problem == "" {
+			want = strings.Replace(want, old, test.image, 1)
 		}
-		if err == nil || !strings.Contains(err.Error(), test.after) || string(got) != test.content {
-			t.Errorf("%s %s: %v\n%s\nexpected %s", test.stack, test.image, err, got, test.after)
+		if string(got) != want || (err == nil) != (test.problem == "") ||
+			err != nil && !strings.HasPrefix(err.Error(), test.problem) {
+			t.Errorf("%s: %v, expected %q\n%s", test.image, err, test.problem, got)
 		}
 	}
 }
