@@ -68,15 +68,7 @@ func TestLogsMaskCardNumbers(t *testing.T) {
 
 // What PostgreSQL logs, with the parameters of the cluster that it knows itself, of what goes wrong with a card number.
 func TestPostgresLogsNoCardNumber(t *testing.T) {
-	settings, s := map[string]string{}, production(t)
-	parameters := s.only("aws_rds_cluster_parameter_group")
-	s.only("aws_rds_cluster").want("db_cluster_parameter_group_name", parameters.ref("name"))
-	for name, value := range parameters.named("parameter", "value") {
-		if !strings.HasPrefix(name, "rds.") {
-			settings[name] = value
-		}
-	}
-	server := startPostgres(t, settings)
+	server := startPostgres(t, production(t).databaseSettings())
 	server.psql(t, "CREATE TABLE cards (pan text PRIMARY KEY, amount integer CHECK (amount > 0));"+
 		"INSERT INTO cards VALUES ('4012888888881881', 1)")
 	for _, test := range []struct {

@@ -23,6 +23,19 @@ type postgres struct {
 
 func (p postgres) tool(name string) string { return filepath.Join(p.tools, name) }
 
+// databaseSettings are the parameters of the stack's cluster that PostgreSQL itself knows.
+func (s stack) databaseSettings() map[string]string {
+	s.Helper()
+	settings, parameters := map[string]string{}, s.only("aws_rds_cluster_parameter_group")
+	s.only("aws_rds_cluster").want("db_cluster_parameter_group_name", parameters.ref("name"))
+	for name, value := range parameters.named("parameter", "value") {
+		if !strings.HasPrefix(name, "rds.") {
+			settings[name] = value
+		}
+	}
+	return settings
+}
+
 // startPostgres starts a server with these settings on the loopback address. It skips the test where PostgreSQL 15 is
 // not installed, except in CI.
 func startPostgres(t *testing.T, settings map[string]string) postgres {

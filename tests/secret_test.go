@@ -125,6 +125,21 @@ func TestRotationReplacesTasks(t *testing.T) {
 	})
 }
 
+// So a deployed environment goes from one login to the other by replacing tasks; the migration stays as it is.
+func TestLoginChangesTasksAndRightsOnly(t *testing.T) {
+	migrates := strings.Replace(image, "}", ", migration: [migrate]}", 1)
+	all := synthesize(t, parse(t, "zq90", minimalDevelopment+migrates), parse(t, "zq91", minimalDevelopment+migrates+iam))
+	before, after := all["zq90"].in(t), all["zq91"].in(t)
+	if changed := after.changesFrom(before); !slices.Equal(changed, []string{container[0], "aws_iam_role_policy.policy"}) {
+		t.Errorf("another login changes %v", changed)
+	}
+	old := before.containers()["PaymentMigration"].attributes
+	renamed := strings.ReplaceAll(encoded(after.containers()["PaymentMigration"].attributes), "zq91", "zq90")
+	if renamed != encoded(old) {
+		t.Errorf("the migration is %s, was %s", renamed, encoded(old))
+	}
+}
+
 // Credentials reach a container as secrets (ECS.8), and each container has those that it needs and no others.
 func TestContainerVariablesHoldNoSecret(t *testing.T) {
 	eachEnvironment(t, func(s stack) {
