@@ -97,10 +97,16 @@ func TestLongDayOne(t *testing.T) {
 		d.terraform(t, destroying...)
 		d.expectNothingLeft(t)
 	})
-	step(t, "another one is restored from a cluster", func(t *testing.T) {
-		d.configure(t, base+"database: {restore: {cluster: "+givenDatabase+"}}\n")
-		d.apply(t, d.target(t, "aws_rds_cluster"))
-		cluster := d.ask(t, request{"rds", "describe_db_clusters", parameters{"DBClusterIdentifier": "paymentdb-dev"}})
-		expectFacts(t, fact{"the cluster's database", at(cluster, 0, "DBClusters", 0, "DatabaseName"), "payments"})
-	})
+}
+
+func TestLongRestoredCluster(t *testing.T) {
+	repository.NeedTools(t)
+	t.Parallel()
+	d := newDeployment(t, "dev")
+	d.newGivenParts(t)
+	d.configure(t, development+"database: {restore: {cluster: "+givenDatabase+"}}\n")
+	d.initialize(t)
+	d.apply(t, d.target(t, "aws_rds_cluster"))
+	cluster := d.ask(t, request{"rds", "describe_db_clusters", parameters{"DBClusterIdentifier": "paymentdb-dev"}})
+	expectFacts(t, fact{"the cluster's database", at(cluster, 0, "DBClusters", 0, "DatabaseName"), "payments"})
 }

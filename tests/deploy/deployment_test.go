@@ -39,6 +39,7 @@ type deployment struct {
 	emulator   *emulator.Emulator
 	proxy      *proxy
 	accessKey  string              // of the credentials; empty: those of the account
+	accounts   string              // what accounts.yaml contains; without it the state is a file
 	zone       string              // the id that hostedZone means
 	given      []emulator.Resource // what the emulator contains because of it
 }
@@ -81,8 +82,12 @@ var synthesis sync.Mutex
 // configure synthesizes the environment that the file describes, in place of the one before.
 func (d *deployment) configure(t *testing.T, file string) {
 	t.Helper()
-	folder := t.TempDir()
-	if err := writeFile(filepath.Join(folder, strings.TrimPrefix(d.stack, "tap-")+".yaml"), file); err != nil {
+	folder := filepath.Join(t.TempDir(), "environments")
+	err := writeFile(filepath.Join(folder, strings.TrimPrefix(d.stack, "tap-")+".yaml"), file)
+	if err == nil && d.accounts != "" {
+		err = writeFile(filepath.Join(filepath.Dir(folder), "accounts.yaml"), d.accounts)
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
 	environments, accounts, err := config.Load(folder, config.RequestedSuffix{})
