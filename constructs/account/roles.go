@@ -1,6 +1,12 @@
 package account
 
 import (
+	"bytes"
+	"embed"
+	"encoding/json"
+	"fmt"
+	"strings"
+
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/iamopenidconnectprovider"
@@ -16,11 +22,6 @@ import (
 // https://docs.github.com/en/actions/reference/security/oidc
 const issuer = "token.actions.githubusercontent.com"
 
-// policyPrefix begins the names of the policies. The one of the permissions boundary (config.BoundaryPolicy) is the
-// most that a role of an environment can be allowed whatever its own policy says: the deployer creates roles, and
-// could otherwise create one with more permissions than its own.
-const policyPrefix = "tap-"
-
 // sessionSeconds is how long a workflow keeps a role: a first deployment takes half an hour.
 const sessionSeconds = 7200
 
@@ -33,10 +34,12 @@ func (a *Account) addRoles(scope constructs.Construct, file config.Account, acco
 	this := constructs.NewConstruct(scope, jsii.String("pipeline"))
 	newPolicy := func(name string) *string {
 		return iampolicy.NewIamPolicy(this, jsii.String(name), &iampolicy.IamPolicyConfig{
-			Name:   jsii.String(policyPrefix + name),
+			Name:   jsii.String("tap-" + name),
 			Policy: document(name, account, file),
 		}).Arn()
 	}
+	// config.BoundaryPolicy is the most that a role of an environment can be allowed whatever its own policy says: the
+	// deployer creates roles, and could otherwise create one with more permissions than its own.
 	newPolicy("boundary")
 
 	provider := account.GlobalARN("iam", "oidc-provider/"+issuer)
@@ -82,4 +85,42 @@ func (a *Account) addRoles(scope constructs.Construct, file config.Account, acco
 		[]string{"deployer-read", "deployer-access", "deployer-data", "deployer-network", "deployer-service"}, onBranch)
 	a.Publisher = newRole("publisher", "Pushes the images of the API",
 		[]string{subject + ":ref:" + branch}, []string{"publisher"}, onBranch)
+}
+
+// policies are the managed policies tap-<name> of the pipeline's roles, JSON files with variables. A resource is named
+// where AWS knows its name before it exists, else recognized by the project's tags. AWS allows 6,144 characters a
+// policy, without white space, and 10 policies a role:
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+//
+//go:embed policies/*.json
+var policies embed.FS
+
+// document returns the JSON of a policy on one line.
+func document(name string, account policy.Account, file config.Account) *string {
+	text, err := policies.ReadFile("policies/" + name + ".json")
+	var compact bytes.Buffer
+	if err == nil {
+		err = json.Compact(&compact, text)
+	}
+	if err != nil {
+		panic(fmt.Sprintf("policy %s: %v", name, err))
+	}
+	zones := []string{}
+	for _, environment := range file.Environments {
+		if zone := environment.LoadBalancer.Domain.ZoneID; zone != "" {
+			zones = append(zones, zone)
+		}
+	}
+	if len(zones) == 0 {
+		zones = []string{"none"} // which is not the ID of a zone
+	}
+	return jsii.String(strings.NewReplacer(
+		"${partition}", *account.Partition,
+		"${account}", *account.ID,
+		"${region}", account.Region,
+		"${states}", file.StatesBucket(),
+		"${repository}", config.Repository,
+		"${iamUsername}", config.IAMUsername,
+		"${zones}", strings.Join(zones, `","arn:`+*account.Partition+`:route53:::hostedzone/`),
+	).Replace(compact.String()))
 }

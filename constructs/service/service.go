@@ -72,7 +72,8 @@ func New(scope constructs.Construct, id string, props Props) Service {
 	ready := []cdktf.ITerraformDependable{roles.execution.Permissions, roles.task.Permissions}
 	for _, use := range all {
 		props.Network.Reach(use.Endpoints...)
-		props.Key.Admit(slices.Concat(keyServices(use.Start), keyServices(use.Run))...)
+		props.Key.Admit(slices.Collect(maps.Keys(use.Start.Key))...)
+		props.Key.Admit(slices.Collect(maps.Keys(use.Run.Key))...)
 		if use.Port != 0 {
 			ready = append(ready, network.Allow(this, "to-"+use.Name, group, use.Group, use.Port)...)
 		}
