@@ -64,7 +64,8 @@ type logConfiguration struct {
 }
 
 // newTaskDefinition creates the task definition and the log group of its containers.
-func newTaskDefinition(scope constructs.Construct, props Props, roles roles) ecstaskdefinition.EcsTaskDefinition {
+func newTaskDefinition(scope constructs.Construct, props Props,
+	executionRole, taskRole *string) ecstaskdefinition.EcsTaskDefinition {
 	d := props.Deployment
 	logs := d.NewMaskedLogGroup(scope, "logs", logGroup(props))
 	return ecstaskdefinition.NewEcsTaskDefinition(scope, jsii.String("task-definition"), &ecstaskdefinition.EcsTaskDefinitionConfig{
@@ -73,8 +74,8 @@ func newTaskDefinition(scope constructs.Construct, props Props, roles roles) ecs
 		NetworkMode:             jsii.String("awsvpc"),
 		Cpu:                     jsii.String(strconv.Itoa(props.Config.CPU)),
 		Memory:                  jsii.String(strconv.Itoa(props.Config.Memory)),
-		ExecutionRoleArn:        roles.execution.ARN,
-		TaskRoleArn:             roles.task.ARN,
+		ExecutionRoleArn:        executionRole,
+		TaskRoleArn:             taskRole,
 		RuntimePlatform: &ecstaskdefinition.EcsTaskDefinitionRuntimePlatform{
 			OperatingSystemFamily: jsii.String("LINUX"),
 			CpuArchitecture:       jsii.String(strings.ToUpper(props.Config.Architecture)),
