@@ -19,19 +19,15 @@ func (e Environment) Warnings() []string {
 		warnings = append(warnings, "network.existing: the VPC gets "+without+" and no empty default security group from "+
 			"here; tasks reach AWS only if the routes of the private subnets lead there")
 	}
-	tasks, each, most := e.Service.Scaling.MaximumTasks, e.connectionsPerTask(), e.Database.maximumConnections()
+	tasks, most := e.Service.Scaling.MaximumTasks, e.Database.maximumConnections()
+	each, err := strconv.Atoi(e.Service.Environment[ConnectionsVariable])
+	if err != nil || each <= 0 {
+		each = defaultConnections
+	}
 	if most > 0 && tasks*each > most {
 		warnings = append(warnings, fmt.Sprintf("service.scaling.maximumTasks: %d tasks that may open %d connections each "+
 			"(%s of service.environment; %d without it) are more than the %d or so that %s takes by default",
 			tasks, each, ConnectionsVariable, defaultConnections, most, e.Database.InstanceClass))
 	}
 	return warnings
-}
-
-// connectionsPerTask is how many connections a task may open to the database.
-func (e Environment) connectionsPerTask() int {
-	if number, err := strconv.Atoi(e.Service.Environment[ConnectionsVariable]); err == nil && number > 0 {
-		return number
-	}
-	return defaultConnections
 }

@@ -85,10 +85,7 @@ func NewTapStack(app constructs.Construct, environment config.Environment, addit
 		HealthCheck:                environment.Service.HealthCheck,
 		DeregistrationDelaySeconds: environment.Service.DeregistrationDelaySeconds,
 	})
-	topic := monitoring.NewTopic(stack, "alarm-topic", monitoring.TopicProps{
-		Deployment: deployed,
-		Emails:     environment.Monitoring.Emails,
-	})
+	topic := monitoring.NewTopic(stack, "alarm-topic", deployed, environment.Monitoring.Emails)
 	requests := monitoring.NewRequests(stack, "request-alarms", monitoring.RequestsProps{
 		Deployment:   deployed,
 		Config:       environment.Monitoring,

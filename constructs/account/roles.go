@@ -1,6 +1,12 @@
 package account
 
 import (
+	"bytes"
+	"embed"
+	"encoding/json"
+	"fmt"
+	"strings"
+
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/iamopenidconnectprovider"
@@ -15,11 +21,6 @@ import (
 // issuer is GitHub's OpenID Connect provider; its claims are described at
 // https://docs.github.com/en/actions/reference/security/oidc
 const issuer = "token.actions.githubusercontent.com"
-
-// policyPrefix begins the names of the policies. The one of the permissions boundary (config.BoundaryPolicy) is the
-// most that a role of an environment can be allowed whatever its own policy says: the deployer creates roles, and
-// could otherwise create one with more permissions than its own.
-const policyPrefix = "tap-"
 
 // sessionSeconds is how long a workflow keeps a role: a first deployment takes half an hour.
 const sessionSeconds = 7200
@@ -37,12 +38,14 @@ func (a *Account) addRoles(scope constructs.Construct, file config.Account, acco
 	newPolicy := func(name string) *string {
 		if created[name] == nil {
 			created[name] = iampolicy.NewIamPolicy(this, jsii.String(name), &iampolicy.IamPolicyConfig{
-				Name:   jsii.String(policyPrefix + name),
+				Name:   jsii.String("tap-" + name),
 				Policy: document(name, account, file),
 			}).Arn()
 		}
 		return created[name]
 	}
+	// config.BoundaryPolicy is the most that a role of an environment can be allowed whatever its own policy says: the
+	// deployer creates roles, and could otherwise create one with more permissions than its own.
 	newPolicy("boundary")
 
 	provider := account.GlobalARN("iam", "oidc-provider/"+issuer)
@@ -90,4 +93,42 @@ func (a *Account) addRoles(scope constructs.Construct, file config.Account, acco
 	a.Inspector = newRole("inspector", "Compares environments with their states: no write", onlyBranch,
 		[]string{"reader", "inspector"}, onBranch)
 	a.Publisher = newRole("publisher", "Pushes the images of the API", onlyBranch, []string{"publisher"}, onBranch)
+}
+
+// policies are the managed policies tap-<name> of the pipeline's roles, JSON files with variables. A resource is named
+// where AWS knows its name before it exists, else recognized by the project's tags. AWS allows 6,144 characters a
+// policy, without white space, and 10 policies a role:
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+//
+//go:embed policies/*.json
+var policies embed.FS
+
+// document returns the JSON of a policy on one line.
+func document(name string, account policy.Account, file config.Account) *string {
+	text, err := policies.ReadFile("policies/" + name + ".json")
+	var compact bytes.Buffer
+	if err == nil {
+		err = json.Compact(&compact, text)
+	}
+	if err != nil {
+		panic(fmt.Sprintf("policy %s: %v", name, err))
+	}
+	zones := []string{}
+	for _, environment := range file.Environments {
+		if zone := environment.LoadBalancer.Domain.ZoneID; zone != "" {
+			zones = append(zones, zone)
+		}
+	}
+	if len(zones) == 0 {
+		zones = []string{"none"} // which is not the ID of a zone
+	}
+	return jsii.String(strings.NewReplacer(
+		"${partition}", *account.Partition,
+		"${account}", *account.ID,
+		"${region}", account.Region,
+		"${states}", file.StatesBucket(),
+		"${repository}", config.Repository,
+		"${iamUsername}", config.IAMUsername,
+		"${zones}", strings.Join(zones, `","arn:`+*account.Partition+`:route53:::hostedzone/`),
+	).Replace(compact.String()))
 }

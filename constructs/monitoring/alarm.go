@@ -15,20 +15,7 @@ import (
 type metric struct {
 	namespace  string
 	name       string
-	dimensions []dimension
-}
-
-type dimension struct {
-	name  string
-	value *string
-}
-
-func (m metric) dimensionMap() *map[string]*string {
-	values := map[string]*string{}
-	for _, d := range m.dimensions {
-		values[d.name] = d.value
-	}
-	return &values
+	dimensions map[string]*string
 }
 
 // operand is a metric in an expression, which refers to it by its id.
@@ -86,34 +73,34 @@ func (a alarm) create(scope constructs.Construct, d deployment.Deployment,
 	if a.expression == "" {
 		config.Namespace = jsii.String(a.metric.namespace)
 		config.MetricName = jsii.String(a.metric.name)
-		config.Dimensions = a.metric.dimensionMap()
+		config.Dimensions = &a.metric.dimensions
 		if strings.HasPrefix(a.statistic, "p") { // CloudWatch takes a percentile in another attribute
 			config.ExtendedStatistic = jsii.String(a.statistic)
 		} else {
 			config.Statistic = jsii.String(a.statistic)
 		}
 		config.Period = jsii.Number(a.period)
-		return cloudwatchmetricalarm.NewCloudwatchMetricAlarm(scope, jsii.String(a.id), config)
+	} else {
+		queries := []*cloudwatchmetricalarm.CloudwatchMetricAlarmMetricQuery{{
+			Id:         jsii.String("result"),
+			Expression: jsii.String(a.expression),
+			Label:      jsii.String(a.name),
+			ReturnData: jsii.Bool(true),
+		}}
+		for _, o := range a.operands {
+			queries = append(queries, &cloudwatchmetricalarm.CloudwatchMetricAlarmMetricQuery{
+				Id:         jsii.String(o.id),
+				ReturnData: jsii.Bool(false),
+				Metric: &cloudwatchmetricalarm.CloudwatchMetricAlarmMetricQueryMetric{
+					Namespace:  jsii.String(o.metric.namespace),
+					MetricName: jsii.String(o.metric.name),
+					Dimensions: &o.metric.dimensions,
+					Stat:       jsii.String(o.statistic),
+					Period:     jsii.Number(a.period),
+				},
+			})
+		}
+		config.MetricQuery = queries
 	}
-	queries := []*cloudwatchmetricalarm.CloudwatchMetricAlarmMetricQuery{{
-		Id:         jsii.String("result"),
-		Expression: jsii.String(a.expression),
-		Label:      jsii.String(a.name),
-		ReturnData: jsii.Bool(true),
-	}}
-	for _, o := range a.operands {
-		queries = append(queries, &cloudwatchmetricalarm.CloudwatchMetricAlarmMetricQuery{
-			Id:         jsii.String(o.id),
-			ReturnData: jsii.Bool(false),
-			Metric: &cloudwatchmetricalarm.CloudwatchMetricAlarmMetricQueryMetric{
-				Namespace:  jsii.String(o.metric.namespace),
-				MetricName: jsii.String(o.metric.name),
-				Dimensions: o.metric.dimensionMap(),
-				Stat:       jsii.String(o.statistic),
-				Period:     jsii.Number(a.period),
-			},
-		})
-	}
-	config.MetricQuery = queries
 	return cloudwatchmetricalarm.NewCloudwatchMetricAlarm(scope, jsii.String(a.id), config)
 }

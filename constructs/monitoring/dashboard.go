@@ -1,6 +1,9 @@
 package monitoring
 
 import (
+	"maps"
+	"slices"
+
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/cloudwatchdashboard"
@@ -59,6 +62,10 @@ func newDashboard(scope constructs.Construct, props Props, alarmARNs []*string) 
 
 func widgets(props Props) []widget {
 	traffic, tasks, data := trafficOf(props.LoadBalancer), tasksOf(props.Service), databaseOf(props.Database)
+	cpu := []line{{metric: data.writerCPU, statistic: "Average", label: "writer %"}}
+	if props.Database.Readers > 0 {
+		cpu = append(cpu, line{metric: data.readerCPU, statistic: "Average", label: "readers %"})
+	}
 	all := []widget{
 		{"Traffic", []line{
 			{metric: traffic.requests, statistic: "Sum", label: "requests"},
@@ -91,7 +98,7 @@ func widgets(props Props) []widget {
 			{metric: wafMetric(props, "AllowedRequests"), statistic: "Sum", label: "allowed"},
 			{metric: wafMetric(props, "BlockedRequests"), statistic: "Sum", label: "blocked"},
 		}},
-		{"Database CPU", databaseCPU(props, data)},
+		{"Database CPU", cpu},
 		{"Database Connections", []line{{metric: data.connections, statistic: "Average", label: "connections"}}},
 		{"Database Freeable Memory", []line{{metric: data.freeableMemory, statistic: "Minimum", label: "bytes"}}},
 		{"Replica Lag", []line{{metric: data.replicaLag, statistic: "Maximum", label: "ms"}}},
@@ -100,14 +107,6 @@ func widgets(props Props) []widget {
 		all = append(all, widget{"Database Capacity", []line{{metric: data.capacity, statistic: "Average", label: "ACU"}}})
 	}
 	return all
-}
-
-func databaseCPU(props Props, data data) []line {
-	lines := []line{{metric: data.writerCPU, statistic: "Average", label: "writer %"}}
-	if props.Database.Readers > 0 {
-		lines = append(lines, line{metric: data.readerCPU, statistic: "Average", label: "readers %"})
-	}
-	return lines
 }
 
 // rendered is the metrics array of a widget: namespace, name, dimensions and options of each line.
@@ -131,8 +130,8 @@ func rendered(lines []line) []any {
 		}
 		options["stat"] = l.statistic
 		entry := []any{l.metric.namespace, l.metric.name}
-		for _, d := range l.metric.dimensions {
-			entry = append(entry, d.name, *d.value)
+		for _, name := range slices.Sorted(maps.Keys(l.metric.dimensions)) {
+			entry = append(entry, name, l.metric.dimensions[name])
 		}
 		all = append(all, append(entry, options))
 	}

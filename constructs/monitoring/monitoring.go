@@ -149,7 +149,7 @@ type tasks struct {
 }
 
 func tasksOf(service service.Service) tasks {
-	dimensions := []dimension{{"ClusterName", service.ClusterName}, {"ServiceName", service.Name}}
+	dimensions := map[string]*string{"ClusterName": service.ClusterName, "ServiceName": service.Name}
 	return tasks{
 		desired: metric{"ECS/ContainerInsights", "DesiredTaskCount", dimensions},
 		running: metric{"ECS/ContainerInsights", "RunningTaskCount", dimensions},
@@ -165,9 +165,11 @@ type data struct {
 }
 
 func databaseOf(database database.Database) data {
-	dimensions := []dimension{{"DBClusterIdentifier", database.Identifier}}
-	role := func(name string) []dimension { return append(dimensions[:1:1], dimension{"Role", jsii.String(name)}) }
-	const namespace = "AWS/RDS"
+	const namespace, cluster = "AWS/RDS", "DBClusterIdentifier"
+	dimensions := map[string]*string{cluster: database.Identifier}
+	role := func(name string) map[string]*string {
+		return map[string]*string{cluster: database.Identifier, "Role": jsii.String(name)}
+	}
 	return data{
 		// Over both roles an idle reader would hide a busy writer.
 		writerCPU:      metric{namespace, "CPUUtilization", role("WRITER")},
@@ -182,9 +184,9 @@ func databaseOf(database database.Database) data {
 // wafMetric is a metric over all rules of the web ACL:
 // https://docs.aws.amazon.com/waf/latest/developerguide/waf-metrics.html
 func wafMetric(props Props, name string) metric {
-	return metric{"AWS/WAFV2", name, []dimension{
-		{"Region", jsii.String(props.Deployment.Account.Region)},
-		{"Rule", jsii.String("ALL")},
-		{"WebACL", jsii.String(props.Firewall.Name)},
+	return metric{"AWS/WAFV2", name, map[string]*string{
+		"Region": jsii.String(props.Deployment.Account.Region),
+		"Rule":   jsii.String("ALL"),
+		"WebACL": jsii.String(props.Firewall.Name),
 	}}
 }

@@ -111,8 +111,8 @@ func NewRequests(scope constructs.Construct, id string, props RequestsProps) Req
 			id: "certificate", name: "ExpiringCertificateAlarm",
 			description: "The load balancer's certificate ends in 30 days or less. " +
 				"First: check that its DNS validation record still exists, or import a new certificate.",
-			metric: metric{"AWS/CertificateManager", "DaysToExpiry", []dimension{
-				{"CertificateArn", props.LoadBalancer.CertificateARN},
+			metric: metric{"AWS/CertificateManager", "DaysToExpiry", map[string]*string{
+				"CertificateArn": props.LoadBalancer.CertificateARN,
 			}},
 			statistic:  "Minimum",
 			comparison: atMost, threshold: 30, period: 86400, periods: 1, missing: missingIsGood,
@@ -137,8 +137,8 @@ type traffic struct {
 }
 
 func trafficOf(balancer loadbalancer.LoadBalancer) traffic {
-	whole := []dimension{{"LoadBalancer", balancer.FullName}}
-	targets := append(whole[:1:1], dimension{"TargetGroup", balancer.TargetGroupFullName})
+	whole := map[string]*string{"LoadBalancer": balancer.FullName}
+	targets := map[string]*string{"LoadBalancer": balancer.FullName, "TargetGroup": balancer.TargetGroupFullName}
 	const namespace = "AWS/ApplicationELB"
 	return traffic{
 		requests:         metric{namespace, "RequestCount", whole},

@@ -13,12 +13,6 @@ import (
 	"tap/constructs/policy"
 )
 
-// TopicProps configures NewTopic.
-type TopicProps struct {
-	Deployment deployment.Deployment
-	Emails     []string // who hears an alarm
-}
-
 // Topic is the SNS topic that every alarm notifies.
 type Topic struct {
 	ARN *string
@@ -26,9 +20,8 @@ type Topic struct {
 
 // NewTopic creates the topic, which only CloudWatch alarms of the account may publish to. Each e-mail address gets a
 // message to confirm its subscription, and until then no other.
-func NewTopic(scope constructs.Construct, id string, props TopicProps) Topic {
+func NewTopic(scope constructs.Construct, id string, d deployment.Deployment, emails []string) Topic {
 	this := constructs.NewConstruct(scope, jsii.String(id))
-	d := props.Deployment
 	topic := snstopic.NewSnsTopic(this, jsii.String("topic"), &snstopic.SnsTopicConfig{
 		Name:           jsii.String(d.Name("PaymentAlarms")),
 		DisplayName:    jsii.String("Payment API " + d.Suffix),
@@ -49,7 +42,7 @@ func NewTopic(scope constructs.Construct, id string, props TopicProps) Topic {
 			},
 		}),
 	})
-	for _, email := range props.Emails {
+	for _, email := range emails {
 		id := jsii.String("email-" + strings.ReplaceAll(email, "/", "-"))
 		snstopicsubscription.NewSnsTopicSubscription(this, id, &snstopicsubscription.SnsTopicSubscriptionConfig{
 			TopicArn: arn,

@@ -2,6 +2,10 @@
 package policy
 
 import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/iamrole"
@@ -93,6 +97,18 @@ func (s Statement) render() map[string]any {
 		rendered["Condition"] = tests
 	}
 	return rendered
+}
+
+// JSON returns value as JSON on one line. Strings may contain tokens as long as these are plain references:
+// Terraform resolves them inside the text, where an expression with quotes of its own would be invalid.
+func JSON(value any) *string {
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false) // tokens contain < and >
+	if err := encoder.Encode(value); err != nil {
+		panic(fmt.Sprintf("encode %T: %v", value, err))
+	}
+	return jsii.String(string(bytes.TrimSpace(text.Bytes())))
 }
 
 // Role is an IAM role that an AWS service assumes.

@@ -1,7 +1,6 @@
 package service
 
 import (
-	"maps"
 	"slices"
 	"strings"
 
@@ -108,5 +107,3 @@ func secretARNs(references map[string]string) []string {
 	slices.Sort(arns)
 	return slices.Compact(arns)
 }
-
-func keyServices(access connection.Access) []string { return slices.Sorted(maps.Keys(access.Key)) }

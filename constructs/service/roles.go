@@ -13,14 +13,9 @@ import (
 	"tap/constructs/policy"
 )
 
-// roles are the two roles of a task: what ECS needs to start it, and what the program in it may do (CKV_AWS_249 asks
-// that they differ).
-type roles struct {
-	execution, task policy.Role
-}
-
-// newRoles creates them with the permissions of the connections.
-func newRoles(scope constructs.Construct, props Props, uses []connection.Connection) roles {
+// newRoles creates the two roles of a task with the permissions of the connections: what ECS needs to start it, and
+// what the program in it may do (CKV_AWS_249 asks that they differ).
+func newRoles(scope constructs.Construct, props Props, uses []connection.Connection) (execution, task policy.Role) {
 	d := props.Deployment
 	newRole := func(id, kind, description string, access func(connection.Connection) connection.Access) policy.Role {
 		return d.NewRole(scope, id, policy.RoleProps{
@@ -35,12 +30,11 @@ func newRoles(scope constructs.Construct, props Props, uses []connection.Connect
 			Statements: statements(d, uses, access),
 		})
 	}
-	return roles{
-		execution: newRole("execution-role", "ExecutionRole", "Starts tasks (image, secrets, logs) of the service ",
-			func(use connection.Connection) connection.Access { return use.Start }),
-		task: newRole("task-role", "TaskRole", "What the program itself may do in the service ",
-			func(use connection.Connection) connection.Access { return use.Run }),
-	}
+	execution = newRole("execution-role", "ExecutionRole", "Starts tasks (image, secrets, logs) of the service ",
+		func(use connection.Connection) connection.Access { return use.Start })
+	task = newRole("task-role", "TaskRole", "What the program itself may do in the service ",
+		func(use connection.Connection) connection.Access { return use.Run })
+	return execution, task
 }
 
 // statements are those of all connections, and the use of the key that goes with them. A statement that two connections

@@ -68,11 +68,12 @@ func New(scope constructs.Construct, id string, props Props) Service {
 
 	group := props.Network.NewSecurityGroup(this, "security-group", d.Name(props.Name+"Service"),
 		"Tasks of the service "+props.LogName)
-	roles := newRoles(this, props, all)
-	ready := []cdktf.ITerraformDependable{roles.execution.Permissions, roles.task.Permissions}
+	execution, task := newRoles(this, props, all)
+	ready := []cdktf.ITerraformDependable{execution.Permissions, task.Permissions}
 	for _, use := range all {
 		props.Network.Reach(use.Endpoints...)
-		props.Key.Admit(slices.Concat(keyServices(use.Start), keyServices(use.Run))...)
+		props.Key.Admit(slices.Collect(maps.Keys(use.Start.Key))...)
+		props.Key.Admit(slices.Collect(maps.Keys(use.Run.Key))...)
 		if use.Port != 0 {
 			ready = append(ready, network.Allow(this, "to-"+use.Name, group, use.Group, use.Port)...)
 		}
@@ -86,7 +87,7 @@ func New(scope constructs.Construct, id string, props Props) Service {
 			network.Allow(this, "from-load-balancer", props.Ingress.SecurityGroup, group, props.Config.Port)...)
 	}
 
-	definition := newTaskDefinition(this, props, roles)
+	definition := newTaskDefinition(this, props, execution.ARN, task.ARN)
 	service := &ecsservice.EcsServiceConfig{
 		Name:                            jsii.String(d.Name(props.Name + "Service")),
 		Cluster:                         props.Cluster.id,

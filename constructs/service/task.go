@@ -17,20 +17,20 @@ import (
 // containerDefinition is the part of ECS's container definition that is used here:
 // https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ContainerDefinition.html
 type containerDefinition struct {
-	Name                   string           `json:"name"`
-	Image                  string           `json:"image"`
-	Essential              bool             `json:"essential"`
-	Command                []string         `json:"command,omitempty"`
-	User                   string           `json:"user,omitempty"`
-	ReadonlyRootFilesystem bool             `json:"readonlyRootFilesystem"`
-	StopTimeout            int              `json:"stopTimeout"`
-	DependsOn              []dependency     `json:"dependsOn,omitempty"`
-	PortMappings           []portMapping    `json:"portMappings,omitempty"`
-	Environment            []variable       `json:"environment"`
-	Secrets                []secretVariable `json:"secrets"`
-	HealthCheck            *healthCheck     `json:"healthCheck,omitempty"`
-	LinuxParameters        linuxParameters  `json:"linuxParameters"`
-	LogConfiguration       logConfiguration `json:"logConfiguration"`
+	Name                   string              `json:"name"`
+	Image                  string              `json:"image"`
+	Essential              bool                `json:"essential"`
+	Command                []string            `json:"command,omitempty"`
+	User                   string              `json:"user,omitempty"`
+	ReadonlyRootFilesystem bool                `json:"readonlyRootFilesystem"`
+	StopTimeout            int                 `json:"stopTimeout"`
+	DependsOn              []dependency        `json:"dependsOn,omitempty"`
+	PortMappings           []portMapping       `json:"portMappings,omitempty"`
+	Environment            []map[string]string `json:"environment"` // by named
+	Secrets                []map[string]string `json:"secrets"`
+	HealthCheck            map[string][]string `json:"healthCheck,omitempty"`
+	LinuxParameters        linuxParameters     `json:"linuxParameters"`
+	LogConfiguration       logConfiguration    `json:"logConfiguration"`
 }
 
 type dependency struct {
@@ -44,30 +44,12 @@ type portMapping struct {
 	Protocol      string `json:"protocol"`
 }
 
-type variable struct {
-	Name  string `json:"name"`
-	Value string `json:"value"`
-}
-
-type secretVariable struct {
-	Name      string `json:"name"`
-	ValueFrom string `json:"valueFrom"`
-}
-
-type healthCheck struct {
-	Command []string `json:"command"`
-}
-
 type linuxParameters struct {
 	// InitProcessEnabled runs an init process that reaps the children of sessions and of programs that were not
 	// written to be process 1.
-	InitProcessEnabled bool         `json:"initProcessEnabled"`
-	Capabilities       capabilities `json:"capabilities"`
-	Tmpfs              []tmpfs      `json:"tmpfs"`
-}
-
-type capabilities struct {
-	Drop []string `json:"drop"`
+	InitProcessEnabled bool                `json:"initProcessEnabled"`
+	Capabilities       map[string][]string `json:"capabilities"`
+	Tmpfs              []tmpfs             `json:"tmpfs"`
 }
 
 type tmpfs struct {
@@ -82,7 +64,8 @@ type logConfiguration struct {
 }
 
 // newTaskDefinition creates the task definition and the log group of its containers.
-func newTaskDefinition(scope constructs.Construct, props Props, roles roles) ecstaskdefinition.EcsTaskDefinition {
+func newTaskDefinition(scope constructs.Construct, props Props,
+	executionRole, taskRole *string) ecstaskdefinition.EcsTaskDefinition {
 	d := props.Deployment
 	logs := d.NewMaskedLogGroup(scope, "logs", logGroup(props))
 	return ecstaskdefinition.NewEcsTaskDefinition(scope, jsii.String("task-definition"), &ecstaskdefinition.EcsTaskDefinitionConfig{
@@ -91,8 +74,8 @@ func newTaskDefinition(scope constructs.Construct, props Props, roles roles) ecs
 		NetworkMode:             jsii.String("awsvpc"),
 		Cpu:                     jsii.String(strconv.Itoa(props.Config.CPU)),
 		Memory:                  jsii.String(strconv.Itoa(props.Config.Memory)),
-		ExecutionRoleArn:        roles.execution.ARN,
-		TaskRoleArn:             roles.task.ARN,
+		ExecutionRoleArn:        executionRole,
+		TaskRoleArn:             taskRole,
 		RuntimePlatform: &ecstaskdefinition.EcsTaskDefinitionRuntimePlatform{
 			OperatingSystemFamily: jsii.String("LINUX"),
 			CpuArchitecture:       jsii.String(strings.ToUpper(props.Config.Architecture)),
@@ -113,13 +96,13 @@ func newContainers(props Props, logGroup string) []containerDefinition {
 		program.PortMappings = []portMapping{{ContainerPort: service.Port, HostPort: service.Port, Protocol: "tcp"}}
 	}
 	if len(service.ContainerHealthCheck) > 0 {
-		program.HealthCheck = &healthCheck{Command: service.ContainerHealthCheck}
+		program.HealthCheck = map[string][]string{"command": service.ContainerHealthCheck}
 	}
 	if service.IsPlaceholder() {
 		program.Image = PlaceholderImage
 		program.Command = PlaceholderCommand(service.Port, service.HealthCheck.Path)
 		program.User = "" // root, to listen on a port under 1024
-		program.LinuxParameters.Capabilities.Drop = PlaceholderDroppedCapabilities
+		program.LinuxParameters.Capabilities["drop"] = PlaceholderDroppedCapabilities
 	}
 	if len(service.Migration) == 0 {
 		return []containerDefinition{program}
@@ -145,18 +128,18 @@ func newContainer(props Props, name, logPrefix string, command []string, logGrou
 			delete(variables, name)
 		}
 	}
-	result := containerDefinition{
+	return containerDefinition{
 		Name:                   props.Deployment.Name(name),
 		Image:                  props.Config.Image,
 		Command:                command,
 		User:                   props.Config.User,                   // ECS.20
 		ReadonlyRootFilesystem: props.Config.ReadonlyRootFilesystem, // ECS.5, CKV_AWS_336
 		StopTimeout:            props.Config.StopTimeoutSeconds,
-		Environment:            []variable{},
-		Secrets:                []secretVariable{},
+		Environment:            named(variables, "value"),
+		Secrets:                named(secrets, "valueFrom"),
 		LinuxParameters: linuxParameters{
 			InitProcessEnabled: true,
-			Capabilities:       capabilities{Drop: []string{"ALL"}},
+			Capabilities:       map[string][]string{"drop": {"ALL"}},
 			// A volume would belong to root, and a user that is not root could not write to it:
 			// https://github.com/aws/containers-roadmap/issues/938
 			Tmpfs: []tmpfs{{
@@ -169,11 +152,13 @@ func newContainer(props Props, name, logPrefix string, command []string, logGrou
 			"awslogs-stream-prefix": logPrefix,
 		}},
 	}
-	for _, name := range slices.Sorted(maps.Keys(variables)) {
-		result.Environment = append(result.Environment, variable{Name: name, Value: variables[name]})
+}
+
+// named lists variables by name, each with its value under the given key.
+func named(values map[string]string, key string) []map[string]string {
+	list := []map[string]string{}
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		list = append(list, map[string]string{"name": name, key: values[name]})
 	}
-	for _, name := range slices.Sorted(maps.Keys(secrets)) {
-		result.Secrets = append(result.Secrets, secretVariable{Name: name, ValueFrom: secrets[name]})
-	}
-	return result
+	return list
 }

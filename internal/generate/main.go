@@ -14,27 +14,20 @@ import (
 )
 
 func main() {
-	if err := run(); err != nil {
+	root, err := repository.Root()
+	var files map[string][]byte
+	if err == nil {
+		files, err = renderAll(root)
+	}
+	for name, content := range files {
+		if err == nil {
+			err = os.WriteFile(filepath.Join(root, name), content, 0o644)
+		}
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "generate:", err)
 		os.Exit(1)
 	}
-}
-
-func run() error {
-	root, err := repository.Root()
-	if err != nil {
-		return err
-	}
-	files, err := renderAll(root)
-	if err != nil {
-		return err
-	}
-	for name, content := range files {
-		if err := os.WriteFile(filepath.Join(root, name), content, 0o644); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // renderAll returns the content of each generated file by its path from the repository's root.

@@ -9,19 +9,13 @@ import (
 	"strings"
 )
 
-// document is the synthesized JSON of a stack: attributes of resources by type and name.
-type document struct {
-	Resource map[string]map[string]map[string]any `json:"resource"`
-}
-
 // renderPicture draws a stack as a Mermaid diagram: what is in it, and each flow that a security group rule allows,
 // with its port.
 func renderPicture(stack string, golden []byte) ([]byte, error) {
-	var doc document
-	if err := json.Unmarshal(golden, &doc); err != nil {
+	d := drawing{nodes: map[string]string{}}
+	if err := json.Unmarshal(golden, &d); err != nil {
 		return nil, fmt.Errorf("%s: %w", stack, err)
 	}
-	d := drawing{document: doc, nodes: map[string]string{}}
 	d.write("# %s\n", stack)
 	d.write("Drawn by `make golden` from the synthesized stack; each solid arrow is a rule of a security group.\n")
 	d.write("```mermaid\nflowchart TB")
@@ -34,10 +28,11 @@ func renderPicture(stack string, golden []byte) ([]byte, error) {
 	return []byte(strings.Join(d.lines, "\n") + "\n"), nil
 }
 
+// drawing is the synthesized JSON of a stack and what has been drawn of it.
 type drawing struct {
-	document
-	lines []string
-	nodes map[string]string // node by the address of a security group
+	Resource map[string]map[string]map[string]any // attributes by type and name
+	lines    []string
+	nodes    map[string]string // node by the address of a security group
 }
 
 func (d *drawing) write(format string, values ...any) {
@@ -70,29 +65,26 @@ func (d *drawing) vpc() {
 			})
 			d.write("            %s[\"%s\"]", identifier(name), label)
 		})
-		for _, part := range d.parts(tier) {
-			d.write("            %s", part)
-		}
+		d.parts(tier)
 		d.write("        end")
 	}
 	d.write("    end")
 }
 
-// parts are the nodes of a tier that have a security group.
-func (d *drawing) parts(tier string) []string {
-	var nodes []string
+// parts draws what has a security group in a tier.
+func (d *drawing) parts(tier string) {
 	add := func(groups any, id, shape string) {
 		list, _ := groups.([]any)
 		for _, group := range list {
 			d.nodes[address(group)] = id
 		}
-		nodes = append(nodes, id+shape)
+		d.write("            %s%s", id, shape)
 	}
 	if tier == "public" {
 		d.each("aws_lb", func(_ string, balancer map[string]any) {
 			add(balancer["security_groups"], "balancer", fmt.Sprintf(`["load balancer<br/>%s"]`, balancer["name"]))
 		})
-		return nodes
+		return
 	}
 	d.each("aws_ecs_service", func(name string, service map[string]any) {
 		network, _ := service["network_configuration"].(map[string]any)
@@ -114,7 +106,6 @@ func (d *drawing) parts(tier string) []string {
 	if len(services) > 0 {
 		add(groups, "endpoints", fmt.Sprintf(`["interface endpoints<br/>%s"]`, strings.Join(services, "<br/>")))
 	}
-	return nodes
 }
 
 func (d *drawing) firewall() {
@@ -147,8 +138,8 @@ func (d *drawing) flows() {
 			from = d.nodes[address(group)]
 		} else if rule["cidr_ipv4"] != "0.0.0.0/0" {
 			from = fmt.Sprint(rule["cidr_ipv4"])
-			outside[from] = identifier(from)
-			from = outside[from]
+			outside[identifier(from)] = from
+			from = identifier(from)
 		}
 		d.write("    %s -->|%s| %s", from, ports(rule), d.nodes[address(rule["security_group_id"])])
 	})
@@ -161,8 +152,8 @@ func (d *drawing) flows() {
 			d.write("    s3[(\"S3\")]\n    %s -->|%s| s3", from, ports(rule))
 		}
 	})
-	for _, cidr := range slices.Sorted(maps.Keys(outside)) {
-		d.write("    %s[\"%s\"]", outside[cidr], cidr)
+	for _, id := range slices.Sorted(maps.Keys(outside)) {
+		d.write("    %s[\"%s\"]", id, outside[id])
 	}
 	d.write("    firewall -.- balancer")
 	d.write("    key -.- database & logs & secret")

@@ -35,9 +35,4 @@
 // option --preserve-symlinks, which the stock kernel gives to its second process, then preload.js. The program
 // and the processes that constructs start do not see the last two. The module uses one thing of Node that is
 // not documented, Module.prototype._compile; the tests pass with Node 20.9, 22 and 24.
-//
-// # What is left
-//
-// Starting Node, compiling the kernel and cdktf, about half a millisecond for each resource, and 50 ms for the
-// provider's archive of 34 MB, which jsii writes to a temporary folder and hashes at every start.
 package kernel

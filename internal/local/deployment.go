@@ -234,14 +234,20 @@ func status(ctx context.Context) error {
 	return terraform(ctx, environment(e), "output")
 }
 
-// execute runs a program that talks to the emulator. An interrupt reaches it too, and it decides what that means.
+// execute runs a program that talks to the emulator.
 func execute(arguments []string) error {
 	e, err := attach()
 	if e == nil {
 		return errors.Join(err, errors.New("there is nothing to talk to"))
 	}
-	command := exec.Command(arguments[0], arguments[1:]...)
-	command.Stdin, command.Stdout, command.Stderr, command.Env = os.Stdin, os.Stdout, os.Stderr, environment(e)
+	return inForeground(arguments, environment(e))
+}
+
+// inForeground runs a program with this one's input and output. An interrupt reaches it too, and it decides what that
+// means.
+func inForeground(program, variables []string) error {
+	command := exec.Command(program[0], program[1:]...)
+	command.Stdin, command.Stdout, command.Stderr, command.Env = os.Stdin, os.Stdout, os.Stderr, variables
 	return command.Run()
 }
 

@@ -12,6 +12,7 @@ import (
 	"os/signal"
 	"syscall"
 
+	"tap/internal/provider"
 	"tap/internal/repository"
 )
 
@@ -65,4 +66,40 @@ func run(ctx context.Context, arguments []string) error {
 		return exclusively(stop)
 	}
 	return errors.New(usage)
+}
+
+// findProvider decides where Terraform gets the AWS provider from.
+func findProvider(ctx context.Context) (provider.Source, error) {
+	options, err := provider.Machine(ctx, repository.Terraform(), ".")
+	if err != nil {
+		return provider.Source{}, err
+	}
+	return provider.Find(ctx, options)
+}
+
+// showProvider says where the provider comes from, and with what commands a stack is deployed to AWS. With -check it
+// only says whether it can be had; with a program it runs that so that Terraform gets the provider from there.
+func showProvider(ctx context.Context, arguments []string) error {
+	source, err := findProvider(ctx)
+	if err != nil {
+		return err
+	}
+	if len(arguments) > 0 {
+		fmt.Println(source)
+	}
+	switch {
+	case len(arguments) == 0:
+		file, err := source.Write(".local")
+		if err == nil {
+			fmt.Print(source.Instructions("tap-"+suffix, file))
+		}
+		return err
+	case arguments[0] == "-check":
+		return nil
+	}
+	variables, err := source.Environment(os.Environ(), ".local")
+	if err != nil {
+		return err
+	}
+	return inForeground(arguments, variables)
 }

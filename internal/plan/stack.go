@@ -35,17 +35,9 @@ type stack struct {
 	stdout, stderr io.Writer
 }
 
-// open reads a stack that was synthesized into a folder, which is relative to the repository's root.
-func open(output, name string, stdout, stderr io.Writer) (stack, error) {
-	if !filepath.IsAbs(output) {
-		root, err := repository.Root()
-		if err != nil {
-			return stack{}, err
-		}
-		output = filepath.Join(root, output)
-	}
-	s := stack{name: name, folder: filepath.Join(output, "stacks", name), stdout: stdout, stderr: stderr}
-	var err error
+// open reads a stack that was synthesized into a folder.
+func open(output, name string, stdout, stderr io.Writer) (s stack, err error) {
+	s = stack{name: name, folder: filepath.Join(output, "stacks", name), stdout: stdout, stderr: stderr}
 	if s.text, s.configuration, err = s.read(configurationFile); errors.Is(err, fs.ErrNotExist) {
 		found, _ := filepath.Glob(filepath.Join(output, "stacks", "*"))
 		return s, fmt.Errorf("no stack %q has been synthesized: %w; there are %q", name, err, found)

@@ -56,15 +56,15 @@ func (o Options) newestIn(mirror string) (newest release, err error) {
 			}
 		}
 	}
-	if newest.path == "" && others == nil {
+	switch {
+	case newest.path != "":
+		return newest, nil
+	case others == nil:
 		return newest, fmt.Errorf("no package of the provider is in %s", folder)
 	}
-	if newest.path == "" {
-		slices.Sort(others)
-		return newest, fmt.Errorf("none of its packages is %s for %s: %s",
-			versions.ProviderVersions, o.Platform, strings.Join(others, ", "))
-	}
-	return newest, nil
+	slices.Sort(others)
+	return newest, fmt.Errorf("none of its packages is %s for %s: %s",
+		versions.ProviderVersions, o.Platform, strings.Join(others, ", "))
 }
 
 // inRange knows the one form that versions.ProviderVersions has.
