@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"tap/config"
 )
 
 // accountStack returns the stack of the tests' account.
@@ -78,7 +80,7 @@ func TestRolesTrustExactSubjects(t *testing.T) {
 			s.Errorf("%s is trusted to %v on %v", name, trust[0].Principal, trust[0].Condition)
 		}
 	}
-	existing := provided(t)
+	existing := accountWith(t, func(a *config.Account) { a.GitHub.ProviderExists = true })
 	if existing.each("aws_iam_openid_connect_provider") != nil {
 		s.Error("an account can have one provider of GitHub only")
 	}
@@ -88,11 +90,11 @@ func TestRolesTrustExactSubjects(t *testing.T) {
 	}
 }
 
-// provided returns the stack of the account when it has a provider of GitHub already.
-func provided(t *testing.T) stack {
+// accountWith returns the stack of the account after a change of what the file says.
+func accountWith(t *testing.T, change func(*config.Account)) stack {
 	t.Helper()
 	_, accounts := load(t, "environments")
-	accounts[0].GitHub.ProviderExists = true
+	change(&accounts[0])
 	all, err := synthesizeAll(t, nil, accounts)
 	if err != nil {
 		t.Fatal(err)
@@ -112,6 +114,7 @@ func TestSharedRolesHaveBoundary(t *testing.T) {
 			}
 		}
 	}
+	accountWith(t, func(a *config.Account) { a.GitHub = config.GitHub{} }).find("aws_iam_policy", "name", "tap-boundary")
 }
 
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html: 6,144 characters a policy.

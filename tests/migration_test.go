@@ -94,7 +94,8 @@ func (k task) run(command ...string) (string, error) {
 
 // rights are what the API's user is, and what it may do, as PostgreSQL keeps it.
 const rights = `\connect payments
-SELECT rolname, rolcanlogin, rolsuper, rolcreaterole, rolcreatedb, rolpassword FROM pg_authid WHERE rolname = 'payment_api';
+SELECT rolname, rolcanlogin, rolsuper, rolcreaterole, rolcreatedb, rolpassword FROM pg_authid
+WHERE rolname = 'payment_api';
 SELECT roleid::regrole, member::regrole, admin_option FROM pg_auth_members WHERE roleid = 'rds_iam'::regrole ORDER BY 2;
 SELECT nspname, nspowner::regrole, nspacl FROM pg_namespace WHERE nspname IN ('payments', 'public');
 SELECT defaclrole::regrole, defaclnamespace::regnamespace, defaclobjtype, defaclacl FROM pg_default_acl ORDER BY 3;
@@ -181,8 +182,8 @@ func TestMigrationMakesTheUserOfTheAPI(t *testing.T) {
 		"DELETE FROM payments.payment":                                                "",
 		"DROP TABLE payments.payment":                                                 "must be owner of table payment",
 		"ALTER TABLE payments.payment ADD COLUMN more text":                           "must be owner of table payment",
-		"CREATE TABLE payments.other (id bigint)":                                     "permission denied for schema payments",
-		"CREATE TABLE public.other (id bigint)":                                       "permission denied for schema public",
+		"CREATE TABLE payments.other (id bigint)":                                     "permission denied for schema",
+		"CREATE TABLE public.other (id bigint)":                                       "permission denied for schema",
 		"CREATE ROLE other":                                                           "permission denied to create role",
 		"CREATE DATABASE other":                                                       "permission denied to create database",
 		"GRANT rds_iam TO " + owns:                                                    "must have admin option",
@@ -202,7 +203,8 @@ func TestMigrationMakesTheUserOfTheAPI(t *testing.T) {
 	if output, err := migration.run(migration.command...); err == nil || !strings.Contains(output, "division by zero") {
 		t.Errorf("a migration that fails: %v\n%s", err, output)
 	}
-	if log := server.read(t); strings.Contains(log, password) || strings.Contains(strings.ToUpper(log), "SCRAM-SHA-256$") ||
+	log := server.read(t)
+	if strings.Contains(log, password) || strings.Contains(strings.ToUpper(log), "SCRAM-SHA-256$") ||
 		!strings.Contains(log, "GRANT rds_iam TO payment_api") {
 		t.Errorf("the log contains a secret, or not what was made:\n%s", log)
 	}

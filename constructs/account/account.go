@@ -45,6 +45,10 @@ func New(scope constructs.Construct, id string, config config.Account) Account {
 	})
 	repository := newRepository(this)
 	firewall.AllowLogDelivery(this, "firewall-logs", "tap-firewall-logs", account, firewall.LogGroup("*"))
+	// config.BoundaryPolicy is the most that a role of an environment can be allowed whatever its own policy says: the
+	// deployer creates roles, and could otherwise create one with more permissions than its own. Every environment of
+	// the account names it, with a pipeline or without.
+	newPolicy(this, "boundary", config, account)
 	result := Account{StatesBucket: states.Name, RepositoryURL: repository.RepositoryUrl()}
 	if config.GitHub.Subject != "" {
 		result.addRoles(this, config, account)

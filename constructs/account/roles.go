@@ -35,19 +35,12 @@ const sessionSeconds = 7200
 func (a *Account) addRoles(scope constructs.Construct, file config.Account, account policy.Account) {
 	this := constructs.NewConstruct(scope, jsii.String("pipeline"))
 	created := map[string]*string{}
-	newPolicy := func(name string) *string {
+	managed := func(name string) *string {
 		if created[name] == nil {
-			created[name] = iampolicy.NewIamPolicy(this, jsii.String(name), &iampolicy.IamPolicyConfig{
-				Name:   jsii.String("tap-" + name),
-				Policy: document(name, account, file),
-			}).Arn()
+			created[name] = newPolicy(this, name, file, account)
 		}
 		return created[name]
 	}
-	// config.BoundaryPolicy is the most that a role of an environment can be allowed whatever its own policy says: the
-	// deployer creates roles, and could otherwise create one with more permissions than its own.
-	newPolicy("boundary")
-
 	provider := account.GlobalARN("iam", "oidc-provider/"+issuer)
 	if !file.GitHub.ProviderExists {
 		provider = iamopenidconnectprovider.NewIamOpenidConnectProvider(this, jsii.String("github"), &iamopenidconnectprovider.IamOpenidConnectProviderConfig{
@@ -74,7 +67,7 @@ func (a *Account) addRoles(scope constructs.Construct, file config.Account, acco
 		for _, policy := range policies {
 			iamrolepolicyattachment.NewIamRolePolicyAttachment(this, jsii.String(name+"-has-"+policy), &iamrolepolicyattachment.IamRolePolicyAttachmentConfig{
 				Role:      role.Name(),
-				PolicyArn: newPolicy(policy),
+				PolicyArn: managed(policy),
 			})
 		}
 		return role.Arn()
@@ -95,7 +88,15 @@ func (a *Account) addRoles(scope constructs.Construct, file config.Account, acco
 	a.Publisher = newRole("publisher", "Pushes the images of the API", onlyBranch, []string{"publisher"}, onBranch)
 }
 
-// policies are the managed policies tap-<name> of the pipeline's roles, JSON files with variables. A resource is named
+// newPolicy creates the managed policy tap-<name> and returns its ARN.
+func newPolicy(scope constructs.Construct, name string, file config.Account, account policy.Account) *string {
+	return iampolicy.NewIamPolicy(scope, jsii.String(name), &iampolicy.IamPolicyConfig{
+		Name:   jsii.String("tap-" + name),
+		Policy: document(name, account, file),
+	}).Arn()
+}
+
+// policies are the boundary and the policies of the pipeline's roles, JSON files with variables. A resource is named
 // where AWS knows its name before it exists, else recognized by the project's tags. AWS allows 6,144 characters a
 // policy, without white space, and 10 policies a role:
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html

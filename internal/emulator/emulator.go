@@ -98,8 +98,9 @@ func start(options Options) (*Emulator, error) {
 	}
 	defer socket.Close()
 
-	// -I keeps PYTHONPATH and the user's own packages out.
-	command := exec.Command(repository.Python(root), "-I", "-B", filepath.Join(root, "internal/emulator/server.py"), version)
+	// -I keeps PYTHONPATH and the user's own packages out, -B byte code out of the checkout.
+	server := filepath.Join(root, "internal/emulator/server.py")
+	command := exec.Command(repository.Python(root), "-I", "-B", server, version)
 	command.Stdout, command.Stderr = log, log
 	command.ExtraFiles = []*os.File{socket}
 	command.Env = serverEnvironment(os.Environ())
