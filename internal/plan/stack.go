@@ -85,8 +85,7 @@ func (s stack) plan(markdown bool) (status int, err error) {
 	}
 	var text, shown bytes.Buffer
 	if err := s.terraform(&text, "plan", "-input=false", "-no-color", "-out="+planFile); err != nil {
-		_, _ = text.WriteTo(s.stderr)
-		return 0, err
+		return 0, err // Terraform has said why; the part of a plan would hide it
 	}
 	if err := s.terraform(&shown, "show", "-json", planFile); err != nil {
 		return 0, err

@@ -72,9 +72,9 @@ func TestLongAccounts(t *testing.T) {
 	// To the emulator whoever has taken a role of an account is in that account.
 	role := parameters{"RoleArn": "arn:aws:iam::" + other + ":role/admin", "RoleSessionName": "test"}
 	key := text(d.ask(t, request{"sts", "assume_role", role}), 0, "Credentials", "AccessKeyId")
-	in := func(accessKey, stack string) *deployment {
+	in := func(stack string, variables ...string) *deployment {
 		elsewhere := *d
-		elsewhere.stack, elsewhere.accessKey = stack, accessKey
+		elsewhere.stack, elsewhere.variables = stack, variables
 		return &elsewhere
 	}
 
@@ -86,7 +86,7 @@ func TestLongAccounts(t *testing.T) {
 		d.plan(t).expect(t)
 		d.refused(t, []string{"Instance cannot be destroyed"}, destroying...)
 	})
-	dev, qa := in("", "tap-dev"), in(key, "tap-qa")
+	dev, qa := in("tap-dev"), in("tap-qa", "AWS_ACCESS_KEY_ID="+key)
 	step(t, "each state is in the bucket of its account", func(t *testing.T) {
 		dev.initialize(t)
 		dev.apply(t)
@@ -100,7 +100,7 @@ func TestLongAccounts(t *testing.T) {
 		}
 	})
 	step(t, "credentials of another account are refused", func(t *testing.T) {
-		in(key, "tap-dev").refused(t, []string{"account ID not allowed", other}, "plan", "-no-color")
+		in("tap-dev", "AWS_ACCESS_KEY_ID="+key).refused(t, []string{"account ID not allowed", other}, "plan", "-no-color")
 	})
 	step(t, "a plan without refresh calls what the planner may, and another folder applies it", func(t *testing.T) {
 		dev.configureIn(t, "database: {passwordVersion: 2}\n")
@@ -114,7 +114,7 @@ func TestLongAccounts(t *testing.T) {
 			"secretsmanager:GetRandomPassword sts:GetCallerIdentity"); !slices.Equal(got, want) {
 			t.Errorf("the plan calls %v, expected %v", got, want)
 		}
-		elsewhere := in("", "tap-dev")
+		elsewhere := in("tap-dev")
 		elsewhere.root = t.TempDir()
 		text, err := os.ReadFile(filepath.Join(dev.stackFolder(), "cdk.tf.json"))
 		if err == nil {

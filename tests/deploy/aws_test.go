@@ -34,9 +34,7 @@ func (d *deployment) ask(t *testing.T, requests ...request) []any {
 	var said bytes.Buffer
 	program := exec.CommandContext(t.Context(), repository.Python(d.repository), "-I", "-c", ask)
 	program.Env = append(d.emulator.Environment(os.Environ()), "AWS_DEFAULT_REGION="+region)
-	if d.accessKey != "" {
-		program.Env = append(program.Env, "AWS_ACCESS_KEY_ID="+d.accessKey)
-	}
+	program.Env = append(program.Env, d.variables...)
 	program.Stdin, program.Stderr = bytes.NewReader(text), &said
 	answered, err := program.Output()
 	if err != nil {

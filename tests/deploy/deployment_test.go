@@ -38,7 +38,7 @@ type deployment struct {
 	stack      string // tap-dev
 	emulator   *emulator.Emulator
 	proxy      *proxy
-	accessKey  string              // of the credentials; empty: those of the account
+	variables  []string            // of the environment of commands, beside the emulator's
 	accounts   string              // what accounts.yaml contains; without it the state is a file
 	zone       string              // the id that hostedZone means
 	given      []emulator.Resource // what the emulator contains because of it
@@ -115,9 +115,7 @@ func (d *deployment) run(t *testing.T, folder, program string, arguments ...stri
 	command := exec.CommandContext(ctx, program, arguments...)
 	command.Dir, command.Stdout, command.Stderr = folder, &stdout, &stderr
 	command.Env = append(d.emulator.Environment(os.Environ()), "AWS_ENDPOINT_URL="+d.proxy.url)
-	if d.accessKey != "" {
-		command.Env = append(command.Env, "AWS_ACCESS_KEY_ID="+d.accessKey)
-	}
+	command.Env = append(command.Env, d.variables...)
 	// A group of its own, so that it is not interrupted a second time by the terminal: Terraform would leave the
 	// provider behind.
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}

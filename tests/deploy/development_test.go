@@ -3,6 +3,7 @@ package deploy
 import (
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 
 	"tap/internal/repository"
@@ -33,6 +34,7 @@ func TestLongChanges(t *testing.T) {
 	d.initialize(t)
 
 	var first, second credentials
+	var deployed string
 	step(t, "an apply that stops between the secret and the cluster can be repeated", func(t *testing.T) {
 		d.proxy.refuse("CreateDBCluster")
 		d.refused(t, []string{refusal}, append(applying, d.target(t, "aws_rds_cluster"))...)
@@ -46,8 +48,7 @@ func TestLongChanges(t *testing.T) {
 	})
 	step(t, "a plan that would replace what cannot be replaced is refused", func(t *testing.T) {
 		d.configure(t, production+"region: eu-west-1\n")
-		reasons := []string{"region is us-east-1 in", "class is development in", "network.cidr is 10.0.0.0/16 in"}
-		d.refused(t, reasons, "plan", "-no-color", "-refresh=false")
+		d.expectWords(t, 1, "region is us-east-1 in", "class is development in", "network.cidr is 10.0.0.0/16 in")
 	})
 	step(t, "a rotation changes the secret, the cluster and the tasks only", func(t *testing.T) {
 		d.configure(t, development+"database: {passwordVersion: 2}\n")
@@ -69,8 +70,9 @@ func TestLongChanges(t *testing.T) {
 	})
 	step(t, "another image and more tasks change the tasks and their scaling only", func(t *testing.T) {
 		const image = "public.ecr.aws/docker/library/httpd:2.4"
-		d.configure(t, development+"database: {passwordVersion: 2}\n"+
-			"service: {image: '"+image+"', scaling: {maximumTasks: 12}}\n")
+		deployed = development + "database: {passwordVersion: 2}\n" +
+			"service: {image: '" + image + "', scaling: {maximumTasks: 12}}\n"
+		d.configure(t, deployed)
 		changed := d.plan(t)
 		changed.expect(t,
 			"update aws_appautoscaling_target.service_scaling_target (max_capacity)",
@@ -81,6 +83,21 @@ func TestLongChanges(t *testing.T) {
 		newest := d.ask(t, request{"ecs", "describe_task_definition", parameters{"taskDefinition": "PaymentTask-dev"}})[0]
 		expectFacts(t, fact{"the image of the newest task definition",
 			at(newest, "taskDefinition", "containerDefinitions", 0, "image"), image})
+	})
+	step(t, "a plan says in words what is lost", func(t *testing.T) {
+		for _, change := range []struct {
+			file   string
+			status int
+			says   []string
+		}{
+			{deployed, 0, []string{"No changes."}},
+			{deployed + "monitoring: {latencySeconds: 3}\n", 2, []string{"Harmless changes: 1."}},
+			{deployed + "logs: {retentionDays: 7}\n", 3, []string{"### Weakens protection", "from `30` to `7`"}},
+			{strings.Replace(deployed, "service: {", "service: {port: 8080, ", 1), 3, []string{"### Interrupts traffic"}},
+		} {
+			d.configure(t, change.file)
+			d.expectWords(t, change.status, change.says...)
+		}
 	})
 }
 

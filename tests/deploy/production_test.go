@@ -41,8 +41,10 @@ func TestLongProduction(t *testing.T) {
 	step(t, "the secret names a master user of its own", func(t *testing.T) {
 		d.storedCredentials(t).expect(t, "payment_owner", "paymentdb-prod")
 	})
-	step(t, "a second plan shows only what the emulator forgets", func(t *testing.T) { d.plan(t).expect(t) })
+	step(t, "a second plan is empty", func(t *testing.T) { d.plan(t).expect(t) })
+	step(t, "what is renamed is missed, and kept by the moved blocks", d.expectGuarded)
 	step(t, "a destroy is refused before it destroys anything", func(t *testing.T) {
+		d.configure(t, production)
 		before := d.inventory(t)
 		d.refused(t, []string{"Instance cannot be destroyed"}, destroying...)
 		if after := d.inventory(t); !slices.Equal(before, after) {
