@@ -302,6 +302,16 @@ func TestDashboardShowsEveryAlarmAndNoOverlap(t *testing.T) {
 		if all := addresses(s.some("aws_cloudwatch_metric_alarm")); !slices.Equal(shown, all) {
 			s.Errorf("the state of %v is shown, expected every alarm", shown)
 		}
+		watched := map[string]bool{} // a metric, its statistic and the threshold of an alarm on it
+		for _, alarm := range s.some("aws_cloudwatch_metric_alarm") {
+			watched[fmt.Sprint(alarm.at("metric_name"), alarm.at("statistic"), alarm.at("threshold"))] = true
+			for _, query := range alarm.parts("metric_query") {
+				watched[fmt.Sprint(query.at("metric.metric_name"), query.at("metric.stat"), alarm.at("threshold"))] = true
+			}
+		}
+		if strings.Contains(encoded(dashboard.attributes), "ReplicaLag") != (s.environment.Database.Readers > 0) {
+			s.Errorf("there are %d readers, which the dashboard does not know", s.environment.Database.Readers)
+		}
 		taken := map[[2]float64]any{} // cells of the grid
 		for _, widget := range widgets {
 			title := widget.at("properties.title")
@@ -316,6 +326,16 @@ func TestDashboardShowsEveryAlarmAndNoOverlap(t *testing.T) {
 			}
 			if widget.at("type") == "metric" {
 				widget.want("properties.region", s.environment.Region)
+				widget.want("properties.yAxis.left.min", 0)
+				for _, threshold := range widget.parts("properties.annotations.horizontal") {
+					if !slices.ContainsFunc(widget.at("properties.metrics").([]any), func(line any) bool {
+						metric := line.([]any)
+						options := metric[len(metric)-1].(map[string]any)
+						return len(metric) > 1 && watched[fmt.Sprint(metric[1], options["stat"], threshold.at("value"))]
+					}) {
+						s.Errorf("%v has a threshold, %v, of no alarm on it", title, threshold.at("value"))
+					}
+				}
 			}
 		}
 	})

@@ -25,6 +25,8 @@ const (
 	minimumErrors = 3
 	// latencyMinimumRequests is the number of samples that a 99th percentile needs: of fewer it is the slowest request.
 	latencyMinimumRequests = 1000
+	// answered are all requests: the load balancer answers by itself when no target can, and does not count these.
+	answered = "(FILL(requests, 0) + FILL(unanswered, 0))"
 )
 
 // burnRates are how fast the failures that the availability allows in 30 days may be used up: 2 % of them in an hour,
@@ -44,7 +46,8 @@ type Requests struct {
 	// ErrorRateAlarm and LatencyAlarm are alarm names.
 	ErrorRateAlarm, LatencyAlarm *string
 
-	arns []*string
+	arns   []*string
+	config config.Monitoring
 }
 
 // NewRequests creates the alarms on requests. Where nobody calls there is no data, which is good: that nobody can
@@ -52,7 +55,7 @@ type Requests struct {
 func NewRequests(scope constructs.Construct, id string, props RequestsProps) Requests {
 	this := constructs.NewConstruct(scope, jsii.String(id))
 	traffic := trafficOf(props.LoadBalancer)
-	result := Requests{}
+	result := Requests{config: props.Config}
 
 	create := func(a alarm) *string {
 		created := a.create(this, props.Deployment, props.Topic)
@@ -64,7 +67,7 @@ func NewRequests(scope constructs.Construct, id string, props RequestsProps) Req
 		description: fmt.Sprintf("At least %g %% of requests failed with a 5xx of the service in 5 minutes. "+
 			"First: read the service's latest log events and, if a deployment is under way, roll it back.",
 			props.Config.ErrorRatePercent),
-		expression: errorRatio(props.Config.MinimumRequests),
+		expression: ratio("FILL(errors, 0)", "requests", props.Config.MinimumRequests),
 		operands:   []operand{{"errors", traffic.targetErrors, "Sum"}, {"requests", traffic.requests, "Sum"}},
 		comparison: atLeast, threshold: props.Config.ErrorRatePercent, period: 300, periods: 1, missing: missingIsGood,
 	})
@@ -77,14 +80,12 @@ func NewRequests(scope constructs.Construct, id string, props RequestsProps) Req
 		operands:   []operand{{"latency", traffic.latency, "p99"}, {"requests", traffic.requests, "Sum"}},
 		comparison: atLeast, threshold: props.Config.LatencySeconds, period: 300, periods: 1, missing: missingIsGood,
 	})
-	// The load balancer answers by itself when no target can, and does not count such requests.
-	const requests, errors = "(FILL(requests, 0) + FILL(unanswered, 0))", "FILL(unanswered, 0)"
 	create(alarm{
 		id: "load-balancer-error-rate", name: "HighLoadBalancerErrorRateAlarm",
 		description: fmt.Sprintf("The load balancer itself answered at least %g %% of requests with a 5xx in 5 minutes. "+
 			"First: look at the healthy targets and at the reasons for which tasks stopped.",
 			props.Config.ErrorRatePercent),
-		expression: ratio(errors, requests, props.Config.MinimumRequests),
+		expression: ratio("FILL(unanswered, 0)", answered, props.Config.MinimumRequests),
 		operands:   []operand{{"unanswered", traffic.balancerErrors, "Sum"}, {"requests", traffic.requests, "Sum"}},
 		comparison: atLeast, threshold: props.Config.ErrorRatePercent, period: 300, periods: 1, missing: missingIsGood,
 	})
@@ -95,7 +96,7 @@ func NewRequests(scope constructs.Construct, id string, props RequestsProps) Req
 			id: burn.id, name: burn.name,
 			description: fmt.Sprintf("%g %% or more of requests failed over %d h: at this rate the failures that a month "+
 				"allows (%.3g %%) are used up in %s. First: %s", threshold, burn.hours, allowed, burn.exhausted, burn.first),
-			expression: ratio("(FILL(errors, 0) + FILL(unanswered, 0))", requests, props.Config.MinimumRequests),
+			expression: ratio("(FILL(errors, 0) + FILL(unanswered, 0))", answered, props.Config.MinimumRequests),
 			operands: []operand{
 				{"errors", traffic.targetErrors, "Sum"},
 				{"unanswered", traffic.balancerErrors, "Sum"},
@@ -126,9 +127,6 @@ func NewRequests(scope constructs.Construct, id string, props RequestsProps) Req
 func ratio(errors, requests string, minimum int) string {
 	return fmt.Sprintf("IF(%[1]s >= %d && %[3]s >= %d, 100 * %[3]s / %[1]s, 0)", requests, minimum, errors, minimumErrors)
 }
-
-// errorRatio is the ratio of requests that the service answered with a 5xx.
-func errorRatio(minimum int) string { return ratio("FILL(errors, 0)", "requests", minimum) }
 
 // traffic are the metrics of a load balancer:
 // https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-cloudwatch-metrics.html
