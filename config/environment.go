@@ -284,12 +284,14 @@ type Monitoring struct {
 	Emails []string `yaml:"emails"`
 	// ErrorRatePercent of requests that the service answers with a 5xx raises the alarm.
 	ErrorRatePercent float64 `yaml:"errorRatePercent"`
-	// MinimumRequests is the number of requests in 5 minutes under which error rate and latency never raise an alarm.
+	// MinimumRequests is the number of requests in an alarm's period (5 minutes, 1 or 6 hours) under which errors never
+	// raise it.
 	MinimumRequests int `yaml:"minimumRequests"`
 	// AvailabilityPercent is the share of requests in 30 days that should not fail; failures that use up the rest too
 	// fast raise an alarm.
 	AvailabilityPercent float64 `yaml:"availabilityPercent"`
-	// LatencySeconds is the 99th percentile of the response time that raises the alarm.
+	// LatencySeconds is the 99th percentile of the response time that raises the alarm, of 1,000 requests or more in 5
+	// minutes.
 	LatencySeconds float64 `yaml:"latencySeconds"`
 }
 

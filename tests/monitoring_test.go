@@ -169,7 +169,7 @@ func TestAlarmsAreRaisedByWhatCustomersFeel(t *testing.T) {
 	}
 }
 
-// The thresholds of errors and latency, and the requests from which on these count, are the file's.
+// The thresholds of errors and latency, and the requests from which on errors count, are the file's.
 func TestRequestAlarmsFollowTheFile(t *testing.T) {
 	for _, test := range []struct {
 		key, alarm string

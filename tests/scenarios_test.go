@@ -118,7 +118,7 @@ func statistic(r resource, name string, samples []float64) float64 {
 	case "p99":
 		return slices.Sorted(slices.Values(samples))[(len(samples)*99+99)/100-1]
 	}
-	r.Fatalf("%s has the statistic %q", r.address(), name)
+	r.Fatalf("%s: the function statistic in scenarios_test.go cannot compute %q yet", r.address(), name)
 	panic("unreachable")
 }
 
@@ -227,7 +227,7 @@ func TestGoldenSaysWhatAlarmsDo(t *testing.T) {
 		name := strings.TrimSuffix(alarm.text("alarm_name"), "-"+s.suffix)
 		descriptions[name] = strings.Replace(alarm.text("alarm_description"), " First: ", " | ", 1)
 		if !raised[name] {
-			s.Errorf("%s is raised in no scenario", name)
+			s.Errorf("%s is raised in no scenario: add one to scenarios", name)
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(descriptions)) {
