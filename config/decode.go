@@ -76,6 +76,9 @@ func (f *file) parse(content []byte) *yaml.Node {
 		if strings.HasPrefix(message, "unknown anchor") {
 			message = "unknown anchor" // its name may be a secret that begins with an asterisk
 		}
+		if strings.HasPrefix(message, "found character that cannot start") {
+			message += ", such as a tab: indent with spaces"
+		}
 		return fail(line, "is not YAML: "+message)
 	}
 	if document.Kind == 0 || document.Content[0].ShortTag() == "!!null" {

@@ -78,6 +78,11 @@ func (f *file) unknownKey(key, section string, known []string) string {
 		}
 	}
 	const unknown = "is not a known key; "
+	dotted := strings.TrimPrefix(section+"."+key, ".")
+	if _, found := f.limits[dotted]; found {
+		dot := strings.LastIndex(dotted, ".")
+		return unknown + "keys are nested: write " + dotted[dot+1:] + " below " + dotted[:dot]
+	}
 	for length := len(key); length > max(2, len(key)/2-1); length-- {
 		for _, name := range known {
 			if len(name) >= length && strings.EqualFold(name[:length], key[:length]) {

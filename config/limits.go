@@ -214,7 +214,7 @@ func limitsByPath(root any, declared map[any]Limit) map[string]Limit {
 		kind := reflect.TypeOf(field).Elem().Kind()
 		limit, found := declared[field]
 		if kind != reflect.Struct && kind != reflect.Bool && !found {
-			panic("config: no limit for " + path)
+			panic("config: limits.go has no limit for " + path)
 		}
 		limit.Type = types[kind]
 		for _, part := range []*Limit{limit.Items, limit.AdditionalProperties} {

@@ -189,7 +189,7 @@ func TestContentThatIsNotAnEnvironmentIsRefused(t *testing.T) {
 		"hello\n":                          `:1: "hello" is not ` + missing,
 		development + "---\nclass: a\n":    ":2: a second YAML document begins here",
 		"class: [\n":                       ":1: is not YAML: did not find expected node content",
-		development + "service:\n\tcpu: 1": ":3: is not YAML: found character that cannot start any token",
+		development + "service:\n\tcpu: 1": ":3: is not YAML: found character that cannot start any token, such as a tab",
 		"A: *hunter2":                      ": is not YAML: unknown anchor",
 		strings.Repeat("[", 20000):         ": is not YAML: exceeded max depth of 10000",
 		strings.Repeat("#", 65537):         ": has more than 65536 bytes",

@@ -32,6 +32,9 @@ func TestKeysAreRefused(t *testing.T) {
 		{"servce: {}", "2: servce: is not a known key; did you mean service?"},
 		{"service: {CPU: 256}", "2: service.CPU: is not a known key; did you mean service.cpu?"},
 		{"natGateways: 1", "2: natGateways: is not a known key; did you mean network.natGateways?"},
+		{"service.cpu: 256", `2: "service.cpu": is not a known key; keys are nested: write cpu below service`},
+		{"service: {scaling.cpuPercent: 9}", `2: service."scaling.cpuPercent": is not a known key; keys are nested: ` +
+			"write cpuPercent below service.scaling"},
 		{"logs: {level: debug}", "2: logs.level: is not a known key; allowed: retentionDays"},
 		{"'a b': 1", `2: "a b": is not a known key; allowed: account, class, database, firewall, loadBalancer`},
 		{"? [a]\n: b", `2: "": a key is plain text`},

@@ -229,10 +229,7 @@ func (v variant) file(t *testing.T, key string) string {
 
 func TestEveryKeyDoesSomething(t *testing.T) {
 	examples(t) // once, so that a value that is refused fails once
-	var keys, tried []string
-	for _, key := range config.Keys() {
-		keys = append(keys, key.Path)
-	}
+	var tried []string
 	for _, v := range variants {
 		tried = append(tried, v.key)
 		t.Run(v.key, func(t *testing.T) {
@@ -253,10 +250,10 @@ func TestEveryKeyDoesSomething(t *testing.T) {
 			}
 		})
 	}
-	slices.Sort(keys)
-	slices.Sort(tried)
-	if !slices.Equal(keys, tried) {
-		t.Errorf("the keys are %v, tried are %v", keys, tried)
+	for _, key := range config.Keys() {
+		if !slices.Contains(tried, key.Path) {
+			t.Errorf("variants in keys_test.go has no line for %s", key.Path)
+		}
 	}
 }
 

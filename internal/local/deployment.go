@@ -62,9 +62,9 @@ func up(ctx context.Context) error {
 	fmt.Printf("The emulator runs at %s (process %d, log: %s)\n", e.URL(), e.PID, emulatorLog)
 	switch err := deploy(ctx, e); {
 	case err != nil && started: // a failed first deployment leaves no process behind
-		return errors.Join(err, stop(), errors.New("`make local` starts from the beginning"))
+		return errors.Join(err, stop(), errors.New("mend that and run `make local` again: it starts anew"))
 	case err != nil:
-		return fmt.Errorf("%w\nThe emulator still runs: `make local` goes on, `make local-destroy` ends it", err)
+		return fmt.Errorf("%w\nThe emulator still runs: `make local` continues, `make local-destroy` takes all down", err)
 	}
 	if err := showCalls(ctx, e); err != nil {
 		return err
