@@ -89,7 +89,7 @@ func (f *file) applyTo(files []*file) {
 	for _, account := range f.accounts {
 		isTheirs := func(other *file) bool { return other.environment.Account == account.ID }
 		f.require(account.GitHub.Subject == "" || slices.ContainsFunc(files, isTheirs), "no environment file has this "+
-			"account, so that the roles would be for none", account.ID+".github")
+			"account, so that the roles would be for none; set account in one", account.ID+".github")
 	}
 	for _, environment := range files {
 		if f.accounts != nil {

@@ -121,10 +121,14 @@ func (s stack) apply() error {
 	if err := s.terraform(s.stderr, "init", "-input=false", "-no-color"); err != nil {
 		return err
 	}
-	if err := s.terraform(s.stdout, arguments...); err != nil {
+	err := s.terraform(s.stdout, arguments...)
+	switch {
+	case err == nil:
+		return s.forget()
+	case len(arguments) > 1: // with the saved plan
 		return fmt.Errorf("%w\nPlan %s again if the saved plan is stale now", err, s.name)
 	}
-	return s.forget()
+	return err
 }
 
 // check returns an error that says in what the saved plan is not one of the stack as it is now. Terraform refuses one

@@ -99,6 +99,11 @@ func TestStackOnTerraform(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(output, "stacks", "tap-x", planFile)); err == nil {
 		t.Error("a plan that failed has left an older one to apply")
 	}
+	var said bytes.Buffer
+	if status := run([]string{"apply", "-output", output, "tap-x"}, &said, &said); status != 1 ||
+		strings.Contains(said.String(), "saved plan") {
+		t.Errorf("an apply without a saved plan ends with status %d and says\n%s", status, &said)
+	}
 }
 
 func TestUnknownPlanFormat(t *testing.T) {
