@@ -43,8 +43,8 @@ local-status: ## say what runs on this machine and what it contains
 local-destroy: ## destroy what runs on this machine and stop the emulator
 	@$(LOCAL) destroy
 
-# STACK is the stack, and SYNTH what cdktf.json runs. A program that is built keeps its exit status, unlike go run.
-SYNTH = npx cdktf synth --output cdktf.out
+# STACK is the stack. With CI cdktf draws no spinner. A program that is built keeps its exit status, unlike go run.
+SYNTH = CI=true CHECKPOINT_DISABLE=1 npx cdktf synth --output cdktf.out
 PLAN = go build -o .local/bin/plan ./internal/plan && .local/bin/plan
 STACK = $(error name the stack, for example STACK=tap-dev)
 
