@@ -384,29 +384,39 @@ func walk(value any, path []string, visit func(path []string, value any)) {
 	}
 }
 
-// changesFrom returns the attributes, each as kind.attribute, in which two stacks differ beside their suffixes.
+// changesFrom returns in what two stacks differ beside their suffixes: kind.attribute of what both have, and the kind
+// of what one of them has.
 func (s stack) changesFrom(base stack) []string {
 	s.Helper()
-	attributes := func(s stack) map[string]string {
-		all := map[string]string{}
+	resources := func(s stack) map[string]resource {
+		all := map[string]resource{}
 		for _, r := range append(s.all(), s.terraform(), s.provider()) {
-			for name, value := range r.attributes {
-				all[r.kind+"."+name+" "+r.name] = encoded(value)
-			}
+			all[r.address()] = r
 		}
 		return all
 	}
-	renamed := s
-	renamed.root = object(s.T, strings.ReplaceAll(s.json, s.suffix, base.suffix))
-	before, after := attributes(base), attributes(renamed)
-	var changed []string
-	for _, name := range slices.AppendSeq(slices.Collect(maps.Keys(before)), maps.Keys(after)) {
-		if before[name] != after[name] {
-			changed = append(changed, strings.Fields(name)[0])
+	s.root = object(s.T, strings.ReplaceAll(s.json, s.suffix, base.suffix))
+	before, after := resources(base), resources(s)
+	changed := map[string]bool{}
+	for address, r := range joined(before, after) {
+		old, new := before[address].attributes, after[address].attributes
+		if old == nil || new == nil {
+			changed[r.kind] = true
+			continue
+		}
+		for attribute := range joined(old, new) {
+			if encoded(old[attribute]) != encoded(new[attribute]) {
+				changed[r.kind+"."+attribute] = true
+			}
 		}
 	}
-	slices.Sort(changed)
-	return slices.Compact(changed)
+	return slices.Sorted(maps.Keys(changed))
+}
+
+func joined[V any](one, other map[string]V) map[string]V {
+	all := maps.Clone(one)
+	maps.Copy(all, other)
+	return all
 }
 
 // containers returns the containers of a task definition, by their names without the suffix.

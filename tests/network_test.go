@@ -154,15 +154,6 @@ func TestNATGatewaysServeTheirOwnZone(t *testing.T) {
 	}
 }
 
-func TestMoreNATGatewaysChangeRoutesOnly(t *testing.T) {
-	for _, attribute := range example(t, "network.natGateways").changesFrom(development(t)) {
-		kind, name, _ := strings.Cut(attribute, ".")
-		if !slices.Contains([]string{"aws_eip", "aws_nat_gateway", "aws_route"}, kind) && name != "depends_on" {
-			t.Errorf("three NAT gateways instead of one change %s", attribute)
-		}
-	}
-}
-
 // Existing subnets are used as the file names them; nothing of their VPC is made, routed or recorded.
 func TestExistingNetworkIsUsedAsItIs(t *testing.T) {
 	s := stacks(t)["existing"].in(t)
