@@ -29,24 +29,42 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
+// noError ends a test that cannot go on.
+func noError(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// same checks that two lists contain the same, in whichever order.
+func same(t testing.TB, what string, got, expected []string) {
+	t.Helper()
+	got, expected = slices.Sorted(slices.Values(got)), slices.Sorted(slices.Values(expected))
+	if !slices.Equal(got, expected) {
+		t.Errorf("%s are\n%s\nexpected\n%s", what, strings.Join(got, "\n"), strings.Join(expected, "\n"))
+	}
+}
+
+func read(t testing.TB, path string) string {
+	t.Helper()
+	content, err := os.ReadFile(path)
+	noError(t, err)
+	return string(content)
+}
+
 // write writes a file and the folders above it.
 func write(t *testing.T, path, content string) {
 	t.Helper()
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
-		t.Fatal(err)
-	}
+	noError(t, os.MkdirAll(filepath.Dir(path), 0o755))
+	noError(t, os.WriteFile(path, []byte(content), 0o644))
 }
 
 // load returns the environments of a folder, and the accounts beside it.
 func load(t *testing.T, folder string) ([]config.Environment, []config.Account) {
 	t.Helper()
 	environments, accounts, err := config.Load(folder, config.RequestedSuffix{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	noError(t, err)
 	return environments, accounts
 }
 
@@ -72,9 +90,7 @@ type stack struct {
 func synthesize(t *testing.T, environments ...config.Environment) map[string]stack {
 	t.Helper()
 	stacks, err := synthesizeWith(t, environments)
-	if err != nil {
-		t.Fatal(err)
-	}
+	noError(t, err)
 	return stacks
 }
 
@@ -98,12 +114,9 @@ func synthesizeAll(t *testing.T, environments []config.Environment, accounts []c
 	}
 	stacks := map[string]stack{}
 	for _, file := range files {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
+		text := read(t, file)
 		suffix := strings.TrimPrefix(filepath.Base(filepath.Dir(file)), "tap-")
-		s := stack{suffix: suffix, json: string(text), root: object(t, string(text))}
+		s := stack{suffix: suffix, json: text, root: object(t, text)}
 		if i := slices.IndexFunc(environments, func(e config.Environment) bool { return e.Suffix == suffix }); i >= 0 {
 			s.environment = &environments[i]
 		}
@@ -133,9 +146,7 @@ func stacks(t *testing.T) map[string]stack {
 		for _, folder := range []string{"../environments", "environments"} {
 			environments, accounts := load(t, folder)
 			stacks, err := synthesizeAll(t, environments, accounts)
-			if err != nil {
-				t.Fatal(err)
-			}
+			noError(t, err)
 			maps.Copy(shared, stacks)
 		}
 	}

@@ -209,9 +209,7 @@ func production(t *testing.T) stack  { return example(t, minimalProduction) }
 func (v variant) file(t *testing.T, key string) string {
 	t.Helper()
 	file := map[string]any{"class": "development"}
-	if err := yaml.Unmarshal([]byte(v.base), &file); err != nil {
-		t.Fatal(err)
-	}
+	noError(t, yaml.Unmarshal([]byte(v.base), &file))
 	if key != "" {
 		within := file
 		steps := strings.Split(strings.TrimRight(key, ".*[]"), ".")
@@ -224,9 +222,7 @@ func (v variant) file(t *testing.T, key string) string {
 		within[steps[len(steps)-1]] = v.value
 	}
 	text, err := yaml.Marshal(file)
-	if err != nil {
-		t.Fatal(err)
-	}
+	noError(t, err)
 	return string(text)
 }
 
@@ -249,16 +245,10 @@ func TestEveryKeyDoesItsPart(t *testing.T) {
 				return
 			}
 			changed := example(t, v.key).changesFrom(example(t, cmp.Or(v.base, minimalDevelopment)))
-			if expected := slices.Sorted(strings.FieldsSeq(v.changes)); !slices.Equal(changed, expected) {
-				t.Errorf("%v changes %v, expected %v", v.value, changed, expected)
-			}
+			same(t, fmt.Sprintf("the changes by %v", v.value), changed, strings.Fields(v.changes))
 		})
 	}
-	slices.Sort(keys)
-	slices.Sort(tried)
-	if !slices.Equal(keys, tried) {
-		t.Errorf("the keys are %v, tried are %v", keys, tried)
-	}
+	same(t, "the keys of the files, compared with those that are tried,", keys, tried)
 }
 
 // Ids are what Terraform knows resources by: one with the suffix in it would replace a resource when an environment is

@@ -6,7 +6,6 @@ import (
 	"go/parser"
 	"go/token"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -235,10 +234,7 @@ func TestAlarmsAreHeard(t *testing.T) {
 			subscription.want("topic_arn", topic.ref("arn"))
 			heard = append(heard, subscription.text("endpoint"))
 		}
-		slices.Sort(heard)
-		if expected := slices.Sorted(slices.Values(s.environment.Monitoring.Emails)); !slices.Equal(heard, expected) {
-			s.Errorf("alarms are heard by %v, expected %v", heard, expected)
-		}
+		same(s, "those who hear alarms", heard, s.environment.Monitoring.Emails)
 		alarms := regexp.MustCompile(
 			`^arn:[^:]+:cloudwatch:` + s.environment.Region + `:` + accountID.String() + `:alarm:\*$`)
 		for _, statement := range s.only("aws_sns_topic_policy").policy() {
@@ -255,10 +251,8 @@ func TestDashboardShowsEveryAlarmAndNoOverlap(t *testing.T) {
 		dashboard := s.only("aws_cloudwatch_dashboard")
 		dashboard.attributes = object(s.T, dashboard.text("dashboard_body"))
 		widgets := dashboard.parts("widgets")
-		shown := addresses(widgets[0].followAll("properties.alarms"))
-		if all := addresses(s.some("aws_cloudwatch_metric_alarm")); !slices.Equal(shown, all) {
-			s.Errorf("the state of %v is shown, expected every alarm", shown)
-		}
+		shown := widgets[0].followAll("properties.alarms")
+		same(s, "the alarms that are shown", addresses(shown), addresses(s.some("aws_cloudwatch_metric_alarm")))
 		taken := map[[2]float64]any{} // cells of the grid
 		for _, widget := range widgets {
 			title := widget.at("properties.title")

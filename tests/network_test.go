@@ -1,6 +1,7 @@
 package tests
 
 import (
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -64,21 +65,19 @@ func TestOnlyLoadBalancerIsInPublicSubnets(t *testing.T) {
 				s.Errorf("%s has the default route %v with %d NAT gateways", subnet.address(), subnet.gateway, natGateways)
 			}
 		}
-		same := func(r resource, attribute string, expected []resource) {
-			if got := addresses(r.followAll(attribute)); !slices.Equal(got, addresses(expected)) {
-				s.Errorf("the %s of %s are %v, expected %v", attribute, r.address(), got, addresses(expected))
-			}
+		all := func(r resource, attribute string, expected []resource) {
+			same(s, "the "+attribute+" of "+r.address(), addresses(r.followAll(attribute)), addresses(expected))
 		}
-		same(s.only("aws_lb"), "subnets", public)
-		same(s.only("aws_ecs_service"), "network_configuration.subnets", private)
-		same(s.only("aws_rds_cluster").follow("db_subnet_group_name"), "subnet_ids", private)
+		all(s.only("aws_lb"), "subnets", public)
+		all(s.only("aws_ecs_service"), "network_configuration.subnets", private)
+		all(s.only("aws_rds_cluster").follow("db_subnet_group_name"), "subnet_ids", private)
 		for _, endpoint := range s.some("aws_vpc_endpoint") {
 			if endpoint.at("vpc_endpoint_type") == "Gateway" { // costs nothing, and so is always there
 				endpoint.want("service_name", "com.amazonaws."+s.environment.Region+".s3")
-				same(endpoint, "route_table_ids", tables)
+				all(endpoint, "route_table_ids", tables)
 				continue
 			}
-			same(endpoint, "subnet_ids", private)
+			all(endpoint, "subnet_ids", private)
 			endpoint.want("private_dns_enabled", true) // else the tasks' calls would go through the NAT gateway
 		}
 	})
@@ -111,10 +110,7 @@ func TestEveryZoneHasBothSubnets(t *testing.T) {
 			zones[subnet.isPublic()] = append(zones[subnet.isPublic()], subnet.text("availability_zone"))
 		}
 		for public, got := range zones {
-			slices.Sort(got)
-			if expected := slices.Sorted(slices.Values(s.environment.Network.Zones)); !slices.Equal(got, expected) {
-				s.Errorf("subnets (public: %v) are in %v, expected %v", public, got, expected)
-			}
+			same(s, fmt.Sprintf("zones of subnets (public: %v)", public), got, s.environment.Network.Zones)
 		}
 	})
 }

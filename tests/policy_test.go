@@ -239,14 +239,8 @@ func TestTaskRolesHaveTheirOwnRights(t *testing.T) {
 		if service.ExecuteCommand {
 			runs = append(runs, "logs", "ssmmessages")
 		}
-		slices.Sort(starts)
-		slices.Sort(runs)
-		if got := services(execution); !slices.Equal(got, starts) {
-			s.Errorf("the execution role uses %v, expected %v", got, starts)
-		}
-		if got := services(task); !slices.Equal(got, runs) {
-			s.Errorf("the task role uses %v, expected %v", got, runs)
-		}
+		same(s, "the services that the execution role uses", services(execution), starts)
+		same(s, "the services that the task role uses", services(task), runs)
 	})
 }
 

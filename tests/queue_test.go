@@ -140,9 +140,7 @@ func withQueue(t *testing.T, change func(*connection.Connection)) stack {
 			})
 			return []connection.Connection{payments.Send}
 		})
-	if err != nil {
-		t.Fatal(err)
-	}
+	noError(t, err)
 	return all["isolated"].in(t)
 }
 
@@ -204,10 +202,7 @@ func TestEverythingFollowsFromConnections(t *testing.T) {
 				got = append(got, permission)
 			}
 		}
-		slices.Sort(got)
-		if slices.Sort(expected); !slices.Equal(got, expected) {
-			t.Errorf("%s may %v, expected %v", name, got, expected)
-		}
+		same(t, "permissions of "+name, got, expected)
 		s.find("aws_ecs_service", "name", name+"Service-isolated").waitsFor(endpoint)
 	}
 
@@ -224,22 +219,18 @@ func TestEverythingFollowsFromConnections(t *testing.T) {
 			reaches = append(reaches, open)
 		}
 	}
-	if expected := []string{
+	same(t, "connections of the worker", reaches, []string{
 		"tasks of WorkerService-isolated -> S3:443", "tasks of WorkerService-isolated -> endpoints:443",
-	}; !slices.Equal(reaches, expected) {
-		t.Errorf("the worker has %v, expected %v", reaches, expected)
-	}
+	})
 }
 
 // What an addition changes of what was there is what it has to.
 func TestAdditionLeavesTheRestAlone(t *testing.T) {
 	s, base := withQueue(t, func(*connection.Connection) {}), stacks(t)["isolated"].in(t)
 	changed := slices.DeleteFunc(s.changesFrom(base), func(name string) bool { return !strings.Contains(name, ".") })
-	if expected := []string{
+	same(t, "the changes by an addition", changed, []string{
 		"aws_ecs_service.depends_on", container, rolePolicies, "aws_kms_key.policy",
-	}; !slices.Equal(changed, expected) {
-		t.Errorf("an addition changes %v, expected %v", changed, expected)
-	}
+	})
 	for _, address := range addresses(base.all()) {
 		if !slices.Contains(addresses(s.all()), address) {
 			t.Errorf("an addition removes %s", address)

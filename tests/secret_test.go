@@ -52,10 +52,9 @@ func TestEphemeralValuesAreOnlyWritten(t *testing.T) {
 				uses = append(uses, path[1]+"."+path[len(path)-1])
 			}
 		})
-		expected := []string{"aws_rds_cluster.master_password_wo", "aws_secretsmanager_secret_version.secret_string_wo"}
-		if !slices.Equal(uses, expected) {
-			s.Errorf("ephemeral values are used by %v, expected %v", uses, expected)
-		}
+		same(s, "ephemeral values: the uses", uses, []string{
+			"aws_rds_cluster.master_password_wo", "aws_secretsmanager_secret_version.secret_string_wo",
+		})
 	})
 }
 
@@ -124,9 +123,7 @@ func TestLoginChangesTasksAndRightsOnly(t *testing.T) {
 	migrates := strings.Replace(image, "}", ", migration: [migrate]}", 1)
 	all := synthesize(t, parse(t, "zq90", minimalDevelopment+migrates), parse(t, "zq91", minimalDevelopment+migrates+iam))
 	before, after := all["zq90"].in(t), all["zq91"].in(t)
-	if changed := after.changesFrom(before); !slices.Equal(changed, []string{container, rolePolicies}) {
-		t.Errorf("another login changes %v", changed)
-	}
+	same(t, "the changes by another login", after.changesFrom(before), []string{container, rolePolicies})
 	old := before.containers()["PaymentMigration"].attributes
 	renamed := strings.ReplaceAll(encoded(after.containers()["PaymentMigration"].attributes), "zq91", "zq90")
 	if renamed != encoded(old) {
@@ -162,10 +159,7 @@ func TestContainerVariablesHoldNoSecret(t *testing.T) {
 				}
 			}
 			sources := container.named("secrets", "valueFrom")
-			slices.Sort(secrets)
-			if names := slices.Sorted(maps.Keys(sources)); !slices.Equal(names, secrets) {
-				s.Errorf("%s: the secrets are %v, expected %v", name, names, secrets)
-			}
+			same(s, name+": the secrets", slices.Collect(maps.Keys(sources)), secrets)
 			for variable, source := range service.Secrets {
 				if sources[variable] != source {
 					s.Errorf("%s comes from %q, expected %s", variable, sources[variable], source)

@@ -164,9 +164,7 @@ type placeholder struct {
 func startPlaceholder(t *testing.T, healthCheckPath string, capabilities []string) placeholder {
 	t.Helper()
 	folder, err := os.MkdirTemp("/tmp", "tap-placeholder-")
-	if err != nil {
-		t.Fatal(err)
-	}
+	noError(t, err)
 	t.Cleanup(func() { os.RemoveAll(folder) })
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	for port := 1023; capabilities != nil && port > 1000; port-- {
@@ -176,9 +174,7 @@ func startPlaceholder(t *testing.T, healthCheckPath string, capabilities []strin
 			break
 		}
 	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	noError(t, err)
 	address, port := listener.Addr().String(), listener.Addr().(*net.TCPAddr).Port
 	listener.Close()
 
@@ -193,9 +189,7 @@ func startPlaceholder(t *testing.T, healthCheckPath string, capabilities []strin
 		*script = strings.ReplaceAll(*script, old, replacement)
 	}
 	log, err := os.Create(filepath.Join(folder, "log"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	noError(t, err)
 	defer log.Close()
 	command := exec.Command(words[0], words[1:]...)
 	command.Stdout, command.Stderr = log, log
@@ -211,15 +205,11 @@ func startPlaceholder(t *testing.T, healthCheckPath string, capabilities []strin
 		// Root could write anywhere, which a task with a read-only root file system cannot; nobody only to the folder.
 		const nobody = 65534
 		for _, path := range []string{folder, log.Name()} {
-			if err := os.Chown(path, nobody, nobody); err != nil {
-				t.Fatal(err)
-			}
+			noError(t, os.Chown(path, nobody, nobody))
 		}
 		command.SysProcAttr.Credential = &syscall.Credential{Uid: nobody, Gid: nobody}
 	}
-	if err := command.Start(); err != nil {
-		t.Fatal(err)
-	}
+	noError(t, command.Start())
 	// The group is the command's own, and still contains its workers when the command has ended.
 	t.Cleanup(func() { syscall.Kill(-command.Process.Pid, syscall.SIGKILL) })
 	return placeholder{command, address, log.Name()}
@@ -234,9 +224,7 @@ func (p placeholder) get(t *testing.T, path string) (status int, body string) {
 		if err == nil {
 			defer response.Body.Close()
 			content, err := io.ReadAll(response.Body)
-			if err != nil {
-				t.Fatal(err)
-			}
+			noError(t, err)
 			return response.StatusCode, string(content)
 		}
 		if time.Now().After(deadline) {
@@ -249,9 +237,7 @@ func (p placeholder) get(t *testing.T, path string) (status int, body string) {
 // stop sends a signal and waits for the end of command and workers, for ten seconds at most.
 func (p placeholder) stop(t *testing.T, signal syscall.Signal) {
 	t.Helper()
-	if err := p.command.Process.Signal(signal); err != nil {
-		t.Fatal(err)
-	}
+	noError(t, p.command.Process.Signal(signal))
 	ended := make(chan error, 1)
 	go func() { ended <- p.command.Wait() }()
 	select {
