@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"reflect"
 	"regexp"
@@ -58,6 +59,38 @@ func write(t *testing.T, path, content string) {
 	t.Helper()
 	noError(t, os.MkdirAll(filepath.Dir(path), 0o755))
 	noError(t, os.WriteFile(path, []byte(content), 0o644))
+}
+
+// folderInTmp makes a folder that another user can be given: those of t.TempDir are root's alone where root tests.
+func folderInTmp(t *testing.T, name string) string {
+	t.Helper()
+	folder, err := os.MkdirTemp("/tmp", "tap-"+name+"-")
+	noError(t, err)
+	t.Cleanup(func() { os.RemoveAll(folder) })
+	return folder
+}
+
+// needs skips a test without a program that is not among the tools that make test asks for, except in CI.
+func needs(t *testing.T, program, debian string) {
+	t.Helper()
+	if _, err := exec.LookPath(program); err == nil {
+		return
+	}
+	message := program + " is missing (Debian: apt-get install " + debian + ")"
+	if os.Getenv("CI") != "" {
+		t.Fatal(message)
+	}
+	t.Skip(message)
+}
+
+// build builds the program.
+func build(t *testing.T) string {
+	t.Helper()
+	program := filepath.Join(t.TempDir(), "tap")
+	if output, err := exec.Command("go", "build", "-o", program, "..").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, output)
+	}
+	return program
 }
 
 // load returns the environments of a folder, and the accounts beside it.

@@ -15,10 +15,7 @@ import (
 // the hashes of make lock neither runs, which would be with the credentials of whoever plans.
 func TestLockRefusesOtherProviders(t *testing.T) {
 	repository.NeedTools(t)
-	program := filepath.Join(t.TempDir(), "tap")
-	if output, err := exec.Command("go", "build", "-o", program, "..").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, output)
-	}
+	program := build(t)
 	cdktf, err := filepath.Abs(repository.CDKTF(".."))
 	noError(t, err)
 	terraform, platform := repository.Terraform(), runtime.GOOS+"_"+runtime.GOARCH

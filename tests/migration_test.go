@@ -1,20 +1,13 @@
 package tests
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"encoding/pem"
 	"maps"
-	"math/big"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
-	"time"
 )
 
 // pageBlock returns the code of a language in docs/service.md.
@@ -32,34 +25,24 @@ func pageBlock(t *testing.T, language string) string {
 // the password of the owner, and of whoever has rds_iam a token, which only AWS could check.
 func encrypted(t *testing.T, owns string) (settings map[string]string, certificate string) {
 	t.Helper()
-	folder, err := os.MkdirTemp("/tmp", "tap-tls-")
-	noError(t, err)
-	t.Cleanup(func() { os.RemoveAll(folder) })
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	noError(t, err)
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), DNSNames: []string{"localhost"}, NotAfter: time.Now().Add(time.Hour),
-		IsCA: true, BasicConstraintsValid: true,
-	}
-	signed, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	noError(t, err)
-	private, err := x509.MarshalPKCS8PrivateKey(key)
-	noError(t, err)
+	folder := folderInTmp(t, "tls")
 	settings = map[string]string{"ssl": "on"}
-	for name, content := range map[string]string{
-		"ssl_cert_file": string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: signed})),
-		"ssl_key_file":  string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})),
-		"hba_file": "host all postgres 127.0.0.1/32 trust\n" +
-			"hostssl all " + owns + " 127.0.0.1/32 scram-sha-256\nhostssl all +rds_iam 127.0.0.1/32 trust\n",
-	} {
+	for _, name := range []string{"ssl_cert_file", "ssl_key_file", "hba_file"} {
 		settings[name] = filepath.Join(folder, name)
-		noError(t, os.WriteFile(settings[name], []byte(content), 0o600))
-		if os.Getuid() == 0 {
-			owner(t, settings[name])
-		}
+	}
+	write(t, settings["hba_file"], "host all postgres 127.0.0.1/32 trust\n"+
+		"hostssl all "+owns+" 127.0.0.1/32 scram-sha-256\nhostssl all +rds_iam 127.0.0.1/32 trust\n")
+	// PostgreSQL's package depends on openssl.
+	output, err := exec.Command("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost",
+		"-addext", "subjectAltName=DNS:localhost", "-keyout", settings["ssl_key_file"], "-out", settings["ssl_cert_file"],
+	).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, output)
 	}
 	if os.Getuid() == 0 {
-		owner(t, folder)
+		for _, path := range []string{folder, settings["ssl_key_file"]} {
+			owner(t, path)
+		}
 	}
 	return settings, settings["ssl_cert_file"]
 }

@@ -41,16 +41,8 @@ func (s stack) databaseSettings() map[string]string {
 func startPostgres(t *testing.T, settings map[string]string) postgres {
 	t.Helper()
 	p := postgres{tools: "/usr/lib/postgresql/15/bin"} // where Debian has it
-	if _, err := os.Stat(p.tool("postgres")); err != nil {
-		const message = "PostgreSQL 15 is missing (Debian: apt-get install postgresql-15)"
-		if os.Getenv("CI") != "" {
-			t.Fatal(message)
-		}
-		t.Skip(message) // the tools that make test asks for do not include it
-	}
-	folder, err := os.MkdirTemp("/tmp", "tap-postgres-")
-	noError(t, err)
-	t.Cleanup(func() { os.RemoveAll(folder) })
+	needs(t, p.tool("postgres"), "postgresql-15")
+	folder := folderInTmp(t, "postgres")
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	noError(t, err)
 	port := strconv.Itoa(listener.Addr().(*net.TCPAddr).Port)

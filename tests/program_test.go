@@ -67,10 +67,7 @@ func files(t *testing.T, folder string) map[string]string {
 }
 
 func TestProgram(t *testing.T) {
-	program := filepath.Join(t.TempDir(), "tap")
-	if output, err := exec.Command("go", "build", "-o", program, "..").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, output)
-	}
+	program := build(t)
 
 	t.Run("bad files leave the output as it was", func(t *testing.T) {
 		folder := t.TempDir()

@@ -163,9 +163,7 @@ type placeholder struct {
 // as root with no others and on a port under 1024, as in a task; without, as nobody.
 func startPlaceholder(t *testing.T, healthCheckPath string, capabilities []string) placeholder {
 	t.Helper()
-	folder, err := os.MkdirTemp("/tmp", "tap-placeholder-")
-	noError(t, err)
-	t.Cleanup(func() { os.RemoveAll(folder) })
+	folder := folderInTmp(t, "placeholder")
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	for port := 1023; capabilities != nil && port > 1000; port-- {
 		if low, err := net.Listen("tcp", fmt.Sprint("127.0.0.1:", port)); err == nil {
@@ -254,13 +252,7 @@ func (p placeholder) stop(t *testing.T, signal syscall.Signal) {
 }
 
 func TestPlaceholderAnswersHealthCheck(t *testing.T) {
-	if _, err := exec.LookPath("nginx"); err != nil {
-		const message = "nginx is missing, which runs the placeholder (Debian: apt-get install nginx)"
-		if os.Getenv("CI") != "" {
-			t.Fatal(message)
-		}
-		t.Skip(message) // the tools that make test asks for do not include it
-	}
+	needs(t, "nginx", "nginx")
 	// Fargate's default set: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_KernelCapabilities.html
 	kept := slices.DeleteFunc(strings.Fields("AUDIT_WRITE CHOWN DAC_OVERRIDE FOWNER FSETID KILL MKNOD NET_BIND_SERVICE "+
 		"NET_RAW SETFCAP SETGID SETPCAP SETUID SYS_CHROOT"),
