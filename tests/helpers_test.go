@@ -502,13 +502,16 @@ func (r resource) named(path, key string) map[string]string {
 // find returns the resource of a kind with a value at a path.
 func (s stack) find(kind, path string, value any) resource {
 	s.Helper()
-	for _, r := range s.each(kind) {
-		if r.at(path) == value {
-			return r
-		}
+	return s.findIn(s.each(kind), kind, path, value)
+}
+
+func (s stack) findIn(all []resource, kind, path string, value any) resource {
+	s.Helper()
+	i := slices.IndexFunc(all, func(r resource) bool { return r.at(path) == value })
+	if i < 0 {
+		s.Fatalf("there is no %s with the %s %v", kind, path, value)
 	}
-	s.Fatalf("there is no %s with the %s %v", kind, path, value)
-	panic("unreachable")
+	return all[i]
 }
 
 // listener returns the load balancer's listener on a port.

@@ -3,7 +3,6 @@ package tests
 import (
 	"fmt"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 )
@@ -90,10 +89,7 @@ func TestEndpointsLeadToTheAccount(t *testing.T) {
 		allowed := regexp.MustCompile(`^(` + accountID.String() + `|` + imageAccount + `)$`)
 		for _, endpoint := range s.some("aws_vpc_endpoint") {
 			for _, statement := range endpoint.policy() {
-				layers := statement.Sid == "ImageLayers" && endpoint.at("vpc_endpoint_type") == "Gateway" &&
-					slices.Equal(statement.Action, texts{"s3:GetObject"}) && len(statement.Resource) == 1 &&
-					strings.HasSuffix(statement.Resource[0], ":s3:::prod-"+s.environment.Region+"-starport-layer-bucket/*")
-				if !layers && !(statement.hasCondition("aws:PrincipalAccount", accountID) &&
+				if !statement.isImageLayers() && !(statement.hasCondition("aws:PrincipalAccount", accountID) &&
 					statement.hasCondition("aws:ResourceAccount", allowed)) {
 					s.Errorf("%s leads to other accounts", statement)
 				}
@@ -187,11 +183,5 @@ func TestExistingNetworkIsUsedAsItIs(t *testing.T) {
 // dataSubnet returns the look-up of a subnet by its id.
 func (s stack) dataSubnet(id string) resource {
 	s.Helper()
-	for _, found := range s.section("data", "aws_subnet") {
-		if found.at("id") == id {
-			return found
-		}
-	}
-	s.Fatalf("nobody looks at %s", id)
-	panic("unreachable")
+	return s.findIn(s.section("data", "aws_subnet"), "aws_subnet", "id", id)
 }

@@ -93,13 +93,7 @@ func unusable(s stack) []string {
 				}
 			}
 			for _, statement := range role.permitted() {
-				var services []string
-				for _, action := range statement.Action {
-					service, _, _ := strings.Cut(action, ":")
-					services = append(services, service)
-				}
-				slices.Sort(services)
-				for _, service := range slices.Compact(services) {
+				for _, service := range statement.services() {
 					check(role, statement, service, decrypts)
 				}
 			}
