@@ -122,18 +122,12 @@ type stack struct {
 // synthesize returns the stacks of the environments by suffix.
 func synthesize(t *testing.T, environments ...config.Environment) map[string]stack {
 	t.Helper()
-	stacks, err := synthesizeWith(t, environments)
+	stacks, err := synthesizeAll(t, environments, nil)
 	noError(t, err)
 	return stacks
 }
 
-// synthesizeWith returns the stacks of the environments with additions, by suffix.
-func synthesizeWith(t *testing.T, environments []config.Environment, additions ...constructs.Addition) (
-	map[string]stack, error) {
-	return synthesizeAll(t, environments, nil, additions...)
-}
-
-// synthesizeAll also returns the stacks of accounts.
+// synthesizeAll returns the stacks of environments with additions, and of accounts, by suffix.
 func synthesizeAll(t *testing.T, environments []config.Environment, accounts []config.Account,
 	additions ...constructs.Addition) (map[string]stack, error) {
 	t.Helper()

@@ -105,7 +105,7 @@ func TestMigrationSucceedsBeforeTheAPIStarts(t *testing.T) {
 func TestConnectionsShareNoVariable(t *testing.T) {
 	environment := parse(t, "shared", minimalDevelopment+"service: {environment: {LOG_LEVEL: info}}")
 	for variable, owner := range map[string]string{"DB_HOST": "database", "LOG_LEVEL": "service.environment"} {
-		_, err := synthesizeWith(t, []config.Environment{environment},
+		_, err := synthesizeAll(t, []config.Environment{environment}, nil,
 			func(cdktf.TerraformStack, constructs.Areas) []connection.Connection {
 				return []connection.Connection{{Name: "thief", Variables: map[string]string{variable: "elsewhere"}}}
 			})
