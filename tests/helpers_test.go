@@ -41,9 +41,17 @@ func noError(t testing.TB, err error) {
 // same checks that two lists contain the same, in whichever order.
 func same(t testing.TB, what string, got, expected []string) {
 	t.Helper()
-	got, expected = slices.Sorted(slices.Values(got)), slices.Sorted(slices.Values(expected))
-	if !slices.Equal(got, expected) {
-		t.Errorf("%s are\n%s\nexpected\n%s", what, strings.Join(got, "\n"), strings.Join(expected, "\n"))
+	var unexpected []string
+	missing := slices.Clone(expected)
+	for _, text := range got {
+		if i := slices.Index(missing, text); i >= 0 {
+			missing = slices.Delete(missing, i, i+1)
+		} else {
+			unexpected = append(unexpected, text)
+		}
+	}
+	if len(unexpected)+len(missing) > 0 {
+		t.Errorf("%s: unexpected are %q, missing are %q", what, unexpected, missing)
 	}
 }
 

@@ -58,7 +58,7 @@ func TestLogsMaskCardNumbers(t *testing.T) {
 		program := s.container().follow("logConfiguration.options.awslogs-group")
 		database := s.find("aws_cloudwatch_log_group", "name", "/aws/rds/cluster/"+
 			s.only("aws_rds_cluster").text("cluster_identifier")+"/postgresql")
-		same(s, "masked groups", masked, addresses([]resource{firewall, program, database}))
+		same(s, "the log groups that are masked", masked, addresses([]resource{firewall, program, database}))
 	})
 }
 

@@ -106,7 +106,7 @@ func TestEveryZoneHasBothSubnets(t *testing.T) {
 			zones[subnet.isPublic()] = append(zones[subnet.isPublic()], subnet.text("availability_zone"))
 		}
 		for public, got := range zones {
-			same(s, fmt.Sprintf("zones of subnets (public: %v)", public), got, s.environment.Network.Zones)
+			same(s, fmt.Sprintf("the zones of subnets (public: %v)", public), got, s.environment.Network.Zones)
 		}
 	})
 }

@@ -279,7 +279,7 @@ func TestTasksConnectAsTheirOwnDatabaseUser(t *testing.T) {
 			}
 		}
 		user := cluster.ref("cluster_resource_id") + "/payment_api"
-		same(s, "what tasks may connect as: the users", connects, []string{
+		same(s, "the users that tasks connect as", connects, []string{
 			"rds-db:connect arn:aws:rds-db:" + s.environment.Region + ":123456789012:dbuser:" + user,
 		})
 		if cluster.at("master_username") == "payment_api" {

@@ -196,7 +196,7 @@ func TestEverythingFollowsFromConnections(t *testing.T) {
 				got = append(got, permission)
 			}
 		}
-		same(t, "permissions of "+name, got, expected)
+		same(t, "the permissions of "+name, got, expected)
 		s.find("aws_ecs_service", "name", name+"Service-isolated").waitsFor(endpoint)
 	}
 
@@ -213,7 +213,7 @@ func TestEverythingFollowsFromConnections(t *testing.T) {
 			reaches = append(reaches, open)
 		}
 	}
-	same(t, "connections of the worker", reaches, []string{
+	same(t, "the connections of the worker", reaches, []string{
 		"tasks of WorkerService-isolated -> S3:443", "tasks of WorkerService-isolated -> endpoints:443",
 	})
 }

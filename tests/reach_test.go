@@ -128,7 +128,7 @@ func TestConnectionsAreTheNecessaryOnes(t *testing.T) {
 		} else {
 			expected = append(expected, "tasks -> S3:443")
 		}
-		same(s, "what the security groups allow: connections that", connections(s), expected)
+		same(s, "the connections that the security groups allow", connections(s), expected)
 	})
 }
 

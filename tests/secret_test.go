@@ -52,7 +52,7 @@ func TestEphemeralValuesAreOnlyWritten(t *testing.T) {
 				uses = append(uses, path[1]+"."+path[len(path)-1])
 			}
 		})
-		same(s, "ephemeral values: the uses", uses, []string{
+		same(s, "the uses of ephemeral values", uses, []string{
 			"aws_rds_cluster.master_password_wo", "aws_secretsmanager_secret_version.secret_string_wo",
 		})
 	})
