@@ -2,7 +2,6 @@ package tests
 
 import (
 	"cmp"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -96,9 +95,7 @@ func accountWith(t *testing.T, change func(*config.Account)) stack {
 	_, accounts := load(t, "environments")
 	change(&accounts[0])
 	all, err := synthesizeAll(t, nil, accounts)
-	if err != nil {
-		t.Fatal(err)
-	}
+	noError(t, err)
 	return all["account-123456789012"].in(t)
 }
 
@@ -383,11 +380,7 @@ var actions = map[string]string{
 // operations.txt has those that were called while the tests of the folder deploy ran, without what only the tests
 // themselves call, what is an administrator's (restoring a database) and what the account's stack has (log policies).
 func TestDeployerMayCallEveryOperation(t *testing.T) {
-	recorded, err := os.ReadFile("operations.txt")
-	if err != nil {
-		t.Fatal(err)
-	}
-	operations := strings.Fields(string(recorded))
+	operations := strings.Fields(read(t, "operations.txt"))
 	allowed := accountStack(t).policies("deployer")
 	for _, operation := range operations {
 		action := cmp.Or(actions[operation], strings.Replace(operation, "elbv2:", "elasticloadbalancing:", 1))

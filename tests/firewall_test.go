@@ -23,9 +23,7 @@ func TestFirewallRulesKeepTheirPriorities(t *testing.T) {
 			rules = append(rules, fmt.Sprint(rule.at("name"), " ", rule.at("priority")))
 			names = append(names, rule.text("name"))
 		}
-		if !slices.Equal(rules, expected) {
-			s.Errorf("the rules are %q, expected %q", rules, expected)
-		}
+		same(s, "the rules", rules, expected)
 		// A rule of the common group, the only one of a group that a file can name.
 		if names := append(names, "SizeRestrictions_BODY"); !slices.Equal(names, config.FirewallRules) {
 			s.Errorf("the rules are %q, a file can name %q", names, config.FirewallRules)

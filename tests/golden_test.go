@@ -31,9 +31,7 @@ func TestGoldenSaysWhatStacksAre(t *testing.T) {
 		}
 	}
 	files, err := filepath.Glob("golden/*.json")
-	if err != nil {
-		t.Fatal(err)
-	}
+	noError(t, err)
 	for _, file := range files {
 		suffix := strings.TrimSuffix(strings.TrimPrefix(filepath.Base(file), "tap-"), ".json")
 		if _, found := all[suffix]; found {

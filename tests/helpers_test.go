@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"reflect"
 	"regexp"
@@ -29,24 +30,82 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
+// noError ends a test that cannot go on.
+func noError(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// same checks that two lists contain the same, in whichever order.
+func same(t testing.TB, what string, got, expected []string) {
+	t.Helper()
+	var unexpected []string
+	missing := slices.Clone(expected)
+	for _, text := range got {
+		if i := slices.Index(missing, text); i >= 0 {
+			missing = slices.Delete(missing, i, i+1)
+		} else {
+			unexpected = append(unexpected, text)
+		}
+	}
+	if len(unexpected)+len(missing) > 0 {
+		t.Errorf("%s: unexpected are %q, missing are %q", what, unexpected, missing)
+	}
+}
+
+func read(t testing.TB, path string) string {
+	t.Helper()
+	content, err := os.ReadFile(path)
+	noError(t, err)
+	return string(content)
+}
+
 // write writes a file and the folders above it.
 func write(t *testing.T, path, content string) {
 	t.Helper()
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		t.Fatal(err)
+	noError(t, os.MkdirAll(filepath.Dir(path), 0o755))
+	noError(t, os.WriteFile(path, []byte(content), 0o644))
+}
+
+// folderInTmp makes a folder that another user can be given: those of t.TempDir are root's alone where root tests.
+func folderInTmp(t *testing.T, name string) string {
+	t.Helper()
+	folder, err := os.MkdirTemp("/tmp", "tap-"+name+"-")
+	noError(t, err)
+	t.Cleanup(func() { os.RemoveAll(folder) })
+	return folder
+}
+
+// needs skips a test without a program that is not among the tools that make test asks for, except in CI.
+func needs(t *testing.T, program, debian string) {
+	t.Helper()
+	if _, err := exec.LookPath(program); err == nil {
+		return
 	}
-	if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
-		t.Fatal(err)
+	message := program + " is missing (Debian: apt-get install " + debian + ")"
+	if os.Getenv("CI") != "" {
+		t.Fatal(message)
 	}
+	t.Skip(message)
+}
+
+// build builds the program.
+func build(t *testing.T) string {
+	t.Helper()
+	program := filepath.Join(t.TempDir(), "tap")
+	if output, err := exec.Command("go", "build", "-o", program, "..").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, output)
+	}
+	return program
 }
 
 // load returns the environments of a folder, and the accounts beside it.
 func load(t *testing.T, folder string) ([]config.Environment, []config.Account) {
 	t.Helper()
 	environments, accounts, err := config.Load(folder, config.RequestedSuffix{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	noError(t, err)
 	return environments, accounts
 }
 
@@ -71,20 +130,12 @@ type stack struct {
 // synthesize returns the stacks of the environments by suffix.
 func synthesize(t *testing.T, environments ...config.Environment) map[string]stack {
 	t.Helper()
-	stacks, err := synthesizeWith(t, environments)
-	if err != nil {
-		t.Fatal(err)
-	}
+	stacks, err := synthesizeAll(t, environments, nil)
+	noError(t, err)
 	return stacks
 }
 
-// synthesizeWith returns the stacks of the environments with additions, by suffix.
-func synthesizeWith(t *testing.T, environments []config.Environment, additions ...constructs.Addition) (
-	map[string]stack, error) {
-	return synthesizeAll(t, environments, nil, additions...)
-}
-
-// synthesizeAll also returns the stacks of accounts.
+// synthesizeAll returns the stacks of environments with additions, and of accounts, by suffix.
 func synthesizeAll(t *testing.T, environments []config.Environment, accounts []config.Account,
 	additions ...constructs.Addition) (map[string]stack, error) {
 	t.Helper()
@@ -98,12 +149,9 @@ func synthesizeAll(t *testing.T, environments []config.Environment, accounts []c
 	}
 	stacks := map[string]stack{}
 	for _, file := range files {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
+		text := read(t, file)
 		suffix := strings.TrimPrefix(filepath.Base(filepath.Dir(file)), "tap-")
-		s := stack{suffix: suffix, json: string(text), root: object(t, string(text))}
+		s := stack{suffix: suffix, json: text, root: object(t, text)}
 		if i := slices.IndexFunc(environments, func(e config.Environment) bool { return e.Suffix == suffix }); i >= 0 {
 			s.environment = &environments[i]
 		}
@@ -133,9 +181,7 @@ func stacks(t *testing.T) map[string]stack {
 		for _, folder := range []string{"../environments", "environments"} {
 			environments, accounts := load(t, folder)
 			stacks, err := synthesizeAll(t, environments, accounts)
-			if err != nil {
-				t.Fatal(err)
-			}
+			noError(t, err)
 			maps.Copy(shared, stacks)
 		}
 	}
@@ -384,29 +430,39 @@ func walk(value any, path []string, visit func(path []string, value any)) {
 	}
 }
 
-// changesFrom returns the attributes, each as kind.attribute, in which two stacks differ beside their suffixes.
+// changesFrom returns in what two stacks differ beside their suffixes: kind.attribute of what both have, and the kind
+// of what one of them has.
 func (s stack) changesFrom(base stack) []string {
 	s.Helper()
-	attributes := func(s stack) map[string]string {
-		all := map[string]string{}
+	resources := func(s stack) map[string]resource {
+		all := map[string]resource{}
 		for _, r := range append(s.all(), s.terraform(), s.provider()) {
-			for name, value := range r.attributes {
-				all[r.kind+"."+name+" "+r.name] = encoded(value)
-			}
+			all[r.address()] = r
 		}
 		return all
 	}
-	renamed := s
-	renamed.root = object(s.T, strings.ReplaceAll(s.json, s.suffix, base.suffix))
-	before, after := attributes(base), attributes(renamed)
-	var changed []string
-	for _, name := range slices.AppendSeq(slices.Collect(maps.Keys(before)), maps.Keys(after)) {
-		if before[name] != after[name] {
-			changed = append(changed, strings.Fields(name)[0])
+	s.root = object(s.T, strings.ReplaceAll(s.json, s.suffix, base.suffix))
+	before, after := resources(base), resources(s)
+	changed := map[string]bool{}
+	for address, r := range joined(before, after) {
+		old, new := before[address].attributes, after[address].attributes
+		if old == nil || new == nil {
+			changed[r.kind] = true
+			continue
+		}
+		for attribute := range joined(old, new) {
+			if encoded(old[attribute]) != encoded(new[attribute]) {
+				changed[r.kind+"."+attribute] = true
+			}
 		}
 	}
-	slices.Sort(changed)
-	return slices.Compact(changed)
+	return slices.Sorted(maps.Keys(changed))
+}
+
+func joined[V any](one, other map[string]V) map[string]V {
+	all := maps.Clone(one)
+	maps.Copy(all, other)
+	return all
 }
 
 // containers returns the containers of a task definition, by their names without the suffix.
@@ -448,13 +504,16 @@ func (r resource) named(path, key string) map[string]string {
 // find returns the resource of a kind with a value at a path.
 func (s stack) find(kind, path string, value any) resource {
 	s.Helper()
-	for _, r := range s.each(kind) {
-		if r.at(path) == value {
-			return r
-		}
+	return s.findIn(s.each(kind), kind, path, value)
+}
+
+func (s stack) findIn(all []resource, kind, path string, value any) resource {
+	s.Helper()
+	i := slices.IndexFunc(all, func(r resource) bool { return r.at(path) == value })
+	if i < 0 {
+		s.Fatalf("there is no %s with the %s %v", kind, path, value)
 	}
-	s.Fatalf("there is no %s with the %s %v", kind, path, value)
-	panic("unreachable")
+	return all[i]
 }
 
 // listener returns the load balancer's listener on a port.

@@ -13,16 +13,10 @@ var link = regexp.MustCompile(`\]\(([^)#\s]+)[^)]*\)`)
 
 func TestLinksResolve(t *testing.T) {
 	pages, err := exec.Command("git", "ls-files", "--full-name", ":/*.md").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
+	noError(t, err)
 	for page := range strings.FieldsSeq(string(pages)) {
 		page = filepath.Join("..", page)
-		text, err := os.ReadFile(page)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, match := range link.FindAllStringSubmatch(string(text), -1) {
+		for _, match := range link.FindAllStringSubmatch(read(t, page), -1) {
 			if strings.Contains(match[1], "://") {
 				continue
 			}

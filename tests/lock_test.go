@@ -15,14 +15,9 @@ import (
 // the hashes of make lock neither runs, which would be with the credentials of whoever plans.
 func TestLockRefusesOtherProviders(t *testing.T) {
 	repository.NeedTools(t)
-	program := filepath.Join(t.TempDir(), "tap")
-	if output, err := exec.Command("go", "build", "-o", program, "..").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, output)
-	}
+	program := build(t)
 	cdktf, err := filepath.Abs(repository.CDKTF(".."))
-	if err != nil {
-		t.Fatal(err)
-	}
+	noError(t, err)
 	terraform, platform := repository.Terraform(), runtime.GOOS+"_"+runtime.GOARCH
 	plan := [][]string{{terraform, "init"}, {terraform, "plan"}}
 	deploy := [][]string{{cdktf, "deploy", "tap-dev", "--auto-approve"}}
@@ -46,9 +41,7 @@ func TestLockRefusesOtherProviders(t *testing.T) {
 				for _, host := range []string{"registry.terraform.io", "registry.opentofu.org"} {
 					path := filepath.Join(mirror, host, source, "5.100.0", platform, "terraform-provider-"+filepath.Base(source))
 					write(t, path, "#!/bin/sh\n"+script+"\n")
-					if err := os.Chmod(path, 0o755); err != nil {
-						t.Fatal(err)
-					}
+					noError(t, os.Chmod(path, 0o755))
 				}
 			}
 			run := func(where string, words ...string) (string, error) {
@@ -75,18 +68,14 @@ func TestLockRefusesOtherProviders(t *testing.T) {
 			if test.locked {
 				must(folder, program)
 				must(stack, terraform, "providers", "lock", "-fs-mirror="+mirror, "-platform="+platform)
-				if err := os.Rename(stack+"/.terraform.lock.hcl", folder+"/terraform.lock.hcl"); err != nil {
-					t.Fatal(err)
-				}
+				noError(t, os.Rename(stack+"/.terraform.lock.hcl", folder+"/terraform.lock.hcl"))
 				must(folder, program, "-unlocked") // as the local deployment does
 				if _, err := os.Stat(stack + "/.terraform.lock.hcl"); err == nil {
 					t.Error("the local deployment is locked")
 				}
 				must(folder, program)
 				must(stack, terraform, "init")
-				if err := os.RemoveAll(stack + "/.terraform"); err != nil {
-					t.Fatal(err)
-				}
+				noError(t, os.RemoveAll(stack+"/.terraform"))
 			}
 			if test.poisoned {
 				install("attacker/leak", "touch "+trace)

@@ -1,30 +1,19 @@
 package tests
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"encoding/pem"
 	"maps"
-	"math/big"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
-	"time"
 )
 
 // pageBlock returns the code of a language in docs/service.md.
 func pageBlock(t *testing.T, language string) string {
 	t.Helper()
-	page, err := os.ReadFile("../docs/service.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, rest, _ := strings.Cut(string(page), "\n```"+language+"\n")
+	_, rest, _ := strings.Cut(read(t, "../docs/service.md"), "\n```"+language+"\n")
 	block, _, found := strings.Cut(rest, "\n```\n")
 	if !found {
 		t.Fatalf("docs/service.md contains no %s", language)
@@ -36,44 +25,24 @@ func pageBlock(t *testing.T, language string) string {
 // the password of the owner, and of whoever has rds_iam a token, which only AWS could check.
 func encrypted(t *testing.T, owns string) (settings map[string]string, certificate string) {
 	t.Helper()
-	folder, err := os.MkdirTemp("/tmp", "tap-tls-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(folder) })
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), DNSNames: []string{"localhost"}, NotAfter: time.Now().Add(time.Hour),
-		IsCA: true, BasicConstraintsValid: true,
-	}
-	signed, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	private, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
+	folder := folderInTmp(t, "tls")
 	settings = map[string]string{"ssl": "on"}
-	for name, content := range map[string]string{
-		"ssl_cert_file": string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: signed})),
-		"ssl_key_file":  string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})),
-		"hba_file": "host all postgres 127.0.0.1/32 trust\n" +
-			"hostssl all " + owns + " 127.0.0.1/32 scram-sha-256\nhostssl all +rds_iam 127.0.0.1/32 trust\n",
-	} {
+	for _, name := range []string{"ssl_cert_file", "ssl_key_file", "hba_file"} {
 		settings[name] = filepath.Join(folder, name)
-		if err := os.WriteFile(settings[name], []byte(content), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if os.Getuid() == 0 {
-			owner(t, settings[name])
-		}
+	}
+	write(t, settings["hba_file"], "host all postgres 127.0.0.1/32 trust\n"+
+		"hostssl all "+owns+" 127.0.0.1/32 scram-sha-256\nhostssl all +rds_iam 127.0.0.1/32 trust\n")
+	// PostgreSQL's package depends on openssl.
+	output, err := exec.Command("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost",
+		"-addext", "subjectAltName=DNS:localhost", "-keyout", settings["ssl_key_file"], "-out", settings["ssl_cert_file"],
+	).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, output)
 	}
 	if os.Getuid() == 0 {
-		owner(t, folder)
+		for _, path := range []string{folder, settings["ssl_key_file"]} {
+			owner(t, path)
+		}
 	}
 	return settings, settings["ssl_cert_file"]
 }
@@ -203,7 +172,7 @@ func TestMigrationMakesTheUserOfTheAPI(t *testing.T) {
 	if output, err := migration.run(migration.command...); err == nil || !strings.Contains(output, "division by zero") {
 		t.Errorf("a migration that fails: %v\n%s", err, output)
 	}
-	log := server.read(t)
+	log := read(t, server.log)
 	if strings.Contains(log, password) || strings.Contains(strings.ToUpper(log), "SCRAM-SHA-256$") ||
 		!strings.Contains(log, "GRANT rds_iam TO payment_api") {
 		t.Errorf("the log contains a secret, or not what was made:\n%s", log)

@@ -107,95 +107,52 @@ func raises(alarm resource, values data) bool {
 	panic("unreachable")
 }
 
-func TestAlarmsAreRaisedByWhatCustomersFeel(t *testing.T) {
+// Just below a threshold nothing is raised, and at it the alarm is: those of production, and of errors and latency what
+// a key of the file sets. What else may happen, and what missing data mean, is in scenarios_test.go.
+func TestAlarmsAreRaisedAtTheirThresholds(t *testing.T) {
+	const few, errors, latency = "monitoring.minimumRequests", "monitoring.errorRatePercent", "monitoring.latencySeconds"
+	const availability, defaults = "monitoring.availabilityPercent", minimalProduction
 	for _, test := range []struct {
-		says, alarm string
-		values      data
-		raised      bool
-	}{
-		{"every twentieth request fails", "HighErrorRateAlarm", data{"requests": 100, "errors": 5}, true},
-		{"fewer fail", "HighErrorRateAlarm", data{"requests": 100, "errors": 4}, false},
-		{"many fail, of very many", "HighErrorRateAlarm", data{"requests": 100_000, "errors": 400}, false},
-		{"all fail, but there are hardly any", "HighErrorRateAlarm", data{"requests": 19, "errors": 19}, false},
-		{"all fail of just enough", "HighErrorRateAlarm", data{"requests": 20, "errors": 20}, true},
-		{"none fails, which is reported by no data", "HighErrorRateAlarm", data{"requests": 1000}, false},
-		{"nobody calls", "HighErrorRateAlarm", data{}, false},
-
-		{"two fail of just enough", "HighErrorRateAlarm", data{"requests": 20, "errors": 2}, false},
-
-		{"requests are slow", "HighLatencyAlarm", data{"requests": 1000, "latency": 2}, true},
-		{"requests are quick", "HighLatencyAlarm", data{"requests": 2000, "latency": 1.9}, false},
-		{"too few for a percentile are slow", "HighLatencyAlarm", data{"requests": 999, "latency": 30}, false},
-		{"nobody calls", "HighLatencyAlarm", data{}, false},
-
-		// Requests that the load balancer answers itself are not among those it counts.
-		{"it answers all by itself", "HighLoadBalancerErrorRateAlarm", data{"unanswered": 20}, true},
-		{"it answers a few by itself", "HighLoadBalancerErrorRateAlarm", data{"requests": 96, "unanswered": 4}, false},
-		{"it answers every twentieth", "HighLoadBalancerErrorRateAlarm", data{"requests": 95, "unanswered": 5}, true},
-		{"it answers the only ones", "HighLoadBalancerErrorRateAlarm", data{"unanswered": 19}, false},
-		{"nobody calls", "HighLoadBalancerErrorRateAlarm", data{}, false},
-
-		// 14.4 and 6 times the 0.1 % that the availability allows.
-		{"failures of both kinds", "FastBurnAlarm", data{"requests": 9900, "errors": 44, "unanswered": 100}, true},
-		{"just fewer", "FastBurnAlarm", data{"requests": 9900, "errors": 43, "unanswered": 100}, false},
-		{"a few of many", "SlowBurnAlarm", data{"requests": 10_000, "errors": 60}, true},
-		{"just fewer", "SlowBurnAlarm", data{"requests": 10_000, "errors": 59}, false},
-
-		{"a target is healthy", "NoHealthyTargetAlarm", data{"value": 1}, false},
-		{"none is healthy", "NoHealthyTargetAlarm", data{"value": 0}, true},
-		{"none is registered, which is reported by no data", "NoHealthyTargetAlarm", data{}, true},
-
-		{"all tasks run", "ServiceBelowDesiredCountAlarm", data{"desired": 2, "running": 2}, false},
-		{"one task is missing", "ServiceBelowDesiredCountAlarm", data{"desired": 2, "running": 1}, true},
-		{"no task runs, which is reported by no data", "ServiceBelowDesiredCountAlarm", data{"desired": 2}, true},
-
-		{"the database is busy", "HighDBCPUAlarm", data{"value": 80}, true},
-		{"the database is not that busy", "HighDBCPUAlarm", data{"value": 79}, false},
-		{"the database has no memory left", "LowDBMemoryAlarm", data{"value": 256 << 20}, true},
-		{"the database has memory", "LowDBMemoryAlarm", data{"value": 257 << 20}, false},
-		{"connections run out", "HighDBConnectionsAlarm", data{"value": 300}, true},
-		{"a reader is behind", "HighReplicaLagAlarm", data{"value": 1000}, true},
-		{"tasks are busy", "HighServiceCPUAlarm", data{"value": 90}, true},
-		{"tasks are full", "HighServiceMemoryAlarm", data{"value": 90}, true},
-		{"the firewall blocks many", "ManyBlockedRequestsAlarm", data{"value": 1000}, true},
-		{"the certificate ends soon", "ExpiringCertificateAlarm", data{"value": 30}, true},
-		{"the certificate is renewed in time", "ExpiringCertificateAlarm", data{"value": 59}, false},
-	} {
-		t.Run(test.alarm+": "+test.says, func(t *testing.T) {
-			if got := raises(production(t).alarm(test.alarm), test.values); got != test.raised {
-				t.Errorf("%v raises the alarm: %v, expected %v", test.values, got, test.raised)
-			}
-		})
-	}
-}
-
-// The thresholds of errors and latency, and the requests from which on errors count, are the file's.
-func TestRequestAlarmsFollowTheFile(t *testing.T) {
-	for _, test := range []struct {
-		key, alarm string
+		alarm, key string
 		below, at  data
 	}{
-		{"monitoring.errorRatePercent", "HighErrorRateAlarm",
-			data{"requests": 1000, "errors": 24}, data{"requests": 1000, "errors": 25}},
-		{"monitoring.errorRatePercent", "HighLoadBalancerErrorRateAlarm",
+		{"HighErrorRateAlarm", defaults, data{"requests": 100, "errors": 4}, data{"requests": 100, "errors": 5}},
+		{"HighErrorRateAlarm", defaults, data{"requests": 19, "errors": 19}, data{"requests": 20, "errors": 20}},
+		{"HighErrorRateAlarm", defaults, data{"requests": 20, "errors": 2}, data{"requests": 20, "errors": 3}},
+		{"HighErrorRateAlarm", errors, data{"requests": 1000, "errors": 24}, data{"requests": 1000, "errors": 25}},
+		{"HighErrorRateAlarm", few, data{"requests": 6, "errors": 6}, data{"requests": 7, "errors": 7}},
+		{"HighLatencyAlarm", defaults, data{"requests": 2000, "latency": 1.9}, data{"requests": 1000, "latency": 2}},
+		{"HighLatencyAlarm", defaults, data{"requests": 999, "latency": 30}, data{"requests": 1000, "latency": 30}},
+		{"HighLatencyAlarm", latency, data{"requests": 1000, "latency": 0.24}, data{"requests": 1000, "latency": 0.25}},
+		// Requests that the load balancer answers itself are not among those it counts.
+		{"HighLoadBalancerErrorRateAlarm", defaults,
+			data{"requests": 96, "unanswered": 4}, data{"requests": 95, "unanswered": 5}},
+		{"HighLoadBalancerErrorRateAlarm", defaults, data{"unanswered": 19}, data{"unanswered": 20}},
+		{"HighLoadBalancerErrorRateAlarm", errors,
 			data{"requests": 976, "unanswered": 24}, data{"requests": 975, "unanswered": 25}},
-		{"monitoring.latencySeconds", "HighLatencyAlarm",
-			data{"requests": 1000, "latency": 0.24}, data{"requests": 1000, "latency": 0.25}},
-		{"monitoring.minimumRequests", "HighErrorRateAlarm",
-			data{"requests": 6, "errors": 6}, data{"requests": 7, "errors": 7}},
-		{"monitoring.minimumRequests", "HighLoadBalancerErrorRateAlarm", data{"unanswered": 6}, data{"unanswered": 7}},
-		{"monitoring.availabilityPercent", "FastBurnAlarm",
-			data{"requests": 1000, "errors": 71}, data{"requests": 1000, "errors": 72}},
-		{"monitoring.availabilityPercent", "SlowBurnAlarm",
-			data{"requests": 1000, "errors": 29}, data{"requests": 1000, "errors": 30}},
+		{"HighLoadBalancerErrorRateAlarm", few, data{"unanswered": 6}, data{"unanswered": 7}},
+		// 14.4 and 6 times the 0.1 % that the availability allows.
+		{"FastBurnAlarm", defaults, data{"requests": 9900, "errors": 43, "unanswered": 100},
+			data{"requests": 9900, "errors": 44, "unanswered": 100}},
+		{"FastBurnAlarm", availability, data{"requests": 1000, "errors": 71}, data{"requests": 1000, "errors": 72}},
+		{"SlowBurnAlarm", defaults, data{"requests": 10_000, "errors": 59}, data{"requests": 10_000, "errors": 60}},
+		{"SlowBurnAlarm", availability, data{"requests": 1000, "errors": 29}, data{"requests": 1000, "errors": 30}},
+		{"NoHealthyTargetAlarm", defaults, data{"value": 1}, data{"value": 0}},
+		{"HighDBCPUAlarm", defaults, data{"value": 79}, data{"value": 80}},
+		{"LowDBMemoryAlarm", defaults, data{"value": 257 << 20}, data{"value": 256 << 20}},
+		{"HighDBConnectionsAlarm", defaults, data{"value": 299}, data{"value": 300}},
+		{"HighReplicaLagAlarm", defaults, data{"value": 999}, data{"value": 1000}},
+		{"HighServiceCPUAlarm", defaults, data{"value": 89}, data{"value": 90}},
+		{"HighServiceMemoryAlarm", defaults, data{"value": 89}, data{"value": 90}},
+		{"ManyBlockedRequestsAlarm", defaults, data{"value": 999}, data{"value": 1000}},
+		{"ExpiringCertificateAlarm", defaults, data{"value": 31}, data{"value": 30}},
 	} {
-		t.Run(test.key+": "+test.alarm, func(t *testing.T) {
-			alarm := example(t, test.key).alarm(test.alarm)
-			if raises(alarm, test.below) || !raises(alarm, test.at) {
-				t.Errorf("%v raises it: %v, %v: %v", test.below, raises(alarm, test.below),
-					test.at, raises(alarm, test.at))
+		alarm := example(t, test.key).alarm(test.alarm)
+		for raised, values := range map[bool]data{false: test.below, true: test.at} {
+			if raises(alarm, values) != raised {
+				t.Errorf("%s of %q: %v raises it: %v", test.alarm, test.key, values, !raised)
 			}
-		})
+		}
 	}
 }
 
@@ -278,10 +235,7 @@ func TestAlarmsAreHeard(t *testing.T) {
 			subscription.want("topic_arn", topic.ref("arn"))
 			heard = append(heard, subscription.text("endpoint"))
 		}
-		slices.Sort(heard)
-		if expected := slices.Sorted(slices.Values(s.environment.Monitoring.Emails)); !slices.Equal(heard, expected) {
-			s.Errorf("alarms are heard by %v, expected %v", heard, expected)
-		}
+		same(s, "those who hear alarms", heard, s.environment.Monitoring.Emails)
 		alarms := regexp.MustCompile(
 			`^arn:[^:]+:cloudwatch:` + s.environment.Region + `:` + accountID.String() + `:alarm:\*$`)
 		for _, statement := range s.only("aws_sns_topic_policy").policy() {
@@ -298,10 +252,8 @@ func TestDashboardShowsEveryAlarmAndNoOverlap(t *testing.T) {
 		dashboard := s.only("aws_cloudwatch_dashboard")
 		dashboard.attributes = object(s.T, dashboard.text("dashboard_body"))
 		widgets := dashboard.parts("widgets")
-		shown := addresses(widgets[0].followAll("properties.alarms"))
-		if all := addresses(s.some("aws_cloudwatch_metric_alarm")); !slices.Equal(shown, all) {
-			s.Errorf("the state of %v is shown, expected every alarm", shown)
-		}
+		shown := widgets[0].followAll("properties.alarms")
+		same(s, "the alarms that are shown", addresses(shown), addresses(s.some("aws_cloudwatch_metric_alarm")))
 		watched := map[string]bool{} // a metric, its statistic and the threshold of an alarm on it
 		for _, alarm := range s.some("aws_cloudwatch_metric_alarm") {
 			watched[fmt.Sprint(alarm.at("metric_name"), alarm.at("statistic"), alarm.at("threshold"))] = true

@@ -2,7 +2,6 @@ package tests
 
 import (
 	"fmt"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -33,15 +32,8 @@ func TestPicturesShowEveryConnection(t *testing.T) {
 	environments, _ := load(t, "../environments")
 	for _, environment := range environments {
 		s := stacks(t)[environment.Suffix].in(t)
-		picture, err := os.ReadFile("../generated/tap-" + environment.Suffix + ".md")
-		if err != nil {
-			t.Fatal(err)
-		}
-		shown, allowed := arrows(string(picture)), connections(s)
-		if !slices.Equal(shown, allowed) {
-			t.Errorf("tap-%s.md shows\n%s\nthe stack allows\n%s", s.suffix,
-				strings.Join(shown, "\n"), strings.Join(allowed, "\n"))
-		}
+		shown, allowed := arrows(read(t, "../generated/tap-"+environment.Suffix+".md")), connections(s)
+		same(t, "the arrows of tap-"+s.suffix+".md", shown, allowed)
 		// One more rule is one more connection, which this picture lacks.
 		rule := s.some("aws_vpc_security_group_ingress_rule")[0]
 		opened := s

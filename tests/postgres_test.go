@@ -41,31 +41,17 @@ func (s stack) databaseSettings() map[string]string {
 func startPostgres(t *testing.T, settings map[string]string) postgres {
 	t.Helper()
 	p := postgres{tools: "/usr/lib/postgresql/15/bin"} // where Debian has it
-	if _, err := os.Stat(p.tool("postgres")); err != nil {
-		const message = "PostgreSQL 15 is missing (Debian: apt-get install postgresql-15)"
-		if os.Getenv("CI") != "" {
-			t.Fatal(message)
-		}
-		t.Skip(message) // the tools that make test asks for do not include it
-	}
-	folder, err := os.MkdirTemp("/tmp", "tap-postgres-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(folder) })
+	needs(t, p.tool("postgres"), "postgresql-15")
+	folder := folderInTmp(t, "postgres")
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	noError(t, err)
 	port := strconv.Itoa(listener.Addr().(*net.TCPAddr).Port)
 	listener.Close()
 	p.log, p.environment = filepath.Join(folder, "log"), []string{
 		"PATH=" + os.Getenv("PATH"), "PGHOST=127.0.0.1", "PGPORT=" + port, "PGUSER=postgres", "PGDATABASE=postgres",
 	}
 	log, err := os.Create(p.log)
-	if err != nil {
-		t.Fatal(err)
-	}
+	noError(t, err)
 	defer log.Close()
 	server := func(name string, arguments ...string) *exec.Cmd {
 		command := exec.Command(p.tool(name), arguments...)
@@ -78,16 +64,14 @@ func startPostgres(t *testing.T, settings map[string]string) postgres {
 	}
 	data := filepath.Join(folder, "data")
 	if err := server("initdb", "--pgdata="+data, "--username=postgres", "--auth=trust", "--no-sync").Run(); err != nil {
-		t.Fatalf("initdb: %v\n%s", err, p.read(t))
+		t.Fatalf("initdb: %v\n%s", err, read(t, p.log))
 	}
 	arguments := []string{"-D", data, "-p", port, "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="}
 	for name, value := range settings {
 		arguments = append(arguments, "-c", name+"="+value)
 	}
 	running := server("postgres", arguments...)
-	if err := running.Start(); err != nil {
-		t.Fatal(err)
-	}
+	noError(t, running.Start())
 	t.Cleanup(func() {
 		running.Process.Signal(syscall.SIGINT) // a fast shutdown, whoever is connected
 		running.Wait()
@@ -98,7 +82,7 @@ func startPostgres(t *testing.T, settings map[string]string) postgres {
 			return p
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("PostgreSQL does not start:\n%s", p.read(t))
+			t.Fatalf("PostgreSQL does not start:\n%s", read(t, p.log))
 		}
 	}
 }
@@ -107,14 +91,10 @@ func startPostgres(t *testing.T, settings map[string]string) postgres {
 func owner(t *testing.T, folder string) *syscall.Credential {
 	t.Helper()
 	account, err := user.Lookup("postgres")
-	if err != nil {
-		t.Fatal(err)
-	}
+	noError(t, err)
 	uid, _ := strconv.Atoi(account.Uid)
 	gid, _ := strconv.Atoi(account.Gid)
-	if err := os.Chown(folder, uid, gid); err != nil {
-		t.Fatal(err)
-	}
+	noError(t, os.Chown(folder, uid, gid))
 	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
 }
 
@@ -128,14 +108,4 @@ func (p postgres) psql(t *testing.T, statements string) string {
 		t.Fatal(fmt.Errorf("psql: %w\n%s", err, output))
 	}
 	return string(output)
-}
-
-// read returns the server's log.
-func (p postgres) read(t *testing.T) string {
-	t.Helper()
-	log, err := os.ReadFile(p.log)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(log)
 }

@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 
@@ -29,9 +28,7 @@ type result struct {
 func run(t *testing.T, program, folder string, variables ...string) result {
 	t.Helper()
 	cache, err := os.UserCacheDir()
-	if err != nil {
-		t.Fatal(err)
-	}
+	noError(t, err)
 	temporary := t.TempDir()
 	command := exec.Command(program)
 	command.Dir = folder
@@ -65,17 +62,12 @@ func files(t *testing.T, folder string) map[string]string {
 		all[name] = string(content)
 		return err
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	noError(t, err)
 	return all
 }
 
 func TestProgram(t *testing.T) {
-	program := filepath.Join(t.TempDir(), "tap")
-	if output, err := exec.Command("go", "build", "-o", program, "..").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, output)
-	}
+	program := build(t)
 
 	t.Run("bad files leave the output as it was", func(t *testing.T) {
 		folder := t.TempDir()
@@ -109,10 +101,7 @@ func TestProgram(t *testing.T) {
 				stacks = append(stacks, filepath.Base(filepath.Dir(file)))
 			}
 		}
-		slices.Sort(stacks)
-		if !slices.Equal(stacks, []string{"tap-pr-7", "tap-qa"}) {
-			t.Errorf("the stacks are %v: %s", stacks, got.errors)
-		}
+		same(t, "the stacks after "+got.errors, stacks, []string{"tap-pr-7", "tap-qa"})
 	})
 
 	t.Run("a missing node is an error of one line", func(t *testing.T) {
@@ -129,16 +118,12 @@ func TestProgram(t *testing.T) {
 		folder := filepath.Join(t.TempDir(), "a folder with spaces")
 		accounts, err := os.ReadFile("accounts.yaml")
 		err = errors.Join(err, os.CopyFS(filepath.Join(folder, "environments"), os.DirFS("environments")))
-		if err != nil {
-			t.Fatal(err)
-		}
+		noError(t, err)
 		write(t, filepath.Join(folder, "accounts.yaml"), string(accounts))
 		got := run(t, program, folder, "TZ=Pacific/Auckland", "LC_ALL=tr_TR.UTF-8", "USER=other", "AWS_PROFILE=other",
 			"AWS_REGION=eu-central-1", "CI=1")
 		checkout, err := filepath.Abs("..")
-		if err != nil {
-			t.Fatal(err)
-		}
+		noError(t, err)
 		moment := regexp.MustCompile(`[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:|\b1[789][0-9]{8}\b`)
 		seen := 0
 		for name, content := range got.files {

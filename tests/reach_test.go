@@ -128,10 +128,7 @@ func TestConnectionsAreTheNecessaryOnes(t *testing.T) {
 		} else {
 			expected = append(expected, "tasks -> S3:443")
 		}
-		slices.Sort(expected)
-		if got := connections(s); !slices.Equal(got, expected) {
-			s.Errorf("the security groups allow\n%s\nexpected\n%s", strings.Join(got, "\n"), strings.Join(expected, "\n"))
-		}
+		same(s, "the connections that the security groups allow", connections(s), expected)
 	})
 }
 

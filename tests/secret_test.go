@@ -52,10 +52,9 @@ func TestEphemeralValuesAreOnlyWritten(t *testing.T) {
 				uses = append(uses, path[1]+"."+path[len(path)-1])
 			}
 		})
-		expected := []string{"aws_rds_cluster.master_password_wo", "aws_secretsmanager_secret_version.secret_string_wo"}
-		if !slices.Equal(uses, expected) {
-			s.Errorf("ephemeral values are used by %v, expected %v", uses, expected)
-		}
+		same(s, "the uses of ephemeral values", uses, []string{
+			"aws_rds_cluster.master_password_wo", "aws_secretsmanager_secret_version.secret_string_wo",
+		})
 	})
 }
 
@@ -94,12 +93,6 @@ func TestClusterGetsTheStoredPassword(t *testing.T) {
 // they were started with, which is destroyed last. With a token, and for the migration, no running task needs to
 // know.
 func TestRotationReplacesTasks(t *testing.T) {
-	changed := example(t, "database.passwordVersion").changesFrom(development(t))
-	if expected := []string{
-		"aws_rds_cluster.master_password_wo_version", "aws_secretsmanager_secret_version.secret_string_wo_version",
-	}; !slices.Equal(changed, expected) {
-		t.Errorf("a rotation changes %v, expected %v", changed, expected)
-	}
 	eachEnvironment(t, func(s stack) {
 		version, master := s.only("aws_secretsmanager_secret_version"), s.environment.Database.Login == config.LoginMaster
 		version.want("secret_string_wo_version", s.only("aws_rds_cluster").at("master_password_wo_version"))
@@ -130,9 +123,7 @@ func TestLoginChangesTasksAndRightsOnly(t *testing.T) {
 	migrates := strings.Replace(image, "}", ", migration: [migrate]}", 1)
 	all := synthesize(t, parse(t, "zq90", minimalDevelopment+migrates), parse(t, "zq91", minimalDevelopment+migrates+iam))
 	before, after := all["zq90"].in(t), all["zq91"].in(t)
-	if changed := after.changesFrom(before); !slices.Equal(changed, []string{container[0], "aws_iam_role_policy.policy"}) {
-		t.Errorf("another login changes %v", changed)
-	}
+	same(t, "the changes by another login", after.changesFrom(before), []string{container, rolePolicies})
 	old := before.containers()["PaymentMigration"].attributes
 	renamed := strings.ReplaceAll(encoded(after.containers()["PaymentMigration"].attributes), "zq91", "zq90")
 	if renamed != encoded(old) {
@@ -168,10 +159,7 @@ func TestContainerVariablesHoldNoSecret(t *testing.T) {
 				}
 			}
 			sources := container.named("secrets", "valueFrom")
-			slices.Sort(secrets)
-			if names := slices.Sorted(maps.Keys(sources)); !slices.Equal(names, secrets) {
-				s.Errorf("%s: the secrets are %v, expected %v", name, names, secrets)
-			}
+			same(s, name+": the secrets", slices.Collect(maps.Keys(sources)), secrets)
 			for variable, source := range service.Secrets {
 				if sources[variable] != source {
 					s.Errorf("%s comes from %q, expected %s", variable, sources[variable], source)

@@ -2,7 +2,6 @@ package tests
 
 import (
 	"maps"
-	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -63,24 +62,15 @@ func TestEveryControlIsTestedOrAccepted(t *testing.T) {
 	id := regexp.MustCompile(`\b(ACM|EC2|ECR|ECS|ELB|IAM|KMS|RDS|S3|SNS|SecretsManager|WAF)\.[1-9][0-9]*\b`)
 	tested := map[string]bool{}
 	files, err := filepath.Glob("*_test.go")
-	if err != nil {
-		t.Fatal(err)
-	}
+	noError(t, err)
 	for _, file := range files {
-		content, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, name := range id.FindAllString(string(content), -1) {
+		for _, name := range id.FindAllString(read(t, file), -1) {
 			tested[name] = tested[name] || file != "securityhub_test.go"
 		}
 	}
-	audit, err := os.ReadFile("../docs/audit.md")
-	if err != nil {
-		t.Fatal(err)
-	}
+	audit := read(t, "../docs/audit.md")
 	accepted := map[string]bool{}
-	for line := range strings.Lines(string(audit)) {
+	for line := range strings.Lines(audit) {
 		if cells := strings.Split(line, "|"); len(cells) == 4 { // a row of two
 			for _, name := range id.FindAllString(cells[1], -1) {
 				accepted[name] = true
@@ -112,10 +102,7 @@ func TestEveryControlIsTestedOrAccepted(t *testing.T) {
 
 // What a production file weakens is accepted in docs/audit.md, by stack and key: tap-prod: `protect`.
 func TestWeakerProductionIsAccepted(t *testing.T) {
-	audit, err := os.ReadFile("../docs/audit.md")
-	if err != nil {
-		t.Fatal(err)
-	}
+	audit := read(t, "../docs/audit.md")
 	standard := config.Preset(config.Production)
 	environments, _ := load(t, "../environments")
 	for _, e := range environments {
@@ -140,7 +127,7 @@ func TestWeakerProductionIsAccepted(t *testing.T) {
 			"service.readonlyRootFilesystem": !e.Service.ReadonlyRootFilesystem,
 		} {
 			entry := "tap-" + e.Suffix + ": `" + key + "`"
-			if accepted := strings.Contains(string(audit), entry); weaker && !accepted {
+			if accepted := strings.Contains(audit, entry); weaker && !accepted {
 				t.Errorf("%s is weaker than production's default: mend it, or say why under %s in docs/audit.md", key, entry)
 			} else if accepted && !weaker {
 				t.Errorf("docs/audit.md accepts %s, which is as strong as the default", entry)

@@ -105,7 +105,7 @@ func TestMigrationSucceedsBeforeTheAPIStarts(t *testing.T) {
 func TestConnectionsShareNoVariable(t *testing.T) {
 	environment := parse(t, "shared", minimalDevelopment+"service: {environment: {LOG_LEVEL: info}}")
 	for variable, owner := range map[string]string{"DB_HOST": "database", "LOG_LEVEL": "service.environment"} {
-		_, err := synthesizeWith(t, []config.Environment{environment},
+		_, err := synthesizeAll(t, []config.Environment{environment}, nil,
 			func(cdktf.TerraformStack, constructs.Areas) []connection.Connection {
 				return []connection.Connection{{Name: "thief", Variables: map[string]string{variable: "elsewhere"}}}
 			})
@@ -163,11 +163,7 @@ type placeholder struct {
 // as root with no others and on a port under 1024, as in a task; without, as nobody.
 func startPlaceholder(t *testing.T, healthCheckPath string, capabilities []string) placeholder {
 	t.Helper()
-	folder, err := os.MkdirTemp("/tmp", "tap-placeholder-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(folder) })
+	folder := folderInTmp(t, "placeholder")
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	for port := 1023; capabilities != nil && port > 1000; port-- {
 		if low, err := net.Listen("tcp", fmt.Sprint("127.0.0.1:", port)); err == nil {
@@ -176,9 +172,7 @@ func startPlaceholder(t *testing.T, healthCheckPath string, capabilities []strin
 			break
 		}
 	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	noError(t, err)
 	address, port := listener.Addr().String(), listener.Addr().(*net.TCPAddr).Port
 	listener.Close()
 
@@ -193,9 +187,7 @@ func startPlaceholder(t *testing.T, healthCheckPath string, capabilities []strin
 		*script = strings.ReplaceAll(*script, old, replacement)
 	}
 	log, err := os.Create(filepath.Join(folder, "log"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	noError(t, err)
 	defer log.Close()
 	command := exec.Command(words[0], words[1:]...)
 	command.Stdout, command.Stderr = log, log
@@ -211,15 +203,11 @@ func startPlaceholder(t *testing.T, healthCheckPath string, capabilities []strin
 		// Root could write anywhere, which a task with a read-only root file system cannot; nobody only to the folder.
 		const nobody = 65534
 		for _, path := range []string{folder, log.Name()} {
-			if err := os.Chown(path, nobody, nobody); err != nil {
-				t.Fatal(err)
-			}
+			noError(t, os.Chown(path, nobody, nobody))
 		}
 		command.SysProcAttr.Credential = &syscall.Credential{Uid: nobody, Gid: nobody}
 	}
-	if err := command.Start(); err != nil {
-		t.Fatal(err)
-	}
+	noError(t, command.Start())
 	// The group is the command's own, and still contains its workers when the command has ended.
 	t.Cleanup(func() { syscall.Kill(-command.Process.Pid, syscall.SIGKILL) })
 	return placeholder{command, address, log.Name()}
@@ -234,9 +222,7 @@ func (p placeholder) get(t *testing.T, path string) (status int, body string) {
 		if err == nil {
 			defer response.Body.Close()
 			content, err := io.ReadAll(response.Body)
-			if err != nil {
-				t.Fatal(err)
-			}
+			noError(t, err)
 			return response.StatusCode, string(content)
 		}
 		if time.Now().After(deadline) {
@@ -249,9 +235,7 @@ func (p placeholder) get(t *testing.T, path string) (status int, body string) {
 // stop sends a signal and waits for the end of command and workers, for ten seconds at most.
 func (p placeholder) stop(t *testing.T, signal syscall.Signal) {
 	t.Helper()
-	if err := p.command.Process.Signal(signal); err != nil {
-		t.Fatal(err)
-	}
+	noError(t, p.command.Process.Signal(signal))
 	ended := make(chan error, 1)
 	go func() { ended <- p.command.Wait() }()
 	select {
@@ -268,13 +252,7 @@ func (p placeholder) stop(t *testing.T, signal syscall.Signal) {
 }
 
 func TestPlaceholderAnswersHealthCheck(t *testing.T) {
-	if _, err := exec.LookPath("nginx"); err != nil {
-		const message = "nginx is missing, which runs the placeholder (Debian: apt-get install nginx)"
-		if os.Getenv("CI") != "" {
-			t.Fatal(message)
-		}
-		t.Skip(message) // the tools that make test asks for do not include it
-	}
+	needs(t, "nginx", "nginx")
 	// Fargate's default set: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_KernelCapabilities.html
 	kept := slices.DeleteFunc(strings.Fields("AUDIT_WRITE CHOWN DAC_OVERRIDE FOWNER FSETID KILL MKNOD NET_BIND_SERVICE "+
 		"NET_RAW SETFCAP SETGID SETPCAP SETUID SYS_CHROOT"),

@@ -43,12 +43,19 @@ func TestOutputsAreTheResources(t *testing.T) {
 	})
 }
 
+// The provider is given place and tags only: what the JSON does not say, endpoints or credentials, cannot be reviewed.
 func TestEverythingIsTagged(t *testing.T) {
 	eachStack(t, func(s stack) {
 		expected := map[string]string{"Project": "tap", "ManagedBy": "cdktf", "Environment": "account"}
 		if s.environment != nil {
 			expected["Environment"] = s.suffix
 			maps.Copy(expected, s.environment.Tags)
+			s.provider().want("region", s.environment.Region)
+		}
+		for attribute := range s.provider().attributes {
+			if !slices.Contains([]string{"region", "default_tags", "allowed_account_ids"}, attribute) {
+				s.Errorf("the provider has the attribute %s", attribute)
+			}
 		}
 		s.provider().want("default_tags", []any{map[string]any{"tags": expected}})
 		for _, r := range s.all() {
@@ -56,18 +63,6 @@ func TestEverythingIsTagged(t *testing.T) {
 				if tag != config.TagName && r.at("tags."+tag) != nil {
 					s.Errorf("%s has a %s of its own", r.address(), tag)
 				}
-			}
-		}
-	})
-}
-
-// What the JSON does not say cannot be reviewed: neither endpoints nor credentials come with it.
-func TestProviderIsGivenPlaceOnly(t *testing.T) {
-	eachEnvironment(t, func(s stack) {
-		s.provider().want("region", s.environment.Region)
-		for attribute := range s.provider().attributes {
-			if !slices.Contains([]string{"region", "default_tags", "allowed_account_ids"}, attribute) {
-				s.Errorf("the provider has the attribute %s", attribute)
 			}
 		}
 	})
