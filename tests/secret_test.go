@@ -97,6 +97,7 @@ func TestRotationReplacesTasks(t *testing.T) {
 		version, master := s.only("aws_secretsmanager_secret_version"), s.environment.Database.Login == config.LoginMaster
 		version.want("secret_string_wo_version", s.only("aws_rds_cluster").at("master_password_wo_version"))
 		version.want("lifecycle.create_before_destroy", true)
+		s.only("aws_rds_cluster").want("apply_immediately", true)
 		for name, container := range s.containers() {
 			secrets := container.named("secrets", "valueFrom")
 			for variable, key := range map[string]string{"DB_PASSWORD": "password", "DB_USERNAME": "username"} {
