@@ -9,6 +9,7 @@ import (
 	tfjson "github.com/hashicorp/terraform-json"
 
 	"tap/constructs/deployment"
+	"tap/tests/must"
 )
 
 // parsePlan reads a plan that consists of a resource that does not change and the resource changes of the text.
@@ -17,9 +18,7 @@ func parsePlan(t *testing.T, changes string) *tfjson.Plan {
 	plan := &tfjson.Plan{}
 	unchanged := change("aws_vpc", `"no-op"`, `"before": {}, "after": {}`)
 	text := `{"format_version": "1.2", "resource_changes": [` + unchanged + "," + changes + `]}`
-	if err := json.Unmarshal([]byte(text), plan); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, json.Unmarshal([]byte(text), plan))
 	return plan
 }
 
@@ -130,9 +129,7 @@ func TestPreventDestroySwitchedOff(t *testing.T) {
 	for lifecycle, want := range map[string]int{`{"prevent_destroy": true}`: 0, `{}`: 3} {
 		var configuration any
 		text := `{"resource": {"aws_rds_cluster": {"x": {"lifecycle": ` + lifecycle + `}}}}`
-		if err := json.Unmarshal([]byte(text), &configuration); err != nil {
-			t.Fatal(err)
-		}
+		must.Do(t, json.Unmarshal([]byte(text), &configuration))
 		same := change("aws_rds_cluster", `"no-op"`, `"before": {"deletion_protection": true}, "after": {}`)
 		if findings := judge(parsePlan(t, same), configuration); statusOf(findings) != want {
 			t.Errorf("%s: %v, expected status %d", text, findings, want)
