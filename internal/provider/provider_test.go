@@ -4,6 +4,7 @@ import (
 	"archive/zip"
 	"context"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -71,13 +72,13 @@ func (m *machine) packed(mirror, version, name string) (path string) {
 // online connects the machine with a registry that says the packages are on another host.
 func (m *machine) online(packages http.HandlerFunc) {
 	mux := http.NewServeMux()
-	mux.HandleFunc("registry.terraform.io/.well-known/terraform.json", func(w http.ResponseWriter, _ *http.Request) {
-		w.Write([]byte(`{"providers.v1": "/v1/providers/"}`))
-	})
-	const download = "registry.terraform.io/v1/providers/hashicorp/aws/5.99.1/download/linux/amd64"
-	mux.HandleFunc(download, func(w http.ResponseWriter, _ *http.Request) {
-		w.Write([]byte(`{"download_url": "https://packages.test/aws.zip"}`))
-	})
+	for path, answer := range map[string]string{
+		"/.well-known/terraform.json":                             `{"providers.v1": "/v1/providers/"}`,
+		"/v1/providers/hashicorp/aws/5.99.1/download/linux/amd64": `{"download_url": "https://packages.test/aws.zip"}`,
+	} {
+		says := func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, answer) }
+		mux.HandleFunc("registry.terraform.io"+path, says)
+	}
 	mux.HandleFunc("packages.test/aws.zip", packages)
 	server := httptest.NewTLSServer(mux)
 	m.Cleanup(server.Close)
