@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"tap/tests/must"
 )
 
 func TestRemovedKeySaysWhatBecameOfIt(t *testing.T) {
@@ -39,15 +41,8 @@ func TestTextsReferToKeysThatExist(t *testing.T) {
 	found := 0
 	for _, pattern := range []string{"*.md", "*/*.md", "environments/*.yaml", "tests/*/*.yaml", "tests/golden/*.json",
 		"config/*.go", "internal/*/*.go", "constructs/*.go", "constructs/*/*.go", "constructs/*/*/*.go"} {
-		files, err := filepath.Glob("../" + pattern)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, file := range files {
-			content, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
+		for _, file := range must.Get(filepath.Glob("../" + pattern))(t) {
+			content := must.Get(os.ReadFile(file))(t)
 			for i, line := range strings.Split(string(content), "\n") {
 				if strings.HasSuffix(file, ".json") && !strings.Contains(line, `"alarm_description"`) {
 					continue

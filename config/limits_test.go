@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"reflect"
@@ -10,20 +11,17 @@ import (
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"go.yaml.in/yaml/v3"
+
+	"tap/tests/must"
 )
 
 // schemaProblem validates a file's content with the generated schema, which has to be one of JSON Schema 2020-12.
 func schemaProblem(t *testing.T) func(content string) error {
 	t.Helper()
-	schema, err := jsonschema.NewCompiler().Compile("../generated/environment.schema.json")
-	if err != nil {
-		t.Fatal(err)
-	}
+	schema := must.Get(jsonschema.NewCompiler().Compile("../generated/environment.schema.json"))(t)
 	return func(content string) error {
 		var value any
-		if err := yaml.Unmarshal([]byte(content), &value); err != nil {
-			t.Fatal(err)
-		}
+		must.Do(t, yaml.Unmarshal([]byte(content), &value))
 		return schema.Validate(value)
 	}
 }
@@ -47,9 +45,7 @@ func scalars(t *testing.T) map[string]bool {
 	}
 	for _, content := range contents {
 		var node yaml.Node
-		if err := yaml.Unmarshal([]byte(content), &node); err != nil {
-			t.Fatal(err)
-		}
+		must.Do(t, yaml.Unmarshal([]byte(content), &node))
 		collect(&node)
 	}
 	for _, key := range Keys() {
@@ -113,13 +109,8 @@ func TestDefaultsKeepTheLimits(t *testing.T) {
 	for _, class := range []Class{Development, Production} {
 		environment := Preset(class)
 		environment.complete()
-		if class == Production {
-			environment.Network.CIDR = "10.20.0.0/16" // has no default
-		}
-		content, err := yaml.Marshal(environment)
-		if err != nil {
-			t.Fatal(err)
-		}
+		environment.Network.CIDR = cmp.Or(environment.Network.CIDR, "10.20.0.0/16") // production has no default
+		content := must.Get(yaml.Marshal(environment))(t)
 		if err := schemaProblem(t)(string(content)); err != nil {
 			t.Error(class, err)
 		}

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"go.yaml.in/yaml/v3"
+
+	"tap/tests/must"
 )
 
 // read returns the problems of a file's content.
@@ -176,9 +178,7 @@ func TestValuesAreRefused(t *testing.T) {
 			content, want := written(test.key, value), test.message
 			if strings.HasPrefix(want, " ") {
 				var node yaml.Node
-				if err := yaml.Unmarshal([]byte(value), &node); err != nil {
-					t.Fatal(err)
-				}
+				must.Do(t, yaml.Unmarshal([]byte(value), &node))
 				want = describe(node.Content[0]) + want
 			}
 			wantProblems(t, read(content), fmt.Sprintf("a.yaml:%d: %s: %s", 1+strings.Count(content, "\n"), test.key, want))

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"tap/internal/repository"
+	"tap/tests/must"
 )
 
 // childVariable makes the test binary start an emulator with that log and wait to be killed.
@@ -33,25 +34,15 @@ func TestMain(m *testing.M) {
 func started(t *testing.T) *Emulator {
 	t.Helper()
 	repository.NeedTools(t)
-	e, err := Start(t.Context(), Options{Log: filepath.Join(t.TempDir(), "emulator.log"), Detached: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := e.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
+	e := must.Get(Start(t.Context(), Options{Log: filepath.Join(t.TempDir(), "emulator.log"), Detached: true}))(t)
+	t.Cleanup(func() { must.Do(t, e.Stop()) })
 	return e
 }
 
 // python runs a program that has the emulator's packages.
 func python(t *testing.T, environment []string, program string) string {
 	t.Helper()
-	root, err := repository.Root()
-	if err != nil {
-		t.Fatal(err)
-	}
+	root := must.Get(repository.Root())(t)
 	command := exec.Command(repository.Python(root), "-B", "-c", program)
 	command.Env = environment
 	said, err := command.CombinedOutput()
@@ -70,10 +61,7 @@ func expectInventory(t *testing.T, e *Emulator, program, want string) {
 import boto3
 ec2, kms, logs, events = (boto3.client(name, region_name="eu-west-1") for name in ("ec2", "kms", "logs", "events"))
 `+program)
-	resources, err := e.Inventory(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	resources := must.Get(e.Inventory(t.Context()))(t)
 	types := map[string]int{}
 	for _, resource := range resources {
 		types[resource.Type]++
@@ -95,47 +83,42 @@ logs.create_log_group(logGroupName="deleted")
 logs.delete_log_group(logGroupName="deleted")
 kms.schedule_key_deletion(KeyId=kms.create_key()["KeyMetadata"]["KeyId"])
 `, "map[LogGroup:1 RouteTable:1 SecurityGroup:1 VPC:1]")
-	if err := e.Reset(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, e.Reset(t.Context()))
 	expectInventory(t, e, "", "map[]")
 }
 
-// send sends a request, signed for S3, with a header and returns the answer's status.
-func send(t *testing.T, e *Emulator, method, path, body, header string) int {
+// send sends a request, signed for a service, with headers and returns the answer's status.
+func send(t *testing.T, e *Emulator, service, method, path, body string, headers ...string) int {
 	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), method, e.URL()+path, strings.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
+	request := must.Get(http.NewRequestWithContext(t.Context(), method, e.URL()+path, strings.NewReader(body)))(t)
+	request.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=emulator/20260101/us-east-1/"+service+"/aws4_request")
+	for _, header := range headers {
+		if name, value, _ := strings.Cut(header, ": "); name == "Host" {
+			request.Host = value
+		} else {
+			request.Header.Set(name, value)
+		}
 	}
-	request.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=emulator/20260101/us-east-1/s3/aws4_request")
-	if name, value, _ := strings.Cut(header, ": "); name == "Host" {
-		request.Host = value
-	} else if name != "" {
-		request.Header.Set(name, value)
-	}
-	response, err := client.Do(request)
-	if err != nil {
-		t.Fatal(err)
-	}
+	response := must.Get(client.Do(request))(t)
 	defer response.Body.Close()
 	_, _ = io.Copy(io.Discard, response.Body)
 	return response.StatusCode
 }
 
+const versioning = "<VersioningConfiguration>%s</VersioningConfiguration>"
+
 func TestDeleteMarkersOfSuspendedBucketCanBeDeleted(t *testing.T) {
 	e := started(t)
-	const versioning = "<VersioningConfiguration><Status>%s</Status></VersioningConfiguration>"
 	for _, request := range [][3]string{
 		{"PUT", "/states"},
-		{"PUT", "/states?versioning", fmt.Sprintf(versioning, "Enabled")},
+		{"PUT", "/states?versioning", fmt.Sprintf(versioning, "<Status>Enabled</Status>")},
 		{"PUT", "/states/key", "content"},
 		{"DELETE", "/states/key"}, // leaves a marker
-		{"PUT", "/states?versioning", fmt.Sprintf(versioning, "Suspended")},
+		{"PUT", "/states?versioning", fmt.Sprintf(versioning, "<Status>Suspended</Status>")},
 		{"DELETE", "/states/key"},
 		{"DELETE", "/states"},
 	} {
-		if status := send(t, e, request[0], request[1], request[2], ""); status >= 300 {
+		if status := send(t, e, "s3", request[0], request[1], request[2]); status >= 300 {
 			t.Errorf("%s %s answered %d", request[0], request[1], status)
 		}
 	}
@@ -144,71 +127,52 @@ func TestDeleteMarkersOfSuspendedBucketCanBeDeleted(t *testing.T) {
 // Each of these is answered by the emulator, and refused by AWS.
 func TestCallsAreHeldAgainstModels(t *testing.T) {
 	e := started(t)
-	const query, json = "application/x-www-form-urlencoded", "application/x-amz-json-1.1"
-	const xml, ecs, logs = "application/xml", "AmazonEC2ContainerServiceV20141113.", "Logs_20140328."
-	cluster := func(members string) string {
-		return "Action=CreateDBCluster&Version=2014-10-31&DBClusterIdentifier=a&Engine=aurora-postgresql&" + members
-	}
+	const cluster = "DBClusterIdentifier=a&Engine=aurora-postgresql&"
+	long := strings.Repeat("a", 65)
+	targets := map[string]string{"ecs": "AmazonEC2ContainerServiceV20141113.", "logs": "Logs_20140328.",
+		"application-autoscaling": "AnyScaleFrontendService."}
 	var want []string
-	for _, call := range []struct{ service, method, target, contentType, body, violation string }{
-		{"ecs", "POST", ecs + "CreateCluster", json, `{"clusterName": "a"}`, ""},
-		{"ecs", "POST", ecs + "CreateCluster", json, `{"name": {}}`, "ecs:CreateCluster.name: is not a member"},
-		{"ecs", "POST", ecs + "CreateCluster", json, `{"clusterName": 5}`,
-			"ecs:CreateCluster.clusterName = 5: is not of the type string"},
-		{"ecs", "POST", ecs + "CreateService", json, `{"serviceName": "a", "desiredCount": "2"}`,
-			"ecs:CreateService.desiredCount = '2': is not of the type that the model says"},
-		{"application-autoscaling", "POST", "AnyScaleFrontendService.PutScalingPolicy", json, `{"PolicyName": "a", ` +
-			`"ServiceNamespace": "ecs", "ResourceId": "é", "ScalableDimension": "ecs:service:DesiredCount", ` +
+	send(t, e, "s3", http.MethodPut, "/states", "")
+	for _, call := range []struct{ service, operation, body, violation string }{
+		{"ecs", "CreateCluster", `{"clusterName": "a"}`, ""},
+		{"ecs", "CreateCluster", `{"name": {}}`, ".name: is not a member"},
+		{"ecs", "CreateCluster", `{"clusterName": 5}`, ".clusterName = 5: is not of the type string"},
+		{"ecs", "CreateService", `{"serviceName": "a", "desiredCount": "2"}`,
+			".desiredCount = '2': is not of the type that the model says"},
+		{"application-autoscaling", "PutScalingPolicy", `{"PolicyName": "a", "ServiceNamespace": "ecs", ` +
+			`"ResourceId": "é", "ScalableDimension": "ecs:service:DesiredCount", ` +
 			`"TargetTrackingScalingPolicyConfiguration": {"TargetValue": 70}}`, ""}, // a float, and more than ASCII
-		{"ecs", "POST", ecs + "CreateService", json, `{"serviceName": "a", "launchType": "LAMBDA"}`,
-			"ecs:CreateService.launchType = 'LAMBDA': is not one of EC2, FARGATE, EXTERNAL"},
-		{"logs", "POST", logs + "CreateLogGroup", json, `{}`, "logs:CreateLogGroup.logGroupName: is required"},
-		{"logs", "POST", logs + "CreateLogGroup", json, `{"logGroupName": "a b"}`,
-			`logs:CreateLogGroup.logGroupName = 'a b': does not match [\.\-_/#A-Za-z0-9]+`},
-		{"logs", "POST", logs + "DescribeLogGroups", json, `{"limit": 51}`,
-			"logs:DescribeLogGroups.limit = 51: value or length is not between 1 and 50"},
-		{"rds", "POST", "", query, cluster("StorageEncrypted=true&Tags.Tag.1.Key=a&VpcSecurityGroupIds="), ""},
-		{"rds", "POST", "", query, cluster("Tags.Tag.1.Name=a"), "rds:CreateDBCluster.Tags.Tag.1.Name: is not a member"},
-		{"rds", "POST", "", query, cluster("StorageEncrypted=yes"),
-			"rds:CreateDBCluster.StorageEncrypted = 'yes': is not of the type that the model says"},
-		{"rds", "POST", "", query, cluster("Port=many"), "rds:CreateDBCluster: cannot be read: ValueError("},
-		{"iam", "POST", "", query, "Action=GetRole&Version=2010-05-08&RoleName=" + strings.Repeat("a", 65),
-			"iam:GetRole.RoleName = '" + strings.Repeat("a", 65) + "': value or length is not between 1 and 64"},
-		{"ec2", "POST", "", query, "Action=CreateVpc&Version=2016-11-15&Cidr=10.0.0.0/16",
-			"ec2:CreateVpc.Cidr: is not a member"},
-		{"s3", "PUT", "/states", xml, "", ""},
-		{"s3", "PUT", "/states?versioning", xml,
-			"<VersioningConfiguration><Status>On</Status></VersioningConfiguration>",
-			"s3:PutBucketVersioning.VersioningConfiguration.Status = 'On': is not one of Enabled, Suspended"},
-		{"s3", "PUT", "/states?versioning", xml,
-			"<VersioningConfiguration><State>Enabled</State></VersioningConfiguration>",
-			"s3:PutBucketVersioning.VersioningConfiguration.State: is not a member"},
+		{"ecs", "CreateService", `{"serviceName": "a", "launchType": "LAMBDA"}`,
+			".launchType = 'LAMBDA': is not one of EC2, FARGATE, EXTERNAL"},
+		{"logs", "CreateLogGroup", `{}`, ".logGroupName: is required"},
+		{"logs", "CreateLogGroup", `{"logGroupName": "a b"}`, `.logGroupName = 'a b': does not match [\.\-_/#A-Za-z0-9]+`},
+		{"logs", "DescribeLogGroups", `{"limit": 51}`, ".limit = 51: value or length is not between 1 and 50"},
+		{"rds", "CreateDBCluster", cluster + "StorageEncrypted=true&Tags.Tag.1.Key=a&VpcSecurityGroupIds=", ""},
+		{"rds", "CreateDBCluster", cluster + "Tags.Tag.1.Name=a", ".Tags.Tag.1.Name: is not a member"},
+		{"rds", "CreateDBCluster", cluster + "StorageEncrypted=yes",
+			".StorageEncrypted = 'yes': is not of the type that the model says"},
+		{"rds", "CreateDBCluster", cluster + "Port=many", ": cannot be read: ValueError("},
+		{"iam", "GetRole", "RoleName=" + long, ".RoleName = '" + long + "': value or length is not between 1 and 64"},
+		{"ec2", "CreateVpc", "Cidr=10.0.0.0/16", ".Cidr: is not a member"},
+		{"s3", "PutBucketVersioning", "<Status>On</Status>",
+			".VersioningConfiguration.Status = 'On': is not one of Enabled, Suspended"},
+		{"s3", "PutBucketVersioning", "<State>Enabled</State>", ".VersioningConfiguration.State: is not a member"},
 	} {
-		address, target := e.URL(), call.target
-		if path, isPath := strings.CutPrefix(target, "/"); isPath {
-			address, target = address+"/"+path, ""
+		switch target, isJSON := targets[call.service]; {
+		case isJSON:
+			send(t, e, call.service, http.MethodPost, "", call.body, "Content-Type: application/x-amz-json-1.1",
+				"X-Amz-Target: "+target+call.operation)
+		case call.service == "s3":
+			send(t, e, "s3", http.MethodPut, "/states?versioning", fmt.Sprintf(versioning, call.body))
+		default:
+			send(t, e, call.service, http.MethodPost, "", "Action="+call.operation+"&"+call.body,
+				"Content-Type: application/x-www-form-urlencoded")
 		}
-		request, err := http.NewRequestWithContext(t.Context(), call.method, address, strings.NewReader(call.body))
-		if err != nil {
-			t.Fatal(err)
-		}
-		request.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=emulator/20260101/us-east-1/"+call.service+
-			"/aws4_request")
-		request.Header.Set("Content-Type", call.contentType)
-		request.Header.Set("X-Amz-Target", target)
-		response, err := client.Do(request)
-		if err != nil {
-			t.Fatal(err)
-		}
-		response.Body.Close()
 		if call.violation != "" {
-			want = append(want, call.violation)
+			want = append(want, call.service+":"+call.operation+call.violation)
 		}
 	}
-	calls, err := e.Calls(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	calls := must.Get(e.Calls(t.Context()))(t)
 	slices.Sort(want)
 	if calls.Count != 18 || len(calls.Operations) != 10 || len(calls.Violations) != len(want) {
 		t.Fatalf("there were %d calls of %d operations with the violations\n%s", calls.Count, len(calls.Operations),
@@ -232,7 +196,7 @@ func TestPagesOfOtherSitesAreRefused(t *testing.T) {
 		"Origin: " + e.URL():                              http.StatusOK,
 		"Host: " + strings.TrimPrefix(e.URL(), "http://"): http.StatusOK,
 	} {
-		if status := send(t, e, http.MethodPost, "/moto-api/reset", "", header); status != want {
+		if status := send(t, e, "s3", http.MethodPost, "/moto-api/reset", "", header); status != want {
 			t.Errorf("a request with %s is answered %d, want %d", header, status, want)
 		}
 	}
@@ -240,10 +204,7 @@ func TestPagesOfOtherSitesAreRefused(t *testing.T) {
 
 func TestDockerIsOutOfReach(t *testing.T) {
 	repository.NeedTools(t)
-	daemon, err := net.ListenUnix("unix", &net.UnixAddr{Name: filepath.Join(t.TempDir(), "docker.sock")})
-	if err != nil {
-		t.Fatal(err)
-	}
+	daemon := must.Get(net.ListenUnix("unix", &net.UnixAddr{Name: filepath.Join(t.TempDir(), "docker.sock")}))(t)
 	defer daemon.Close()
 	python(t, append(os.Environ(), "DOCKER_HOST=unix://"+daemon.Addr().String()), `
 import server, docker
@@ -251,9 +212,7 @@ try:
     docker.from_env(timeout=1)
 except docker.errors.DockerException:
     pass`)
-	if err := daemon.SetDeadline(time.Now().Add(100 * time.Millisecond)); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, daemon.SetDeadline(time.Now().Add(100*time.Millisecond)))
 	if _, err := daemon.Accept(); err == nil {
 		t.Error("the emulator reaches the Docker daemon")
 	}
@@ -268,9 +227,7 @@ func TestEmulatorIsFoundByItsLog(t *testing.T) {
 	if _, err := Start(t.Context(), Options{Log: e.Log}); err == nil || !strings.Contains(err.Error(), e.Log) {
 		t.Errorf("start with the same log = %v, want an error that names it", err)
 	}
-	if err := found.Stop(); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, found.Stop())
 	if _, err := Attach(e.Log); !errors.Is(err, ErrGone) {
 		t.Errorf("attach to a stopped emulator = %v, want ErrGone", err)
 	}
@@ -281,13 +238,8 @@ func TestEmulatorEndsWithItsParent(t *testing.T) {
 	log := filepath.Join(t.TempDir(), "emulator.log")
 	child := exec.Command(os.Args[0])
 	child.Env = append(os.Environ(), childVariable+"="+log)
-	output, err := child.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := child.Start(); err != nil {
-		t.Fatal(err)
-	}
+	output := must.Get(child.StdoutPipe())(t)
+	must.Do(t, child.Start())
 	_, _ = output.Read(make([]byte, 1)) // it has started the emulator, or failed
 	e, attachErr := Attach(log)
 	_ = child.Process.Kill()
@@ -304,16 +256,11 @@ func TestEmulatorEndsWithItsParent(t *testing.T) {
 
 func TestFailedStartShowsTheLogAndLeavesNoProcess(t *testing.T) {
 	t.Chdir(t.TempDir())
-	for name, content := range map[string]string{
-		"cdktf.json": "{}", "internal/emulator/requirements.txt": "",
-		"internal/emulator/server.py": "", "internal/emulator/models.py": "",
-		".local/venv/bin/python": "#!/bin/sh\necho No module named moto\nexec sleep 60\n",
-	} {
-		err := errors.Join(os.MkdirAll(filepath.Dir(name), 0o755), os.WriteFile(name, []byte(content), 0o755))
-		if err != nil {
-			t.Fatal(err)
-		}
+	for _, name := range []string{"cdktf.json", "internal/emulator/requirements.txt",
+		"internal/emulator/server.py", "internal/emulator/models.py"} {
+		must.Write(t, name, "{}")
 	}
+	must.Write(t, ".local/venv/bin/python", "#!/bin/sh\necho No module named moto\nexec sleep 60\n")
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
 	_, err := Start(ctx, Options{Log: "log", Detached: true})

@@ -7,17 +7,12 @@ import (
 	"testing"
 
 	"tap/internal/repository"
+	"tap/tests/must"
 )
 
 func TestGeneratedFilesAreUpToDate(t *testing.T) {
-	root, err := repository.Root()
-	if err != nil {
-		t.Fatal(err)
-	}
-	files, err := renderAll(root)
-	if err != nil {
-		t.Fatal(err)
-	}
+	root := must.Get(repository.Root())(t)
+	files := must.Get(renderAll(root))(t)
 	for name, want := range files {
 		got, err := os.ReadFile(filepath.Join(root, name))
 		if err != nil {

@@ -20,6 +20,7 @@ import (
 
 	"tap/config"
 	tap "tap/constructs"
+	"tap/tests/must"
 )
 
 // The test binary is also the program that the tests run: with the name of an app in this variable it runs that app
@@ -116,10 +117,7 @@ type report struct {
 
 func run(t *testing.T, app string, variables ...string) result {
 	t.Helper()
-	node, err := filepath.Abs("testdata/node")
-	if err != nil {
-		t.Fatal(err)
-	}
+	node := must.Get(filepath.Abs("testdata/node"))(t)
 	r := result{output: filepath.Join(t.TempDir(), "cdktf.out"), temporary: t.TempDir(), reports: t.TempDir()}
 	var stdout, stderr bytes.Buffer
 	command := exec.Command(os.Args[0])
@@ -153,12 +151,7 @@ func (r result) report(t *testing.T, script string) *report {
 		return nil
 	}
 	var report report
-	if err == nil {
-		err = json.Unmarshal(content, &report)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, err, json.Unmarshal(content, &report))
 	return &report
 }
 
@@ -205,17 +198,14 @@ func TestNothingPrintedOrLeftBehind(t *testing.T) {
 }
 
 func TestConstructsSeeUsersNodeOptions(t *testing.T) {
-	for _, example := range []struct {
-		variables []string
-		want      string
-	}{
-		{nil, heapOption},
-		{[]string{"NODE_OPTIONS=--max-old-space-size=3000"}, "--max-old-space-size=3000"},
-		{[]string{"NODE_OPTIONS=--no-deprecation "}, "--no-deprecation "},
+	for want, variables := range map[string][]string{
+		heapOption:                  nil,
+		"--max-old-space-size=3000": {"NODE_OPTIONS=--max-old-space-size=3000"},
+		"--no-deprecation ":         {"NODE_OPTIONS=--no-deprecation "},
 	} {
-		got := synthesize(t, "bucket", example.variables...).report(t, "jsii-runtime.js")
-		if got == nil || got.NodeOptions != example.want {
-			t.Errorf("%q: the kernel is %+v, want the options %q", example.variables, got, example.want)
+		got := synthesize(t, "bucket", variables...).report(t, "jsii-runtime.js")
+		if got == nil || got.NodeOptions != want {
+			t.Errorf("%q: the kernel is %+v, want the options %q", variables, got, want)
 		}
 	}
 }

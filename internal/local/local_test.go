@@ -1,14 +1,12 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -16,25 +14,18 @@ import (
 
 	"tap/internal/emulator"
 	"tap/internal/repository"
+	"tap/tests/must"
 )
 
 // inCheckout makes the working folder a checkout that has nothing deployed, with the emulator of this one.
 func inCheckout(t *testing.T) {
 	t.Helper()
-	root, err := repository.Root()
-	if err != nil {
-		t.Fatal(err)
-	}
-	folder := t.TempDir()
-	if err := os.Mkdir(filepath.Join(folder, ".local"), 0o755); err != nil {
-		t.Fatal(err)
-	}
+	root := must.Get(repository.Root())(t)
+	t.Chdir(t.TempDir())
+	must.Do(t, os.Mkdir(".local", 0o755))
 	for _, name := range []string{"cdktf.json", "internal", ".local/venv"} {
-		if err := os.Symlink(filepath.Join(root, name), filepath.Join(folder, name)); err != nil {
-			t.Fatal(err)
-		}
+		must.Do(t, os.Symlink(filepath.Join(root, name), name))
 	}
-	t.Chdir(folder)
 }
 
 func TestTwoCommandsAtOnceAreRefused(t *testing.T) {
@@ -56,23 +47,12 @@ func TestTwoCommandsAtOnceAreRefused(t *testing.T) {
 func TestLostDeploymentIsNoticed(t *testing.T) {
 	repository.NeedTools(t)
 	inCheckout(t)
-	t.Cleanup(func() {
-		if err := stop(); err != nil {
-			t.Error(err)
-		}
-	})
-	leave := func() { // what Terraform leaves
-		t.Helper()
-		if err := os.WriteFile(state, []byte(`{"resources": [{}]}`), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
+	t.Cleanup(func() { must.Do(t, stop()) })
+	leave := func() { must.Write(t, state, `{"resources": [{}]}`) } // as Terraform does
 	start := func(after string, wantNew bool) *emulator.Emulator {
 		t.Helper()
 		e, isNew, err := startEmulator(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.Do(t, err)
 		if aside := os.Remove(state+".forgotten") == nil; isNew != wantNew || aside != wantNew {
 			t.Errorf("after %s: another emulator: %v, the state put aside: %v, want %v", after, isNew, aside, wantNew)
 		}
@@ -81,24 +61,15 @@ func TestLostDeploymentIsNoticed(t *testing.T) {
 	}
 	leave()
 	e := start("a restart of the machine", true)
-	bucket, err := http.NewRequest(http.MethodPut, e.URL()+"/made", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	bucket := must.Get(http.NewRequest(http.MethodPut, e.URL()+"/made", nil))(t)
 	if response, err := http.DefaultClient.Do(bucket); err != nil || response.StatusCode != http.StatusOK {
 		t.Fatalf("create a bucket: %v (%v)", response, err)
 	}
 	start("nothing", false)
 
 	// Of which version the running emulator is, its log says.
-	log, err := os.ReadFile(emulatorLog)
-	if err != nil {
-		t.Fatal(err)
-	}
-	older := bytes.Replace(log, []byte(`"version": "`), []byte(`"version": "older`), 1)
-	if err := os.WriteFile(emulatorLog, older, 0o644); err != nil {
-		t.Fatal(err)
-	}
+	log := must.Get(os.ReadFile(emulatorLog))(t)
+	must.Write(t, emulatorLog, strings.Replace(string(log), `"version": "`, `"version": "older`, 1))
 	start("a change of the emulator's version", true)
 	start("a reset, after which the emulator contains nothing either,", true)
 }
@@ -110,28 +81,25 @@ func TestProgramsSeeNothingOfOtherRuns(t *testing.T) {
 	} {
 		t.Setenv(name, value)
 	}
-	variables := (&exec.Cmd{Env: environment(&emulator.Emulator{Port: 4566})}).Environ() // the last value counts
-	for _, name := range []string{"AWS_PROFILE", "TF_WORKSPACE", "CDKTF_CONTEXT_JSON", "TF_CLI_CONFIG_FILE"} {
-		if slices.ContainsFunc(variables, func(entry string) bool { return strings.HasPrefix(entry, name+"=") }) {
-			t.Errorf("%s is kept", name)
-		}
+	values := map[string]string{}
+	for _, entry := range environment(&emulator.Emulator{Port: 4566}) {
+		name, value, _ := strings.Cut(entry, "=")
+		values[name] = value // the last one counts
 	}
-	for _, want := range []string{
-		"AWS_ENDPOINT_URL=http://127.0.0.1:4566", "ENVIRONMENT_SUFFIX=dev", "CDKTF_OUTDIR=.local/cdktf.out",
-		"TERRAFORM_BINARY_NAME=tofu",
+	for name, want := range map[string]string{
+		"AWS_PROFILE": "", "TF_WORKSPACE": "", "CDKTF_CONTEXT_JSON": "", "TF_CLI_CONFIG_FILE": "",
+		"AWS_ENDPOINT_URL": "http://127.0.0.1:4566", "ENVIRONMENT_SUFFIX": "dev", "CDKTF_OUTDIR": ".local/cdktf.out",
+		"TERRAFORM_BINARY_NAME": "tofu",
 	} {
-		if !slices.Contains(variables, want) {
-			t.Errorf("the variables lack %s", want)
+		if values[name] != want {
+			t.Errorf("%s is %q, want %q", name, values[name], want)
 		}
 	}
 }
 
 func TestLongLocalDeployment(t *testing.T) {
 	repository.NeedTools(t)
-	root, err := repository.Root()
-	if err != nil {
-		t.Fatal(err)
-	}
+	root := must.Get(repository.Root())(t)
 	clone := filepath.Join(t.TempDir(), "tap")
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Minute)
 	defer cancel()

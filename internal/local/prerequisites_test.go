@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"tap/tests/must"
 )
 
 // checkTools runs the check on a machine that has only the tools given, each with what it prints.
@@ -13,18 +15,10 @@ func checkTools(t *testing.T, tools map[string]string, checks ...string) (messag
 	t.Helper()
 	folder := t.TempDir()
 	for _, name := range []string{"sed", "awk", "dirname"} {
-		path, err := exec.LookPath(name)
-		if err == nil {
-			err = os.Symlink(path, filepath.Join(folder, name))
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
+		must.Do(t, os.Symlink(must.Get(exec.LookPath(name))(t), filepath.Join(folder, name)))
 	}
 	for name, says := range tools {
-		if err := os.WriteFile(filepath.Join(folder, name), []byte("#!/bin/sh\n"+says+"\n"), 0o755); err != nil {
-			t.Fatal(err)
-		}
+		must.Write(t, filepath.Join(folder, name), "#!/bin/sh\n"+says+"\n")
 	}
 	command := exec.Command("/bin/sh", append([]string{"prerequisites.sh"}, checks...)...)
 	command.Env = []string{"PATH=" + folder}

@@ -9,6 +9,7 @@ import (
 	tfjson "github.com/hashicorp/terraform-json"
 
 	"tap/constructs/deployment"
+	"tap/tests/must"
 )
 
 // parsePlan reads a plan that consists of a resource that does not change and the resource changes of the text.
@@ -17,9 +18,7 @@ func parsePlan(t *testing.T, changes string) *tfjson.Plan {
 	plan := &tfjson.Plan{}
 	unchanged := change("aws_vpc", `"no-op"`, `"before": {}, "after": {}`)
 	text := `{"format_version": "1.2", "resource_changes": [` + unchanged + "," + changes + `]}`
-	if err := json.Unmarshal([]byte(text), plan); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, json.Unmarshal([]byte(text), plan))
 	return plan
 }
 
@@ -37,6 +36,11 @@ func deposed(kind string) string {
 // update is the JSON of a change in place.
 func update(kind, before, after string) string {
 	return change(kind, `"update"`, fmt.Sprintf(`"before": {%s}, "after": {%s}`, before, after))
+}
+
+// set is the JSON of a change of one attribute in place.
+func set(kind, attribute, before, after string) string {
+	return update(kind, fmt.Sprintf("%q: %s", attribute, before), fmt.Sprintf("%q: %s", attribute, after))
 }
 
 func TestOutcomes(t *testing.T) {
@@ -64,38 +68,33 @@ func TestOutcomes(t *testing.T) {
 		{protection, "nothing manages it", change("aws_rds_cluster", `"forget"`, `"before": {}`)},
 		{nothing, "", change("aws_ecs_task_definition", `"create", "delete"`, `"before": {}, "after": {}`)},
 		{nothing, "", change("aws_rds_cluster", `"create"`, `"after": {"skip_final_snapshot": true}`)},
-		{nothing, "", update("aws_rds_cluster", `"tags": {"a": "b"}`, `"tags": {"a": "c"}`)},
+		{nothing, "", set("aws_rds_cluster", "tags", `{"a": "b"}`, `{"a": "c"}`)},
 
-		{traffic, "from `15.4` to `16.1`",
-			update("aws_rds_cluster", `"engine_version": "15.4"`, `"engine_version": "16.1"`)},
-		{traffic, "no task runs", update("aws_ecs_service", `"desired_count": 2`, `"desired_count": 0`)},
-		{nothing, "", update("aws_ecs_service", `"desired_count": 2`, `"desired_count": 3`)},
+		{traffic, "from `15.4` to `16.1`", set("aws_rds_cluster", "engine_version", `"15.4"`, `"16.1"`)},
+		{traffic, "no task runs", set("aws_ecs_service", "desired_count", `2`, `0`)},
+		{nothing, "", set("aws_ecs_service", "desired_count", `2`, `3`)},
 		{traffic, "`port` (sensitive)", change("aws_rds_cluster", `"update"`,
 			`"before": {"port": "hush"}, "after": {"port": "hush!"}, "before_sensitive": {"port": true}`)},
 
-		{protection, "lets `tcp, ports 443 to 443, 0.0.0.0/0` through.",
-			change(rule, `"create"`, `"after": {`+anybody+`}`)},
+		{protection, "lets `tcp, ports 443 to 443, 0.0.0.0/0` through.", change(rule, `"create"`, `"after": {`+anybody+`}`)},
 		{protection, "instead of `tcp, ports 443 to 443, 10.0.0.0/8`", update(rule, inside, anybody)},
 		{protection, "lets other connections through", change(rule, `"create"`,
 			`"after": {`+hushed+`}, "after_sensitive": {"cidr_ipv4": true}`)},
 		{nothing, "", update(rule, anybody, anybody+`, "description": "web"`)},
 
-		{protection, "from `true` to `false`",
-			update("aws_lb", `"enable_deletion_protection": true`, `"enable_deletion_protection": false`)},
-		{nothing, "", update("aws_lb", `"enable_deletion_protection": false`, `"enable_deletion_protection": true`)},
-		{protection, "not recorded", update("aws_lb", `"access_logs": [{"enabled": true}]`, `"access_logs": []`)},
+		{protection, "from `true` to `false`", set("aws_lb", "enable_deletion_protection", `true`, `false`)},
+		{nothing, "", set("aws_lb", "enable_deletion_protection", `false`, `true`)},
+		{protection, "not recorded", set("aws_lb", "access_logs", `[{"enabled": true}]`, `[]`)},
 		{protection, "shells", update("aws_ecs_service", "", `"enable_execute_command": true`)},
-		{protection, "older logs",
-			update("aws_cloudwatch_log_group", `"retention_in_days": 0`, `"retention_in_days": 30`)},
-		{nothing, "", update("aws_cloudwatch_log_group", `"retention_in_days": 30`, `"retention_in_days": 0`)},
-		{protection, "from `35` to `7`",
-			update("aws_rds_cluster", `"backup_retention_period": 35`, `"backup_retention_period": 7`)},
-		{protection, "encrypted", update("aws_sns_topic", `"kms_master_key_id": "k"`, `"kms_master_key_id": ""`)},
+		{protection, "older logs", set("aws_cloudwatch_log_group", "retention_in_days", `0`, `30`)},
+		{nothing, "", set("aws_cloudwatch_log_group", "retention_in_days", `30`, `0`)},
+		{protection, "from `35` to `7`", set("aws_rds_cluster", "backup_retention_period", `35`, `7`)},
+		{protection, "encrypted", set("aws_sns_topic", "kms_master_key_id", `"k"`, `""`)},
 		{nothing, "", change("aws_sns_topic", `"update"`,
 			`"before": {"kms_master_key_id": "k"}, "after": {}, "after_unknown": {"kms_master_key_id": true}`)},
-		{protection, "TLS", update("aws_lb_listener", `"ssl_policy": "new"`, `"ssl_policy": "old"`)},
-		{protection, "`rule`", update("aws_wafv2_web_acl", `"rule": [{"name": "a"}]`, `"rule": [{"name": "b"}]`)},
-		{nothing, "", update("aws_wafv2_web_acl", `"rule": [{"name": "b"}]`, `"rule": [{"name": "a"}, {"name": "b"}]`)},
+		{protection, "TLS", set("aws_lb_listener", "ssl_policy", `"new"`, `"old"`)},
+		{protection, "`rule`", set("aws_wafv2_web_acl", "rule", `[{"name": "a"}]`, `[{"name": "b"}]`)},
+		{nothing, "", set("aws_wafv2_web_acl", "rule", `[{"name": "b"}]`, `[{"name": "a"}, {"name": "b"}]`)},
 		{protection, "allows more", update("aws_iam_role_policy", read, all)},
 		{nothing, "", update("aws_iam_role_policy", all, guarded)},
 		{protection, "denies less", update("aws_s3_bucket_policy", guarded, all)},
@@ -130,9 +129,7 @@ func TestPreventDestroySwitchedOff(t *testing.T) {
 	for lifecycle, want := range map[string]int{`{"prevent_destroy": true}`: 0, `{}`: 3} {
 		var configuration any
 		text := `{"resource": {"aws_rds_cluster": {"x": {"lifecycle": ` + lifecycle + `}}}}`
-		if err := json.Unmarshal([]byte(text), &configuration); err != nil {
-			t.Fatal(err)
-		}
+		must.Do(t, json.Unmarshal([]byte(text), &configuration))
 		same := change("aws_rds_cluster", `"no-op"`, `"before": {"deletion_protection": true}, "after": {}`)
 		if findings := judge(parsePlan(t, same), configuration); statusOf(findings) != want {
 			t.Errorf("%s: %v, expected status %d", text, findings, want)

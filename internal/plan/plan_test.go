@@ -13,6 +13,7 @@ import (
 
 	"tap/constructs/deployment"
 	"tap/internal/repository"
+	"tap/tests/must"
 )
 
 // resource is one of a golden.
@@ -26,19 +27,13 @@ func (r resource) address() string { return r.kind + "." + r.name }
 // golden returns the resources of the synthesized stacks whose name matches a pattern.
 func golden(t *testing.T, pattern string) (resources []resource) {
 	t.Helper()
-	root, err := repository.Root()
-	if err != nil {
-		t.Fatal(err)
-	}
+	root := must.Get(repository.Root())(t)
 	files, err := filepath.Glob(filepath.Join(root, "tests", "golden", pattern+".json"))
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no golden %s: %v", pattern, err)
 	}
 	for _, file := range files {
-		content, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
+		content := must.Get(os.ReadFile(file))(t)
 		var stack struct {
 			Resource map[string]map[string]map[string]any
 		}

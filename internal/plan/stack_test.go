@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"tap/internal/repository"
+	"tap/tests/must"
 )
 
 // object is a JSON object.
@@ -30,15 +31,10 @@ func synthesized(inputs map[string]string) object {
 // command returns a function that writes the stack to a folder, runs the command on it, and compares.
 func command(t *testing.T, output string) func(configuration object, arguments string, status int, says ...string) {
 	folder := filepath.Join(output, "stacks", "tap-x")
-	if err := os.MkdirAll(folder, 0o755); err != nil {
-		t.Fatal(err)
-	}
 	return func(configuration object, arguments string, status int, says ...string) {
 		t.Helper()
 		text, _ := json.Marshal(configuration)
-		if err := os.WriteFile(filepath.Join(folder, configurationFile), text, 0o644); err != nil {
-			t.Fatal(err)
-		}
+		must.Write(t, filepath.Join(folder, configurationFile), string(text))
 		var said bytes.Buffer
 		if got := run(append(strings.Fields(arguments), "-output", output, "tap-x"), &said, &said); got != status {
 			t.Errorf("%s of %s: status %d, expected %d", arguments, text, got, status)
@@ -80,18 +76,10 @@ func TestStackOnTerraform(t *testing.T) {
 	do(changed, "apply", 1, "stackName tap-x, expected tap-y", "allowed_account_ids <nil>, expected [111111111111]")
 
 	changed = synthesized(map[string]string{"zone_one_11111111": "2"})
-	text, err := os.ReadFile(state)
-	if err != nil {
-		t.Fatal(err)
-	}
-	text = bytes.Replace(text, []byte(`"serial": `), []byte(`"serial": 9`), 1)
-	if err := os.WriteFile(state, text, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	text := must.Get(os.ReadFile(state))(t)
+	must.Write(t, state, strings.Replace(string(text), `"serial": `, `"serial": 9`, 1))
 	do(changed, "apply", 1, "Saved plan is stale", "Plan tap-x again")
-	if err := os.Remove(filepath.Join(output, "stacks", "tap-x", recordFile)); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, os.Remove(filepath.Join(output, "stacks", "tap-x", recordFile)))
 	do(changed, "apply", 1, "not complete")
 
 	changed["output"] = object{"o": object{"value": "${terraform_data.none}"}}
@@ -108,10 +96,7 @@ func TestStackOnTerraform(t *testing.T) {
 
 func TestUnknownPlanFormat(t *testing.T) {
 	program := filepath.Join(t.TempDir(), "terraform")
-	script := "#!/bin/sh\n[ \"$1\" != show ] || echo '{\"format_version\": \"9.0\"}'\n"
-	if err := os.WriteFile(program, []byte(script), 0o755); err != nil {
-		t.Fatal(err)
-	}
+	must.Write(t, program, "#!/bin/sh\n[ \"$1\" != show ] || echo '{\"format_version\": \"9.0\"}'\n")
 	t.Setenv("TERRAFORM_BINARY_NAME", program)
 	command(t, t.TempDir())(synthesized(nil), "", 1, `"9.0.0" does not satisfy`, "terraform-json")
 }

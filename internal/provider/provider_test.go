@@ -4,6 +4,7 @@ import (
 	"archive/zip"
 	"context"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -13,6 +14,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"tap/tests/must"
 )
 
 // machine is a made-up one: all its paths are below root, and it has no network.
@@ -25,17 +28,12 @@ type machine struct {
 
 func newMachine(t *testing.T) *machine {
 	t.Helper()
-	root, err := filepath.EvalSymlinks(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
+	root := must.Get(filepath.EvalSymlinks(t.TempDir()))(t)
 	m := &machine{t, root, map[string]string{"HOME": root + "/home"}, Options{
 		Program: "terraform", User: os.Getuid(), Checkout: root + "/checkout", Root: root, Platform: "linux_amd64",
 		Transport: &http.Transport{
-			Proxy: http.ProxyURL(nil),
-			DialContext: func(context.Context, string, string) (net.Conn, error) {
-				return nil, errors.New("no network")
-			},
+			Proxy:       http.ProxyURL(nil),
+			DialContext: func(context.Context, string, string) (net.Conn, error) { return nil, errors.New("no network") },
 		},
 	}}
 	m.options.Getenv = func(name string) string { return m.env[name] }
@@ -45,13 +43,7 @@ func newMachine(t *testing.T) *machine {
 // write writes a file below the root.
 func (m *machine) write(path, content string) {
 	m.Helper()
-	path = filepath.Join(m.root, path)
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		m.Fatal(err)
-	}
-	if err := os.WriteFile(path, []byte(content), 0o755); err != nil {
-		m.Fatal(err)
-	}
+	must.Write(m, filepath.Join(m.root, path), content)
 }
 
 const aws = "/registry.terraform.io/hashicorp/aws/"
@@ -69,28 +61,24 @@ func (m *machine) packed(mirror, version, name string) (path string) {
 	m.Helper()
 	var content strings.Builder
 	archive := zip.NewWriter(&content)
-	file, err := archive.CreateHeader(&zip.FileHeader{Name: name}) // stored, so that a test finds the content
-	if err == nil {
-		_, err = file.Write([]byte("a program"))
-	}
-	if err := errors.Join(err, archive.Close()); err != nil {
-		m.Fatal(err)
-	}
+	file := must.Get(archive.CreateHeader(&zip.FileHeader{Name: name}))(m) // stored, so that a test finds the content
+	must.Get(file.Write([]byte("a program")))(m)
+	must.Do(m, archive.Close())
 	path = mirror + aws + "terraform-provider-aws_" + version + "_linux_amd64.zip"
 	m.write(path, content.String())
-	return path
+	return filepath.Join(m.root, path)
 }
 
 // online connects the machine with a registry that says the packages are on another host.
 func (m *machine) online(packages http.HandlerFunc) {
 	mux := http.NewServeMux()
-	mux.HandleFunc("registry.terraform.io/.well-known/terraform.json", func(w http.ResponseWriter, _ *http.Request) {
-		w.Write([]byte(`{"providers.v1": "/v1/providers/"}`))
-	})
-	const download = "registry.terraform.io/v1/providers/hashicorp/aws/5.99.1/download/linux/amd64"
-	mux.HandleFunc(download, func(w http.ResponseWriter, _ *http.Request) {
-		w.Write([]byte(`{"download_url": "https://packages.test/aws.zip"}`))
-	})
+	for path, answer := range map[string]string{
+		"/.well-known/terraform.json":                             `{"providers.v1": "/v1/providers/"}`,
+		"/v1/providers/hashicorp/aws/5.99.1/download/linux/amd64": `{"download_url": "https://packages.test/aws.zip"}`,
+	} {
+		says := func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, answer) }
+		mux.HandleFunc("registry.terraform.io"+path, says)
+	}
 	mux.HandleFunc("packages.test/aws.zip", packages)
 	server := httptest.NewTLSServer(mux)
 	m.Cleanup(server.Close)
@@ -210,12 +198,11 @@ func TestDecisions(t *testing.T) {
 		}, `/opt/m…include = ["registry.opentofu.org/hashicorp/aws"]`},
 
 		"a packed file that is cut off": {func(m *machine) {
-			path := filepath.Join(m.root, m.packed("opt/m", "5.100.0", "terraform-provider-aws"))
-			os.Truncate(path, 50)
+			os.Truncate(m.packed("opt/m", "5.100.0", "terraform-provider-aws"), 50)
 			m.unpacked("srv/m", "5.99.1")
 		}, "5.99.1 from the mirror /srv/m…passed over /opt/m: /opt/m/…_5.100.0_linux_amd64.zip is damaged"},
 		"a packed file with a wrong byte": {func(m *machine) {
-			path := filepath.Join(m.root, m.packed("opt/m", "5.100.0", "terraform-provider-aws"))
+			path := m.packed("opt/m", "5.100.0", "terraform-provider-aws")
 			content, _ := os.ReadFile(path)
 			os.WriteFile(path, []byte(strings.Replace(string(content), "a program", "a rogue!!", 1)), 0o644)
 			m.env[MirrorVariable] = m.root + "/opt/m"
@@ -282,10 +269,7 @@ func TestConfigurationKeepsTheUsersSettings(t *testing.T) {
 	m.write("home/.terraformrc", "disable_checkpoint = true\n"+ownBlock+"plugin_cache_dir = \"/cache\"\n")
 	m.unpacked("opt/m", "5.100.0")
 	m.env[MirrorVariable] = m.root + "/opt/m"
-	source, err := Find(context.Background(), m.options)
-	if err != nil {
-		t.Fatal(err)
-	}
+	source := must.Get(Find(context.Background(), m.options))(t)
 	environment, err := source.Environment([]string{"TF_CLI_CONFIG_FILE=/missing"}, m.root+"/checkout/.local")
 	file := m.root + "/checkout/.local/provider.tfrc"
 	if err != nil || environment[len(environment)-1] != "TF_CLI_CONFIG_FILE="+file {
@@ -315,9 +299,7 @@ func TestInstructionsExportOnlyWhatIsNeeded(t *testing.T) {
 		}
 	}
 	m.online(answers)
-	if source, err = Find(context.Background(), m.options); err != nil {
-		t.Fatal(err)
-	}
+	source = must.Get(Find(context.Background(), m.options))(t)
 	if got := source.Instructions("tap-dev", ""); strings.Contains(got, "export") || strings.Contains(got, "--skip") {
 		t.Errorf("with the registry: %s", got)
 	}

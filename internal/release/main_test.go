@@ -1,11 +1,12 @@
 package main
 
 import (
-	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"tap/tests/must"
 )
 
 func TestReleaseChangesOneValue(t *testing.T) {
@@ -28,15 +29,10 @@ func TestReleaseChangesOneValue(t *testing.T) {
 	} {
 		root := t.TempDir()
 		file := filepath.Join(root, "environments", "qa.yaml")
-		if err := errors.Join(os.Mkdir(filepath.Dir(file), 0o755), os.WriteFile(file, []byte(test.content), 0o644),
-			os.WriteFile(root+"/accounts.yaml", []byte("123456789012: {region: us-east-1}"), 0o644)); err != nil {
-			t.Fatal(err)
-		}
+		must.Write(t, file, test.content)
+		must.Write(t, root+"/accounts.yaml", "123456789012: {region: us-east-1}")
 		err := release(root, test.stack, test.image)
-		got, readErr := os.ReadFile(file)
-		if readErr != nil {
-			t.Fatal(readErr)
-		}
+		got := must.Get(os.ReadFile(file))(t)
 		want := test.content
 		if test.problem == "" {
 			want = strings.Replace(want, old, test.image, 1)

@@ -8,9 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"tap/config"
-	"tap/constructs"
-	"tap/internal/repository"
+	"tap/tests/must"
 )
 
 // other is a second account.
@@ -22,25 +20,11 @@ const accountsFile = account + ": {region: us-east-1, github: {subject: 'repo:ex
 // configureIn synthesizes the environments dev and qa, of two accounts, and the stacks of these.
 func (d *deployment) configureIn(t *testing.T, dev string) {
 	t.Helper()
-	root := t.TempDir()
-	for name, content := range map[string]string{
+	d.synthesize(t, map[string]string{
 		"accounts.yaml":         accountsFile,
 		"environments/dev.yaml": development + "account: '" + account + "'\n" + dev,
 		"environments/qa.yaml":  development + "account: '" + other + "'\n",
-	} {
-		if err := writeFile(filepath.Join(root, name), content); err != nil {
-			t.Fatal(err)
-		}
-	}
-	environments, accounts, err := config.Load(root+"/environments", config.RequestedSuffix{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	synthesis.Lock()
-	defer synthesis.Unlock()
-	if err := constructs.Synthesize(environments, accounts, d.path("cdktf.out")); err != nil {
-		t.Fatal(err)
-	}
+	})
 }
 
 // states returns the names of all objects in an account's bucket of states.
@@ -54,19 +38,7 @@ func (d *deployment) states(t *testing.T, account string) []string {
 	return names
 }
 
-// operations returns how often each operation was called.
-func (d *deployment) operations(t *testing.T) map[string]int {
-	t.Helper()
-	calls, err := d.emulator.Calls(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return calls.Operations
-}
-
 func TestLongAccounts(t *testing.T) {
-	repository.NeedTools(t)
-	t.Parallel()
 	d := newDeployment(t, "account-"+account)
 	d.configureIn(t, "")
 	// To the emulator whoever has taken a role of an account is in that account.
@@ -105,9 +77,9 @@ func TestLongAccounts(t *testing.T) {
 	step(t, "a plan without refresh calls what the planner may, and another folder applies it", func(t *testing.T) {
 		dev.configureIn(t, "database: {passwordVersion: 2}\n")
 		dev.initialize(t)
-		before := d.operations(t)
+		before := must.Get(d.emulator.Calls(t.Context()))(t).Operations
 		planned := dev.plan(t, "-refresh=false", "-lock=false")
-		called := d.operations(t)
+		called := must.Get(d.emulator.Calls(t.Context()))(t).Operations
 		maps.DeleteFunc(called, func(name string, count int) bool { return before[name] == count })
 		got := slices.Sorted(maps.Keys(called))
 		if want := strings.Fields("rds:DescribeDBEngineVersions s3:GetObject s3:HeadObject s3:ListObjectsV2 " +
@@ -116,13 +88,8 @@ func TestLongAccounts(t *testing.T) {
 		}
 		elsewhere := in("tap-dev")
 		elsewhere.root = t.TempDir()
-		text, err := os.ReadFile(filepath.Join(dev.stackFolder(), "cdk.tf.json"))
-		if err == nil {
-			err = writeFile(filepath.Join(elsewhere.stackFolder(), "cdk.tf.json"), string(text))
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
+		text := must.Get(os.ReadFile(filepath.Join(dev.stackFolder(), "cdk.tf.json")))(t)
+		must.Write(t, filepath.Join(elsewhere.stackFolder(), "cdk.tf.json"), string(text))
 		elsewhere.initialize(t)
 		elsewhere.apply(t, planned.path)
 		if given := d.proxy.passwords; len(given) != 2 || given[1] != elsewhere.storedCredentials(t).Password {

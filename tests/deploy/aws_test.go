@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"tap/internal/repository"
+	"tap/tests/must"
 )
 
 //go:embed ask.py
@@ -27,10 +28,7 @@ type request struct {
 // ask sends requests to the emulator and returns the answers, which contain an Error where AWS refused.
 func (d *deployment) ask(t *testing.T, requests ...request) []any {
 	t.Helper()
-	text, err := json.Marshal(requests)
-	if err != nil {
-		t.Fatal(err)
-	}
+	text := must.Get(json.Marshal(requests))(t)
 	var said bytes.Buffer
 	program := exec.CommandContext(t.Context(), repository.Python(d.repository), "-I", "-c", ask)
 	program.Env = append(d.emulator.Environment(os.Environ()), "AWS_DEFAULT_REGION="+region)

@@ -3,8 +3,6 @@ package deploy
 import (
 	"fmt"
 	"testing"
-
-	"tap/internal/repository"
 )
 
 // A cluster that something else made, and its snapshot.
@@ -16,10 +14,8 @@ func (d *deployment) newGivenParts(t *testing.T) (public, private [2]string) {
 	t.Helper()
 	vpc := text(d.ask(t, request{"ec2", "create_vpc", parameters{"CidrBlock": "10.7.0.0/16"}}), 0, "Vpc", "VpcId")
 	subnet := func(block int, zone string) string {
-		answer := d.ask(t, request{"ec2", "create_subnet", parameters{
-			"VpcId": vpc, "CidrBlock": fmt.Sprintf("10.7.%d.0/24", block), "AvailabilityZone": region + zone,
-		}})
-		return text(answer, 0, "Subnet", "SubnetId")
+		place := parameters{"VpcId": vpc, "CidrBlock": fmt.Sprintf("10.7.%d.0/24", block), "AvailabilityZone": region + zone}
+		return text(d.ask(t, request{"ec2", "create_subnet", place}), 0, "Subnet", "SubnetId")
 	}
 	gateway := text(d.ask(t, request{"ec2", "create_internet_gateway", nil}), 0, "InternetGateway", "InternetGatewayId")
 	for _, answer := range d.ask(t,
@@ -27,11 +23,9 @@ func (d *deployment) newGivenParts(t *testing.T) (public, private [2]string) {
 		request{"rds", "create_db_cluster", parameters{
 			"DBClusterIdentifier": givenDatabase, "Engine": "aurora-postgresql", "EngineVersion": "15.10",
 			"MasterUsername": "postgres", "MasterUserPassword": "somebody-elses", "StorageEncrypted": true,
-			"DatabaseName": "payments",
-		}},
+			"DatabaseName": "payments"}},
 		request{"rds", "create_db_cluster_snapshot", parameters{
-			"DBClusterIdentifier": givenDatabase, "DBClusterSnapshotIdentifier": givenSnapshot,
-		}},
+			"DBClusterIdentifier": givenDatabase, "DBClusterSnapshotIdentifier": givenSnapshot}},
 	) {
 		if refused := at(answer, "Error"); refused != nil {
 			t.Fatal(refused)
@@ -42,8 +36,6 @@ func (d *deployment) newGivenParts(t *testing.T) (public, private [2]string) {
 
 // In a VPC that exists, on arm64, with the data of a snapshot.
 func TestLongDayOne(t *testing.T) {
-	repository.NeedTools(t)
-	t.Parallel()
 	d := newDeployment(t, "dev")
 	public, private := d.newGivenParts(t)
 	d.given = d.inventory(t)
@@ -53,15 +45,13 @@ func TestLongDayOne(t *testing.T) {
 
 	step(t, "a private subnet that is public is refused by the plan", func(t *testing.T) {
 		d.configure(t, restored)
-		d.initialize(t)
-		open := func(value bool) request {
-			return request{"ec2", "modify_subnet_attribute", parameters{
-				"SubnetId": private[1], "MapPublicIpOnLaunch": parameters{"Value": value},
-			}}
+		setPublic := func(value bool) {
+			settings := parameters{"SubnetId": private[1], "MapPublicIpOnLaunch": parameters{"Value": value}}
+			d.ask(t, request{"ec2", "modify_subnet_attribute", settings})
 		}
-		d.ask(t, open(true))
+		setPublic(true)
 		d.refused(t, []string{"self.map_public_ip_on_launch is true", private[1]}, "plan", "-no-color")
-		d.ask(t, open(false))
+		setPublic(false)
 	})
 	step(t, "all is made there, with the snapshot's data and a password of its own", func(t *testing.T) {
 		// AWS and the provider restore no logins with IAM: the first apply stops before anything uses the database.
@@ -100,12 +90,9 @@ func TestLongDayOne(t *testing.T) {
 }
 
 func TestLongRestoredCluster(t *testing.T) {
-	repository.NeedTools(t)
-	t.Parallel()
 	d := newDeployment(t, "dev")
 	d.newGivenParts(t)
 	d.configure(t, development+"database: {restore: {cluster: "+givenDatabase+"}}\n")
-	d.initialize(t)
 	d.apply(t, d.target(t, "aws_rds_cluster"))
 	cluster := d.ask(t, request{"rds", "describe_db_clusters", parameters{"DBClusterIdentifier": "paymentdb-dev"}})
 	expectFacts(t, fact{"the cluster's database", at(cluster, 0, "DBClusters", 0, "DatabaseName"), "payments"})

@@ -3,9 +3,10 @@ package deploy
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"encoding/json"
-	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -20,6 +21,7 @@ import (
 	"tap/constructs"
 	"tap/internal/emulator"
 	"tap/internal/repository"
+	"tap/tests/must"
 )
 
 // Region and account of all deployments.
@@ -39,32 +41,25 @@ type deployment struct {
 	emulator   *emulator.Emulator
 	proxy      *proxy
 	variables  []string            // of the environment of commands, beside the emulator's
-	accounts   string              // what accounts.yaml contains; without it the state is a file
 	zone       string              // the id that hostedZone means
 	given      []emulator.Resource // what the emulator contains because of it
 }
 
-// newDeployment starts an emulator for an environment of that suffix. Everything ends with the test.
+// newDeployment starts an emulator for an environment of that suffix, at the same time as other tests. Everything ends
+// with the test.
 func newDeployment(t *testing.T, suffix string) *deployment {
 	t.Helper()
-	root, err := prepare()
-	if err != nil {
-		t.Fatal(err)
-	}
-	d := &deployment{repository: root, root: t.TempDir(), stack: "tap-" + suffix, zone: hostedZone}
-	d.emulator, err = emulator.Start(t.Context(), emulator.Options{Log: d.path("emulator.log")})
-	if err != nil {
-		t.Fatal(err)
-	}
+	repository.NeedTools(t)
+	t.Parallel()
+	d := &deployment{repository: must.Get(prepare())(t), root: t.TempDir(), stack: "tap-" + suffix, zone: hostedZone}
+	d.emulator = must.Get(emulator.Start(t.Context(), emulator.Options{Log: d.path("emulator.log")}))(t)
 	t.Cleanup(func() {
 		calls, err := d.emulator.Calls(context.Background()) // the test's own context has ended
 		t.Logf("%d calls of %d operations", calls.Count, len(calls.Operations))
 		for _, violation := range calls.Violations {
 			t.Errorf("AWS would refuse a call: %s", violation)
 		}
-		if err := errors.Join(err, d.emulator.Stop()); err != nil {
-			t.Error(err)
-		}
+		must.Do(t, err, d.emulator.Stop())
 	})
 	d.proxy = newProxy(t, d.emulator.URL())
 	return d
@@ -79,29 +74,30 @@ func (d *deployment) stackFolder() string { return d.path("cdktf.out", "stacks",
 // synthesis lets one test at a time use the process that builds constructs.
 var synthesis sync.Mutex
 
-// configure synthesizes the environment that the file describes, in place of the one before.
+// configure synthesizes the environment that the file describes, in place of the one before, ready to be planned.
 func (d *deployment) configure(t *testing.T, file string) {
 	t.Helper()
-	folder := filepath.Join(t.TempDir(), "environments")
-	err := writeFile(filepath.Join(folder, strings.TrimPrefix(d.stack, "tap-")+".yaml"), file)
-	if err == nil && d.accounts != "" {
-		err = writeFile(filepath.Join(filepath.Dir(folder), "accounts.yaml"), d.accounts)
+	d.synthesize(t, map[string]string{"environments/" + strings.TrimPrefix(d.stack, "tap-") + ".yaml": file})
+	if _, err := os.Stat(filepath.Join(d.stackFolder(), ".terraform")); err != nil {
+		d.initialize(t)
 	}
-	if err != nil {
-		t.Fatal(err)
+}
+
+// synthesize synthesizes what the files describe, in place of what was before.
+func (d *deployment) synthesize(t *testing.T, files map[string]string) {
+	t.Helper()
+	root := t.TempDir()
+	for name, content := range files {
+		must.Write(t, filepath.Join(root, name), content)
 	}
-	environments, accounts, err := config.Load(folder, config.RequestedSuffix{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	environments, accounts, err := config.Load(root+"/environments", config.RequestedSuffix{})
+	must.Do(t, err)
 	if domain := &environments[0].LoadBalancer.Domain; domain.ZoneID == hostedZone {
 		domain.ZoneID = d.zone
 	}
 	synthesis.Lock()
 	defer synthesis.Unlock()
-	if err := constructs.Synthesize(environments, accounts, d.path("cdktf.out")); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, constructs.Synthesize(environments, accounts, d.path("cdktf.out")))
 }
 
 // run runs a program in a folder and returns what it writes to standard output. An error contains how all that it
@@ -136,25 +132,14 @@ func (d *deployment) run(t *testing.T, folder, program string, arguments ...stri
 		lines := strings.Split(strings.TrimSpace(said), "\n")
 		err = fmt.Errorf("%s: %w\n%s", called, err, strings.Join(lines[max(0, len(lines)-60):], "\n"))
 	}
-	log, createErr := os.CreateTemp(d.root, arguments[0]+"-*.log")
-	if createErr != nil {
-		t.Fatal(createErr)
-	}
-	defer log.Close()
-	if _, err := log.WriteString(said); err != nil {
-		t.Fatal(err)
-	}
+	must.Write(t, d.path(arguments[0]+"-"+rand.Text()+".log"), said)
 	return stdout.String(), err
 }
 
 // terraform runs a command in the stack's folder that has to succeed, and returns what it prints.
 func (d *deployment) terraform(t *testing.T, arguments ...string) string {
 	t.Helper()
-	output, err := d.run(t, d.stackFolder(), repository.Terraform(), arguments...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return output
+	return must.Get(d.run(t, d.stackFolder(), repository.Terraform(), arguments...))(t)
 }
 
 // refused runs a command in the stack's folder that has to fail for these reasons, and returns what it prints.
@@ -190,9 +175,7 @@ func (d *deployment) apply(t *testing.T, arguments ...string) {
 func (d *deployment) outputs(t *testing.T) map[string]string {
 	t.Helper()
 	var decoded map[string]struct{ Value any }
-	if err := json.Unmarshal([]byte(d.terraform(t, "output", "-json")), &decoded); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, json.Unmarshal([]byte(d.terraform(t, "output", "-json")), &decoded))
 	values := map[string]string{}
 	for name, output := range decoded {
 		values[name] = fmt.Sprint(output.Value)
@@ -203,31 +186,20 @@ func (d *deployment) outputs(t *testing.T) map[string]string {
 // target returns the argument that limits a command to the only resource of a type, and to what it needs.
 func (d *deployment) target(t *testing.T, kind string) string {
 	t.Helper()
-	content, err := os.ReadFile(filepath.Join(d.stackFolder(), "cdk.tf.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	content := must.Get(os.ReadFile(filepath.Join(d.stackFolder(), "cdk.tf.json")))(t)
 	var stack struct{ Resource map[string]map[string]any }
-	if err := json.Unmarshal(content, &stack); err != nil {
-		t.Fatal(err)
+	must.Do(t, json.Unmarshal(content, &stack))
+	names := slices.Collect(maps.Keys(stack.Resource[kind]))
+	if len(names) != 1 {
+		t.Fatalf("%s has the resources %v of type %s, expected one", d.stack, names, kind)
 	}
-	if count := len(stack.Resource[kind]); count != 1 {
-		t.Fatalf("%s has %d resources of type %s, expected one", d.stack, count, kind)
-	}
-	for name := range stack.Resource[kind] {
-		return "-target=" + kind + "." + name
-	}
-	panic("unreachable")
+	return "-target=" + kind + "." + names[0]
 }
 
 // inventory returns what exists in the emulator.
 func (d *deployment) inventory(t *testing.T) []emulator.Resource {
 	t.Helper()
-	resources, err := d.emulator.Inventory(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return resources
+	return must.Get(d.emulator.Inventory(t.Context()))(t)
 }
 
 // expectNothingLeft fails when the state, which is a file beside the output folder, or the emulator contains anything
@@ -239,14 +211,9 @@ func (d *deployment) expectNothingLeft(t *testing.T) {
 			t.Errorf("left in AWS: %s", left)
 		}
 	}
-	content, err := os.ReadFile(d.path("terraform." + d.stack + ".tfstate"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	content := must.Get(os.ReadFile(d.path("terraform." + d.stack + ".tfstate")))(t)
 	var state struct{ Resources []any }
-	if err := json.Unmarshal(content, &state); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, json.Unmarshal(content, &state))
 	if len(state.Resources) > 0 {
 		t.Errorf("the state still contains %d resources, expected none", len(state.Resources))
 	}

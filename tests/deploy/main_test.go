@@ -8,6 +8,7 @@ package deploy
 import (
 	"cmp"
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -58,15 +59,13 @@ var prepare = sync.OnceValues(func() (root string, err error) {
 			return "", err
 		}
 	}
-	if err := os.MkdirAll(cache, 0o755); err != nil {
-		return "", err
-	}
 	// Terraform takes from the cache what the lock file of this folder vouches for, and replaces anything else. The
 	// deployments have no lock file and take what they find.
 	folder := filepath.Join(root, ".local", "provider")
 	requirement := fmt.Sprintf(`{"terraform":{"required_providers":{"aws":{"source":%q,"version":%q}}}}`,
 		versions.Provider, versions.ProviderVersions)
-	if err := writeFile(filepath.Join(folder, "main.tf.json"), requirement); err != nil {
+	if err := errors.Join(os.MkdirAll(cache, 0o755), os.MkdirAll(folder, 0o755),
+		os.WriteFile(filepath.Join(folder, "main.tf.json"), []byte(requirement), 0o644)); err != nil {
 		return "", err
 	}
 	ctx, cancel := context.WithTimeout(interrupted, 10*time.Minute) // the first time, it may be downloaded
@@ -78,11 +77,3 @@ var prepare = sync.OnceValues(func() (root string, err error) {
 	}
 	return root, os.Setenv("TF_PLUGIN_CACHE_MAY_BREAK_DEPENDENCY_LOCK_FILE", "1")
 })
-
-// writeFile writes a file and the folders above it.
-func writeFile(path, content string) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return err
-	}
-	return os.WriteFile(path, []byte(content), 0o644)
-}

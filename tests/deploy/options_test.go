@@ -5,8 +5,6 @@ import (
 	"testing"
 
 	tfjson "github.com/hashicorp/terraform-json"
-
-	"tap/internal/repository"
 )
 
 // together are options that a deployed development environment can have all at once, on top of the port.
@@ -17,16 +15,9 @@ protect: true
 tags: {CostCenter: payments}
 logs: {retentionDays: 365}
 network: {natGateways: 3, interfaceEndpoints: true}
-database:
-  instanceClass: db.serverless
-  serverless: {minimumCapacity: 0.5, maximumCapacity: 8}
-  readers: 3
-  backupRetentionDays: 35
-  backupWindow: 03:00-04:00
-  maintenanceWindow: mon:05:00-mon:06:00
-loadBalancer:
-  idleTimeoutSeconds: 120
-  domain: {name: api.payments.example.com, zoneId: ` + hostedZone + `}
+database: {instanceClass: db.serverless, serverless: {minimumCapacity: 0.5, maximumCapacity: 8}, readers: 3,
+  backupRetentionDays: 35, backupWindow: "03:00-04:00", maintenanceWindow: "mon:05:00-mon:06:00"}
+loadBalancer: {idleTimeoutSeconds: 120, domain: {name: api.payments.example.com, zoneId: ` + hostedZone + `}}
 firewall: {rateLimit: 5000, count: [AWSManagedRulesCommonRuleSet, RateLimitRule]}
 monitoring: {emails: [on-call@example.com], errorRatePercent: 1, minimumRequests: 50, latencySeconds: 1}
 service:
@@ -72,12 +63,9 @@ var protected = []string{
 }
 
 func TestLongOptions(t *testing.T) {
-	repository.NeedTools(t)
-	t.Parallel()
 	d := newDeployment(t, "dev")
 	d.newHostedZone(t)
 	d.configure(t, development)
-	d.initialize(t)
 	d.apply(t)
 
 	d.expectLosses(t, together)
@@ -95,21 +83,15 @@ func TestLongOptions(t *testing.T) {
 		"delete aws_eip.network_nat-2-address", // the routes of the zones lead to the first gateway before
 		"delete aws_eip.network_nat-3-address",
 		"delete aws_lb_listener.load-balancer_https-listener", // HTTPS itself
-		"delete aws_nat_gateway.network_nat-2",
-		"delete aws_nat_gateway.network_nat-3",
-		"delete aws_rds_cluster_instance.database_reader-2",
-		"delete aws_rds_cluster_instance.database_reader-3",
+		"delete aws_nat_gateway.network_nat-2", "delete aws_nat_gateway.network_nat-3",
+		"delete aws_rds_cluster_instance.database_reader-2", "delete aws_rds_cluster_instance.database_reader-3",
 		"delete aws_security_group.network_endpoints_security-group") // of the endpoints alone
 	d.expectLosses(t, together, "create delete aws_lb_target_group.load-balancer_target-group (port)")
 	d.expectLosses(t, instead+port, // the listener stays, with the other certificate
-		"delete aws_eip.network_nat-1-address",
-		"delete aws_eip.network_nat-2-address",
-		"delete aws_eip.network_nat-3-address",
-		"delete aws_nat_gateway.network_nat-1",
-		"delete aws_nat_gateway.network_nat-2",
-		"delete aws_nat_gateway.network_nat-3",
-		"delete aws_rds_cluster_instance.database_reader-1",
-		"delete aws_rds_cluster_instance.database_reader-2",
+		"delete aws_eip.network_nat-1-address", "delete aws_eip.network_nat-2-address",
+		"delete aws_eip.network_nat-3-address", "delete aws_nat_gateway.network_nat-1",
+		"delete aws_nat_gateway.network_nat-2", "delete aws_nat_gateway.network_nat-3",
+		"delete aws_rds_cluster_instance.database_reader-1", "delete aws_rds_cluster_instance.database_reader-2",
 		"delete aws_rds_cluster_instance.database_reader-3")
 }
 

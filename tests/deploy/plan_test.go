@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	tfjson "github.com/hashicorp/terraform-json"
+
+	"tap/tests/must"
 )
 
 // plan is a saved plan.
@@ -45,9 +47,7 @@ func (d *deployment) plan(t *testing.T, options ...string) plan {
 	p := plan{path: d.path(rand.Text() + ".tfplan")}
 	d.terraform(t, append([]string{"plan", "-no-color", "-out=" + p.path}, options...)...)
 	var document tfjson.Plan
-	if err := json.Unmarshal([]byte(d.terraform(t, "show", "-json", p.path)), &document); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, json.Unmarshal([]byte(d.terraform(t, "show", "-json", p.path)), &document))
 	for _, resource := range document.ResourceChanges {
 		actions := resource.Change.Actions
 		if resource.Mode != tfjson.ManagedResourceMode || actions.NoOp() {

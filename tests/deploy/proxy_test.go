@@ -8,8 +8,11 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"slices"
 	"sync"
 	"testing"
+
+	"tap/tests/must"
 )
 
 // proxy is between Terraform and the emulator. It knows the actions of services whose requests are forms (RDS and SNS
@@ -29,10 +32,7 @@ const refusal = "DBClusterQuotaExceededFault"
 // newProxy starts a proxy in front of the emulator; it ends with the test.
 func newProxy(t *testing.T, emulatorURL string) *proxy {
 	t.Helper()
-	target, err := url.Parse(emulatorURL)
-	if err != nil {
-		t.Fatal(err)
-	}
+	target := must.Get(url.Parse(emulatorURL))(t)
 	p := &proxy{admit: map[string]func() bool{}}
 	forward := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
 		r.SetURL(target)
@@ -90,12 +90,7 @@ func (p *proxy) expectPasswords(t *testing.T, wanted ...string) {
 	t.Helper()
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
-	if len(p.passwords) != len(wanted) {
-		t.Fatalf("RDS was given %d master passwords, expected %d", len(p.passwords), len(wanted))
-	}
-	for i := range wanted {
-		if p.passwords[i] != wanted[i] {
-			t.Errorf("the master password that RDS was given as number %d is not the one that was stored", i+1)
-		}
+	if !slices.Equal(p.passwords, wanted) {
+		t.Errorf("RDS was given %d master passwords that are not the %d that were stored", len(p.passwords), len(wanted))
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"os"
 	"path"
 	"testing"
+
+	"tap/tests/must"
 )
 
 // expectNowhere fails when one of the passwords is in a file of the deployment: JSON, state and its backup, plan, log.
@@ -44,9 +46,7 @@ func (d *deployment) expectNowhere(t *testing.T, passwords ...string) {
 			return search(packed)
 		})
 	}
-	if err := search(os.DirFS(d.root)); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, search(os.DirFS(d.root)))
 	for _, kind := range []string{".json", ".log", ".tfstate", "tfplan", "tfstate"} { // the last two are in a plan
 		if !read[kind] {
 			t.Errorf("the search has read no %s", kind)

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	holding "tap/constructs/deployment"
+	"tap/tests/must"
 )
 
 // expectWords fails unless the command plan ends with the status and says all of this. It does not refresh, which takes
@@ -17,9 +18,7 @@ import (
 func (d *deployment) expectWords(t *testing.T, status int, wanted ...string) {
 	t.Helper()
 	program := d.path("plan")
-	if _, err := d.run(t, d.repository, "go", "build", "-o", program, "./internal/plan"); err != nil {
-		t.Fatal(err)
-	}
+	must.Get(d.run(t, d.repository, "go", "build", "-o", program, "./internal/plan"))(t)
 	unrefreshed := *d
 	unrefreshed.variables = []string{"TF_CLI_ARGS_plan=-refresh=false"}
 	said, err := unrefreshed.run(t, d.root, program, d.stack)
@@ -46,14 +45,9 @@ func (d *deployment) expectWords(t *testing.T, status int, wanted ...string) {
 func (d *deployment) expectGuarded(t *testing.T) {
 	t.Helper()
 	path := filepath.Join(d.stackFolder(), "cdk.tf.json")
-	synthesized, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
+	synthesized := must.Get(os.ReadFile(path))(t)
 	var stack struct{ Resource map[string]map[string]any }
-	if err := json.Unmarshal(synthesized, &stack); err != nil {
-		t.Fatal(err)
-	}
+	must.Do(t, json.Unmarshal(synthesized, &stack))
 	renamed := string(synthesized)
 	var destroyed, moved []string
 	for kind, names := range stack.Resource {
@@ -78,9 +72,7 @@ func (d *deployment) expectGuarded(t *testing.T) {
 		{renamed, 3, append(destroyed, moved...)},
 		{strings.Replace(renamed, "{", blocks, 1), 2, []string{"0 to add, 0 to change, 0 to destroy"}},
 	} {
-		if err := os.WriteFile(path, []byte(step.text), 0o644); err != nil {
-			t.Fatal(err)
-		}
+		must.Write(t, path, step.text)
 		d.expectWords(t, step.status, step.says...)
 	}
 }

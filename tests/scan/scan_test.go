@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -13,15 +12,14 @@ import (
 	"testing"
 
 	"tap/config"
+	"tap/tests/must"
 )
 
 // file writes a file into a folder of its own and returns its path.
 func file(t *testing.T, name, text string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), name)
-	if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(text), 0o600)); err != nil {
-		t.Fatal(err)
-	}
+	must.Write(t, path, text)
 	return path
 }
 
@@ -55,11 +53,7 @@ func TestWaiverFileNamesEveryMistake(t *testing.T) {
 func committed(t *testing.T) []waiver {
 	t.Helper()
 	t.Chdir("../..")
-	all, err := readWaivers(waiversFile)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return all
+	return must.Get(readWaivers(waiversFile))(t)
 }
 
 func TestGeneratedTableListsEveryWaiver(t *testing.T) {
@@ -139,11 +133,9 @@ func TestReadableStackLosesOnlyItsVersion(t *testing.T) {
 			"condition": [{"test": "Bool", "variable": "a", "values": ["true"]}]},
 			{"effect": "Deny", "not_actions": ["s3:*"], "not_resources": ["a"]}]}}}}`,
 	} {
-		text, err := os.ReadFile(filepath.Join(folder, "tap-a", name))
+		text := must.Get(os.ReadFile(filepath.Join(folder, "tap-a", name)))(t)
 		var got, expected any
-		if err := errors.Join(err, json.Unmarshal(text, &got), json.Unmarshal([]byte(want), &expected)); err != nil {
-			t.Fatal(err)
-		}
+		must.Do(t, json.Unmarshal(text, &got), json.Unmarshal([]byte(want), &expected))
 		if !reflect.DeepEqual(got, expected) {
 			t.Errorf("%s: got %s, expected %s", name, text, want)
 		}
