@@ -82,7 +82,7 @@ func TestLongChanges(t *testing.T) {
 			says   []string
 		}{
 			{deployed, 0, []string{"No changes."}},
-			{deployed + "monitoring: {latencySeconds: 3}\n", 2, []string{"Harmless changes: 1."}},
+			{deployed + "monitoring: {latencySeconds: 3}\n", 2, []string{"Harmless changes: 2."}},
 			{deployed + "logs: {retentionDays: 7}\n", 3, []string{"### Weakens protection", "from `30` to `7`"}},
 			{strings.Replace(deployed, "service: {", "service: {port: 8080, ", 1), 3, []string{"### Interrupts traffic"}},
 		} {
