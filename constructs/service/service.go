@@ -9,6 +9,9 @@ import (
 
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
+	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/appautoscalingpolicy"
+	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/appautoscalingtarget"
+	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/ecscluster"
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/ecsservice"
 	"github.com/hashicorp/terraform-cdk-go/cdktf"
 
@@ -25,6 +28,42 @@ const (
 	minimumHealthyPercent = 100
 	maximumPercent        = 200
 )
+
+// Cluster is an ECS cluster for any number of services.
+type Cluster struct {
+	Name *string // output ECSClusterName
+
+	id *string
+}
+
+// NewCluster creates the cluster with Container Insights (ECS.12, CKV_AWS_65), whose mode is enabled or enhanced. The
+// log group of ECS Exec's sessions exists whether or not anybody may open one: switching ECS Exec off does not delete
+// the evidence.
+func NewCluster(scope constructs.Construct, id string, d deployment.Deployment, containerInsights string) Cluster {
+	this := constructs.NewConstruct(scope, jsii.String(id))
+	name := d.Name("PaymentCluster")
+	insights := d.NewLogGroup(this, "container-insights-logs", "/aws/ecs/containerinsights/"+name+"/performance")
+	sessions := d.NewLogGroup(this, "sessions-logs", sessionsLogGroup(d.Suffix))
+	cluster := ecscluster.NewEcsCluster(this, jsii.String("cluster"), &ecscluster.EcsClusterConfig{
+		Name: jsii.String(name),
+		Setting: []*ecscluster.EcsClusterSetting{
+			{Name: jsii.String("containerInsights"), Value: jsii.String(containerInsights)},
+		},
+		Configuration: &ecscluster.EcsClusterConfiguration{
+			ExecuteCommandConfiguration: &ecscluster.EcsClusterConfigurationExecuteCommandConfiguration{
+				Logging: jsii.String("OVERRIDE"),
+				LogConfiguration: &ecscluster.EcsClusterConfigurationExecuteCommandConfigurationLogConfiguration{
+					CloudWatchLogGroupName: sessions.Name(), CloudWatchEncryptionEnabled: jsii.Bool(true),
+				},
+			},
+		},
+		Tags:      d.Tags("PaymentCluster"),
+		DependsOn: &[]cdktf.ITerraformDependable{insights},
+	})
+	return Cluster{Name: cluster.Name(), id: cluster.Id()}
+}
+
+func sessionsLogGroup(suffix string) string { return "/tap-" + suffix + "/execute-command" }
 
 // Props configures New.
 type Props struct {
@@ -81,11 +120,6 @@ func New(scope constructs.Construct, id string, props Props) Service {
 	}
 	ready = append(ready, props.Network.AllowAWS(this, "to-aws", group)...)
 	ready = append(ready, props.Network.Ready...)
-	if props.Ingress != nil {
-		ready = append(ready, props.Ingress.Ready)
-		ready = append(ready,
-			network.Allow(this, "from-load-balancer", props.Ingress.SecurityGroup, group, props.Config.Port)...)
-	}
 
 	definition := newTaskDefinition(this, props, execution.ARN, task.ARN)
 	service := &ecsservice.EcsServiceConfig{
@@ -131,10 +165,12 @@ func New(scope constructs.Construct, id string, props Props) Service {
 			Rollback:   jsii.Bool(props.Config.DeploymentAlarms),
 		}
 	}
-	if props.Ingress != nil {
+	if ingress := props.Ingress; ingress != nil {
+		ready = append(ready, ingress.Ready)
+		ready = append(ready, network.Allow(this, "from-load-balancer", ingress.SecurityGroup, group, props.Config.Port)...)
 		service.HealthCheckGracePeriodSeconds = jsii.Number(props.Config.HealthCheck.GracePeriodSeconds)
 		service.LoadBalancer = []*ecsservice.EcsServiceLoadBalancer{{
-			TargetGroupArn: props.Ingress.TargetGroupARN,
+			TargetGroupArn: ingress.TargetGroupARN,
 			ContainerName:  jsii.String(d.Name(props.Name + "Container")),
 			ContainerPort:  jsii.Number(props.Config.Port),
 		}}
@@ -162,5 +198,37 @@ func refuseSharedVariables(uses []connection.Connection) {
 			}
 			by[name] = use.Name
 		}
+	}
+}
+
+// newScaling lets target tracking choose the number of tasks. Of several policies the one that asks for most wins:
+// https://docs.aws.amazon.com/autoscaling/application/userguide/target-tracking-scaling-policy-overview.html
+func newScaling(scope constructs.Construct, props Props, service *string) {
+	this := constructs.NewConstruct(scope, jsii.String("scaling"))
+	scaling := props.Config.Scaling
+	target := appautoscalingtarget.NewAppautoscalingTarget(this, jsii.String("target"), &appautoscalingtarget.AppautoscalingTargetConfig{
+		ServiceNamespace: jsii.String("ecs"), ScalableDimension: jsii.String("ecs:service:DesiredCount"),
+		ResourceId:  jsii.Sprintf("service/%s/%s", *props.Cluster.Name, *service),
+		MinCapacity: jsii.Number(scaling.MinimumTasks), MaxCapacity: jsii.Number(scaling.MaximumTasks),
+	})
+	track := func(id, name, metric string, label *string, value int) {
+		appautoscalingpolicy.NewAppautoscalingPolicy(this, jsii.String(id), &appautoscalingpolicy.AppautoscalingPolicyConfig{
+			Name: jsii.String(props.Deployment.Name(name)), PolicyType: jsii.String("TargetTrackingScaling"),
+			ServiceNamespace: target.ServiceNamespace(), ScalableDimension: target.ScalableDimension(),
+			ResourceId: target.ResourceId(),
+			TargetTrackingScalingPolicyConfiguration: &appautoscalingpolicy.AppautoscalingPolicyTargetTrackingScalingPolicyConfiguration{
+				TargetValue: jsii.Number(value),
+				PredefinedMetricSpecification: &appautoscalingpolicy.AppautoscalingPolicyTargetTrackingScalingPolicyConfigurationPredefinedMetricSpecification{
+					PredefinedMetricType: jsii.String(metric), ResourceLabel: label,
+				},
+			},
+		})
+	}
+	track("cpu", "CPUScaling", "ECSServiceAverageCPUUtilization", nil, scaling.CPUPercent)
+	if scaling.MemoryPercent > 0 {
+		track("memory", "MemoryScaling", "ECSServiceAverageMemoryUtilization", nil, scaling.MemoryPercent)
+	}
+	if scaling.RequestsPerTarget > 0 && props.Ingress != nil {
+		track("requests", "RequestScaling", "ALBRequestCountPerTarget", props.Ingress.RequestLabel, scaling.RequestsPerTarget)
 	}
 }
