@@ -14,41 +14,32 @@ import (
 
 // Synthesize writes the Terraform JSON of every environment's stack, with the additions, and of every account's, below
 // the folder output. An empty output leaves the choice to the cdktf command, which asks for cdktf.out unless told
-// otherwise. Errors name the stack and the line that failed; the folder's parent has to exist.
+// otherwise. An error, of one line, names the stack and the line that failed; the folder's parent has to exist.
 func Synthesize(environments []config.Environment, accounts []config.Account, output string,
-	additions ...Addition) error {
+	additions ...Addition) (err error) {
+	building := "app"
+	defer func() {
+		// jsii reports an error as a panic.
+		if cause := recover(); cause != nil {
+			message, _, _ := strings.Cut(strings.TrimSpace(fmt.Sprint(cause)), "\n")
+			err = fmt.Errorf("%s%s: %s", building, panickingLine(), message)
+		}
+	}()
 	settings := &cdktf.AppConfig{}
 	if output != "" {
 		settings.Outdir = jsii.String(output)
 	}
-	var app cdktf.App
-	if err := guard("app", func() { app = cdktf.NewApp(settings) }); err != nil {
-		return err
-	}
+	app := cdktf.NewApp(settings)
 	for _, environment := range environments {
-		build := func() { NewTapStack(app, environment, additions...) }
-		if err := guard("stack tap-"+environment.Suffix, build); err != nil {
-			return err
-		}
+		building = "stack tap-" + environment.Suffix
+		NewTapStack(app, environment, additions...)
 	}
 	for _, account := range accounts {
-		if err := guard("stack tap-account-"+account.ID, func() { NewAccountStack(app, account) }); err != nil {
-			return err
-		}
+		building = "stack tap-account-" + account.ID
+		NewAccountStack(app, account)
 	}
-	return guard("app", func() { app.Synth() })
-}
-
-// guard turns a panic, which is how jsii reports an error, into an error of one line that names what was being built
-// and the line of this package or an area's that panicked.
-func guard(what string, build func()) (err error) {
-	defer func() {
-		if cause := recover(); cause != nil {
-			message, _, _ := strings.Cut(strings.TrimSpace(fmt.Sprint(cause)), "\n")
-			err = fmt.Errorf("%s%s: %s", what, panickingLine(), message)
-		}
-	}()
-	build()
+	building = "app"
+	app.Synth()
 	return nil
 }
 
