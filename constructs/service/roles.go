@@ -94,11 +94,17 @@ func platform(props Props) []connection.Connection {
 		})
 	}
 	if secrets := props.Config.Secrets; len(secrets) > 0 {
+		var arns []string
+		for _, reference := range secrets {
+			parts := strings.Split(reference, ":") // seven of an ARN; what follows selects a value of the secret
+			arns = append(arns, strings.Join(parts[:7], ":"))
+		}
+		slices.Sort(arns)
 		uses = append(uses, connection.Connection{
 			Name: "service.secrets", Secrets: secrets,
 			Start: connection.Access{
 				Statements: []policy.Statement{{
-					Sid: "ReadFurtherSecrets", Resources: *jsii.Strings(secretARNs(secrets)...),
+					Sid: "ReadFurtherSecrets", Resources: *jsii.Strings(slices.Compact(arns)...),
 					Actions: []string{"secretsmanager:GetSecretValue"},
 				}},
 				Key: map[string][]string{"secretsmanager": {"kms:Decrypt"}},
@@ -121,17 +127,4 @@ func platform(props Props) []connection.Connection {
 		})
 	}
 	return uses
-}
-
-// secretARNs are the secrets that the references of an environment file name, without the JSON keys, each once and in
-// order.
-func secretARNs(references map[string]string) []string {
-	var arns []string
-	for _, reference := range references {
-		// arn:aws:secretsmanager:region:account:secret:name, seven parts; what follows selects a value.
-		parts := strings.SplitN(reference, ":", 8)
-		arns = append(arns, strings.Join(parts[:min(len(parts), 7)], ":"))
-	}
-	slices.Sort(arns)
-	return slices.Compact(arns)
 }

@@ -26,7 +26,7 @@ type containerDefinition struct {
 	StopTimeout            int                 `json:"stopTimeout"`
 	DependsOn              []dependency        `json:"dependsOn,omitempty"`
 	PortMappings           []map[string]any    `json:"portMappings,omitempty"`
-	Environment            []map[string]string `json:"environment"` // by named
+	Environment            []map[string]string `json:"environment"`
 	Secrets                []map[string]string `json:"secrets"`
 	HealthCheck            map[string][]string `json:"healthCheck,omitempty"`
 	LinuxParameters        linuxParameters     `json:"linuxParameters"`
@@ -106,15 +106,21 @@ func newContainers(props Props, logGroup string) []containerDefinition {
 // overriding ones.
 func newContainer(props Props, name, logPrefix string, command []string, logGroup string,
 	overriding ...connection.Connection) containerDefinition {
-	variables, secrets := map[string]string{}, map[string]string{}
+	values := map[string]map[string]string{}
 	for _, use := range slices.Concat(props.Uses, overriding) {
 		for name, value := range use.Variables {
-			variables[name] = value
-			delete(secrets, name)
+			values[name] = map[string]string{"name": name, "value": value}
 		}
-		for name, value := range use.Secrets {
-			secrets[name] = value
-			delete(variables, name)
+		for name, secret := range use.Secrets {
+			values[name] = map[string]string{"name": name, "valueFrom": secret}
+		}
+	}
+	variables, secrets := []map[string]string{}, []map[string]string{}
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		if values[name]["valueFrom"] == "" {
+			variables = append(variables, values[name])
+		} else {
+			secrets = append(secrets, values[name])
 		}
 	}
 	return containerDefinition{
@@ -124,8 +130,8 @@ func newContainer(props Props, name, logPrefix string, command []string, logGrou
 		User:                   props.Config.User,                   // ECS.20
 		ReadonlyRootFilesystem: props.Config.ReadonlyRootFilesystem, // ECS.5, CKV_AWS_336
 		StopTimeout:            props.Config.StopTimeoutSeconds,
-		Environment:            named(variables, "value"),
-		Secrets:                named(secrets, "valueFrom"),
+		Environment:            variables,
+		Secrets:                secrets,
 		LinuxParameters: linuxParameters{
 			InitProcessEnabled: true, // which reaps children of sessions and of programs not written to be process 1
 			Capabilities:       map[string][]string{"drop": {"ALL"}},
@@ -139,15 +145,6 @@ func newContainer(props Props, name, logPrefix string, command []string, logGrou
 			"awslogs-group": logGroup, "awslogs-region": props.Deployment.Account.Region, "awslogs-stream-prefix": logPrefix,
 		}},
 	}
-}
-
-// named lists variables by name, each with its value under the given key.
-func named(values map[string]string, key string) []map[string]string {
-	list := []map[string]string{}
-	for _, name := range slices.Sorted(maps.Keys(values)) {
-		list = append(list, map[string]string{"name": name, key: values[name]})
-	}
-	return list
 }
 
 // PlaceholderImage runs while an environment has no image of its own.
