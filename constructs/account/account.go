@@ -111,8 +111,7 @@ func (a *Account) addRoles(scope constructs.Construct, file config.Account, acco
 	managed := map[string]*string{} // ARNs of policies
 	newRole := func(name, description string, subjects, policies []string, further ...policy.Condition) *string {
 		role := iamrole.NewIamRole(this, jsii.String(name+"-role"), &iamrole.IamRoleConfig{
-			Name:               jsii.String("tap-" + name),
-			Description:        jsii.String(description),
+			Name: jsii.String("tap-" + name), Description: jsii.String(description),
 			MaxSessionDuration: jsii.Number(sessionSeconds),
 			AssumeRolePolicy: policy.Document(policy.Statement{
 				Sid: "Assume", Actions: []string{"sts:AssumeRoleWithWebIdentity"},

@@ -74,12 +74,10 @@ func (a alarm) config(d deployment.Deployment, topicARN *string) *cloudwatchmetr
 		AlarmDescription:   jsii.String(a.description),
 		ComparisonOperator: jsii.String(cmp.Or(a.comparison, atLeast)),
 		Threshold:          jsii.Number(a.threshold),
-		EvaluationPeriods:  jsii.Number(periods),
-		DatapointsToAlarm:  jsii.Number(periods),
 		TreatMissingData:   jsii.String(missing),
-		AlarmActions:       &[]*string{topicARN}, // CKV_AWS_319
-		OkActions:          &[]*string{topicARN},
 		DependsOn:          &a.after,
+		EvaluationPeriods:  jsii.Number(periods), DatapointsToAlarm: jsii.Number(periods),
+		AlarmActions: &[]*string{topicARN}, OkActions: &[]*string{topicARN}, // CKV_AWS_319
 	}
 	if a.expression == "" {
 		config.Namespace, config.MetricName = jsii.String(a.metric.namespace), jsii.String(a.metric.name)

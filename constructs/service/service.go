@@ -68,29 +68,24 @@ func sessionsLogGroup(suffix string) string { return "/tap-" + suffix + "/execut
 // Props configures New.
 type Props struct {
 	Deployment deployment.Deployment
-	// Name begins the names of the service's resources, for example Payment of PaymentService-<suffix>.
-	Name string
-	// LogName is the log group /tap-<suffix>/<LogName> and the prefix of its streams.
-	LogName string
-	Config  config.Service
-	Cluster Cluster
-	Network *network.Network
-	Key     *encryption.Key
+	Name       string // begins the names of the service's resources, for example Payment of PaymentService-<suffix>
+	LogName    string // ends the name of the log group, /tap-<suffix>/<LogName>, and begins its streams
+	Config     config.Service
+	Cluster    Cluster
+	Network    *network.Network
+	Key        *encryption.Key
+	Ingress    *connection.Ingress // the way in to the tasks; nil for a worker, which nobody calls
 	// Uses is what the containers use; no two set the same variable. MigrationUses is what only the migration uses, whose
 	// variables are set instead of those of Uses.
 	Uses, MigrationUses []connection.Connection
-	// Ingress is the way in to the tasks; nil for a worker, which nobody calls.
-	Ingress *connection.Ingress
 	// DeploymentAlarms roll a deployment back when one of them is raised, if Config.DeploymentAlarms is set.
 	DeploymentAlarms []*string
 }
 
 // Service is a running service.
 type Service struct {
-	ClusterName *string
-	Name        *string
-	// Running completes when the first tasks are healthy: depend on it to wait for them.
-	Running cdktf.ITerraformDependable
+	ClusterName, Name *string
+	Running           cdktf.ITerraformDependable // completes when the first tasks are healthy
 }
 
 // New creates a service whose tasks can use everything in Uses: permissions, endpoints, use of the key, security group
@@ -139,8 +134,7 @@ func New(scope constructs.Construct, id string, props Props) Service {
 		PropagateTags:               jsii.String("SERVICE"),
 		WaitForSteadyState:          jsii.Bool(true),
 		NetworkConfiguration: &ecsservice.EcsServiceNetworkConfiguration{
-			Subnets:        &props.Network.PrivateSubnets,
-			SecurityGroups: &[]*string{group.ID},
+			Subnets: &props.Network.PrivateSubnets, SecurityGroups: &[]*string{group.ID},
 			AssignPublicIp: jsii.Bool(false), // ECS.2, CKV_AWS_333
 		},
 		Tags: d.Tags(props.Name + "Service"),
