@@ -72,32 +72,30 @@ func New(scope constructs.Construct, id string, props Props) Database {
 	version, ignored := newVersion(this, props)
 
 	clusterConfig := rdscluster.RdsClusterConfig{
-		ClusterIdentifier: jsii.String(identifier), Engine: jsii.String(engine), EngineVersion: version,
-		AllowMajorVersionUpgrade: jsii.Bool(true), DbClusterParameterGroupName: clusterParameters.Name(),
-		DbInstanceParameterGroupName: instanceParameters.Name(), // a major upgrade moves the instances to it
-
+		ClusterIdentifier: jsii.String(identifier), DbClusterParameterGroupName: clusterParameters.Name(),
+		Engine: jsii.String(engine), EngineVersion: version, AllowMajorVersionUpgrade: jsii.Bool(true),
 		DbSubnetGroupName: subnets.Name(), VpcSecurityGroupIds: &[]*string{group.ID}, Port: jsii.Number(Port),
 		MasterUsername: jsii.String(props.Config.MasterUsername), MasterPasswordWo: secret.storedPassword,
-		MasterPasswordWoVersion:          jsii.Number(props.Config.PasswordVersion),
-		IamDatabaseAuthenticationEnabled: jsii.Bool(true), // RDS.12, CKV_AWS_162
+		PerformanceInsightsEnabled: jsii.Bool(true), PerformanceInsightsKmsKeyId: d.KeyARN,
+		Tags: d.Tags("PaymentDB"), Lifecycle: d.Lifecycle(), DependsOn: &[]cdktf.ITerraformDependable{logs},
 
-		StorageEncrypted: jsii.Bool(true), KmsKeyId: d.KeyARN, // RDS.27, CKV_AWS_96, CKV_AWS_327
-		EnabledCloudwatchLogsExports: jsii.Strings("postgresql"), // RDS.37, CKV_AWS_324
-		DatabaseInsightsMode:         jsii.String("standard"),
-		PerformanceInsightsEnabled:   jsii.Bool(true), PerformanceInsightsKmsKeyId: d.KeyARN,
+		DbInstanceParameterGroupName:       instanceParameters.Name(), // a major upgrade moves the instances to it
+		MasterPasswordWoVersion:            jsii.Number(props.Config.PasswordVersion),
+		IamDatabaseAuthenticationEnabled:   jsii.Bool(true),            // RDS.12, CKV_AWS_162
+		StorageEncrypted:                   jsii.Bool(true),            // RDS.27, CKV_AWS_96
+		KmsKeyId:                           d.KeyARN,                   // CKV_AWS_327
+		EnabledCloudwatchLogsExports:       jsii.Strings("postgresql"), // RDS.37, CKV_AWS_324
+		DatabaseInsightsMode:               jsii.String("standard"),
 		PerformanceInsightsRetentionPeriod: jsii.Number(insightsRetentionDays),
-
-		BackupRetentionPeriod:      jsii.Number(props.Config.BackupRetentionDays), // RDS.50 asks for 7 or more
-		PreferredBackupWindow:      jsii.String(props.Config.BackupWindow),
-		PreferredMaintenanceWindow: jsii.String(props.Config.MaintenanceWindow),
+		BackupRetentionPeriod:              jsii.Number(props.Config.BackupRetentionDays), // RDS.50 asks for 7 or more
+		PreferredBackupWindow:              jsii.String(props.Config.BackupWindow),
+		PreferredMaintenanceWindow:         jsii.String(props.Config.MaintenanceWindow),
+		CopyTagsToSnapshot:                 jsii.Bool(true),      // RDS.16, CKV_AWS_313
+		DeletionProtection:                 jsii.Bool(d.Protect), // RDS.7, CKV_AWS_139
+		SkipFinalSnapshot:                  jsii.Bool(!props.Config.FinalSnapshot),
 		// Otherwise a new master password would wait for the window while the tasks already use it:
 		// https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/Aurora.Modifying.html
-		ApplyImmediately:   jsii.Bool(true),
-		CopyTagsToSnapshot: jsii.Bool(true),      // RDS.16, CKV_AWS_313
-		DeletionProtection: jsii.Bool(d.Protect), // RDS.7, CKV_AWS_139
-		SkipFinalSnapshot:  jsii.Bool(!props.Config.FinalSnapshot),
-
-		Tags: d.Tags("PaymentDB"), Lifecycle: d.Lifecycle(), DependsOn: &[]cdktf.ITerraformDependable{logs},
+		ApplyImmediately: jsii.Bool(true),
 	}
 	// It would replace the cluster to change or remove what it was made from.
 	ignored = append(ignored, "restore_to_point_in_time", "snapshot_identifier")
@@ -118,16 +116,17 @@ func New(scope constructs.Construct, id string, props Props) Database {
 		return rdsclusterinstance.NewRdsClusterInstance(this, jsii.String(name), &rdsclusterinstance.RdsClusterInstanceConfig{
 			Identifier: jsii.String(identifier + "-" + name), ClusterIdentifier: cluster.Id(), Engine: jsii.String(engine),
 			InstanceClass: jsii.String(props.Config.InstanceClass), PromotionTier: jsii.Number(tier),
-			DbParameterGroupName: instanceParameters.Name(), CopyTagsToSnapshot: jsii.Bool(true),
-			PubliclyAccessible:         jsii.Bool(false),                          // RDS.2, CKV_AWS_17
-			AutoMinorVersionUpgrade:    jsii.Bool(!props.Config.IsExactVersion()), // RDS.13, RDS.35, CKV_AWS_226
-			ApplyImmediately:           jsii.Bool(props.Config.ApplyInstancesImmediately),
-			PreferredMaintenanceWindow: jsii.String(props.Config.MaintenanceWindow),
-			MonitoringInterval:         jsii.Number(monitoringIntervalSeconds), MonitoringRoleArn: monitoring.ARN,
-			PerformanceInsightsEnabled: jsii.Bool(true), PerformanceInsightsKmsKeyId: d.KeyARN, // CKV_AWS_353, CKV_AWS_354
-			PerformanceInsightsRetentionPeriod: jsii.Number(insightsRetentionDays),
+			DbParameterGroupName: instanceParameters.Name(), CopyTagsToSnapshot: jsii.Bool(true), DependsOn: &after,
+			MonitoringInterval: jsii.Number(monitoringIntervalSeconds), MonitoringRoleArn: monitoring.ARN,
 
-			Tags: &map[string]*string{"Name": jsii.String(d.Name("PaymentDB") + "-" + name)}, DependsOn: &after,
+			PubliclyAccessible:                 jsii.Bool(false),                          // RDS.2, CKV_AWS_17
+			AutoMinorVersionUpgrade:            jsii.Bool(!props.Config.IsExactVersion()), // RDS.13, RDS.35, CKV_AWS_226
+			ApplyImmediately:                   jsii.Bool(props.Config.ApplyInstancesImmediately),
+			PreferredMaintenanceWindow:         jsii.String(props.Config.MaintenanceWindow),
+			PerformanceInsightsEnabled:         jsii.Bool(true), // CKV_AWS_353
+			PerformanceInsightsKmsKeyId:        d.KeyARN,        // CKV_AWS_354
+			PerformanceInsightsRetentionPeriod: jsii.Number(insightsRetentionDays),
+			Tags:                               &map[string]*string{"Name": jsii.String(d.Name("PaymentDB") + "-" + name)},
 		})
 	}
 	writer := newInstance("writer", 0, monitoring.Permissions)
@@ -181,18 +180,16 @@ func newParameterGroups(scope constructs.Construct, database config.Database, id
 // newMonitoringRole creates the role that sends enhanced monitoring, with the permissions of the AWS managed
 // policy AmazonRDSEnhancedMonitoringRole, narrowed to the account.
 func newMonitoringRole(scope constructs.Construct, d deployment.Deployment) policy.Role {
-	group := *d.Account.ARN("logs", "log-group:RDS*")
+	group := d.Account.ARN("logs", "log-group:RDS*")
 	return d.NewRole(scope, "monitoring-role", policy.RoleProps{
 		Name: "PaymentDBMonitoringRole", Description: "Sends the database's enhanced monitoring",
 		Service:    "monitoring.rds.amazonaws.com",
 		Conditions: []policy.Condition{policy.Equals("aws:SourceAccount", d.Account.ID)},
-		Statements: []policy.Statement{{
-			Sid: "CreateGroups", Resources: []*string{jsii.String(group)},
-			Actions: []string{"logs:CreateLogGroup", "logs:PutRetentionPolicy"},
-		}, {
-			Sid: "WriteStreams", Resources: []*string{jsii.String(group + ":log-stream:*")},
-			Actions: []string{"logs:CreateLogStream", "logs:DescribeLogStreams", "logs:GetLogEvents", "logs:PutLogEvents"},
-		}},
+		Statements: []policy.Statement{
+			policy.Allow("CreateGroups", group, "logs:CreateLogGroup", "logs:PutRetentionPolicy"),
+			policy.Allow("WriteStreams", jsii.String(*group+":log-stream:*"),
+				"logs:CreateLogStream", "logs:DescribeLogStreams", "logs:GetLogEvents", "logs:PutLogEvents"),
+		},
 	})
 }
 

@@ -31,8 +31,9 @@ func newSecret(scope constructs.Construct, props Props, identifier string) secre
 	this, d := constructs.NewConstruct(scope, jsii.String("secret")), props.Deployment
 	created := secretsmanagersecret.NewSecretsmanagerSecret(this, jsii.String("secret"), &secretsmanagersecret.SecretsmanagerSecretConfig{
 		// AWS completes the name: that of a deleted secret stays taken while it can be restored.
-		NamePrefix:  jsii.String(d.Name("PaymentDB") + "-"),
-		Description: jsii.String("Master user of the cluster " + identifier), KmsKeyId: d.KeyARN, // CKV_AWS_149
+		NamePrefix:           jsii.String(d.Name("PaymentDB") + "-"),
+		Description:          jsii.String("Master user of the cluster " + identifier),
+		KmsKeyId:             d.KeyARN, // CKV_AWS_149
 		RecoveryWindowInDays: jsii.Number(props.Config.SecretRecoveryDays),
 		Tags:                 d.Tags("PaymentDB"), Lifecycle: d.Lifecycle(),
 	})
@@ -84,13 +85,9 @@ func (s secret) credentials(version string) map[string]string {
 func newConnections(props Props, cluster rdscluster.RdsCluster, secret secret, group network.SecurityGroup,
 	writer cdktf.ITerraformDependable) (api, owner connection.Connection) {
 	user := props.Deployment.Account.ARN("rds-db", "dbuser:"+*cluster.ClusterResourceId()+"/"+config.IAMUsername)
-	connect := policy.Statement{
-		Sid: "ConnectToDatabase", Actions: []string{"rds-db:connect"}, Resources: []*string{user},
-	}
-	readSecret := policy.Statement{
-		Sid: "ReadDatabaseSecret", Actions: []string{"secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue"},
-		Resources: []*string{secret.arn},
-	}
+	connect := policy.Allow("ConnectToDatabase", user, "rds-db:connect")
+	readSecret := policy.Allow("ReadDatabaseSecret", secret.arn,
+		"secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue")
 	decrypt := map[string][]string{"secretsmanager": {"kms:Decrypt"}}
 	owner = connection.Connection{
 		Name: "database-owner", Secrets: secret.credentials(""), Endpoints: []string{"secretsmanager"},

@@ -109,9 +109,9 @@ func NewID(scope constructs.Construct, id string, values map[string]string) *str
 				key, deployed, values[key]),
 		})
 	}
+	lifecycle := &cdktf.TerraformResourceLifecycle{IgnoreChanges: jsii.Strings("input"), Postcondition: &conditions}
 	record := cdktf.NewTerraformResource(scope, jsii.String(id), &cdktf.TerraformResourceConfig{
-		TerraformResourceType: jsii.String("terraform_data"),
-		Lifecycle:             &cdktf.TerraformResourceLifecycle{IgnoreChanges: jsii.Strings("input"), Postcondition: &conditions},
+		TerraformResourceType: jsii.String("terraform_data"), Lifecycle: lifecycle,
 	})
 	record.AddOverride(jsii.String("input"), values)
 	return record.GetStringAttribute(jsii.String("id"))

@@ -127,7 +127,7 @@ func (n *Network) create(this constructs.Construct) {
 			})
 			n.NATAddresses, gateways = append(n.NATAddresses, address.PublicIp()), append(gateways, gateway.Id())
 		}
-		if len(gateways) > 0 {
+		if len(gateways) > 0 { // a zone without one of its own uses another's
 			toNAT = append(toNAT, route.NewRoute(this, jsii.Sprintf("private-%d-default", number), &route.RouteConfig{
 				RouteTableId: privateTable, DestinationCidrBlock: jsii.String(anywhere),
 				NatGatewayId: gateways[index%len(gateways)],
@@ -163,10 +163,8 @@ func (n *Network) newFlowLog(scope constructs.Construct) {
 	role := d.NewRole(this, "role", policy.RoleProps{
 		Name: "PaymentFlowLogRole", Description: "Writes the VPC's flow logs", Service: "vpc-flow-logs.amazonaws.com",
 		Conditions: d.Account.Sources("ec2", "vpc-flow-log/*"),
-		Statements: []policy.Statement{{
-			Sid: "WriteFlowLogs", Resources: []*string{jsii.String(*group.Arn() + ":*")},
-			Actions: []string{"logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"},
-		}},
+		Statements: []policy.Statement{policy.Allow("WriteFlowLogs", jsii.String(*group.Arn()+":*"),
+			"logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents")},
 	})
 	flowlog.NewFlowLog(this, jsii.String("flow-log"), &flowlog.FlowLogConfig{
 		VpcId: n.VPCID, TrafficType: jsii.String("ALL"), Tags: d.Tags("PaymentFlowLog"), IamRoleArn: role.ARN,

@@ -43,6 +43,11 @@ func Service(name string) Principal { return Principal{"Service", jsii.String(na
 // Anyone is every principal; the conditions of the statement limit it.
 func Anyone() Principal { return Principal{"AWS", jsii.String("*")} }
 
+// Allow is the statement that the actions are allowed on a resource.
+func Allow(sid string, resource *string, actions ...string) Statement {
+	return Statement{Sid: sid, Resources: []*string{resource}, Actions: actions}
+}
+
 // Equals is the condition that a key has one of the values.
 func Equals(variable string, values ...*string) Condition {
 	return Condition{Test: "StringEquals", Variable: variable, Values: values}
