@@ -115,16 +115,11 @@ func NewTopic(scope constructs.Construct, id string, d deployment.Deployment, em
 		DisplayName:    jsii.String("Payment API " + d.Suffix),
 		KmsMasterKeyId: d.KeyARN, // CKV_AWS_26; alarms cannot publish to a topic under the AWS managed key
 	}).Arn()
+	publish := policy.Allow("PublishAlarms", arn, "sns:Publish")
+	publish.Principal = policy.Service("cloudwatch.amazonaws.com")
+	publish.Conditions = d.Account.Sources("cloudwatch", "alarm:*")
 	snstopicpolicy.NewSnsTopicPolicy(this, jsii.String("policy"), &snstopicpolicy.SnsTopicPolicyConfig{
-		Arn: arn,
-		Policy: policy.Document(policy.DenyClearText("sns:Publish", arn), policy.Statement{
-			Sid: "PublishAlarms", Principal: policy.Service("cloudwatch.amazonaws.com"),
-			Actions: []string{"sns:Publish"}, Resources: []*string{arn},
-			Conditions: []policy.Condition{
-				policy.Equals("aws:SourceAccount", d.Account.ID),
-				policy.ARNLike("aws:SourceArn", d.Account.ARN("cloudwatch", "alarm:*")),
-			},
-		}),
+		Arn: arn, Policy: policy.Document(policy.DenyClearText("sns:Publish", arn), publish),
 	})
 	for _, email := range emails {
 		id := jsii.String("email-" + strings.ReplaceAll(email, "/", "-"))

@@ -21,12 +21,7 @@ func newRoles(scope constructs.Construct, props Props, uses []connection.Connect
 	newRole := func(id, kind, description string, accesses []connection.Access) policy.Role {
 		return d.NewRole(scope, id, policy.RoleProps{
 			Name: props.Name + kind, Description: description + props.LogName, Service: "ecs-tasks.amazonaws.com",
-			// Only ECS, and only for this account.
-			Conditions: []policy.Condition{
-				policy.Equals("aws:SourceAccount", d.Account.ID),
-				policy.ARNLike("aws:SourceArn", d.Account.ARN("ecs", "*")),
-			},
-			Statements: statements(d, accesses),
+			Conditions: d.Account.Sources("ecs", "*"), Statements: statements(d, accesses),
 		})
 	}
 	var start, run []connection.Access
@@ -53,16 +48,12 @@ func statements(d deployment.Deployment, accesses []connection.Access) []policy.
 		}
 	}
 	for _, service := range slices.Sorted(maps.Keys(key)) {
-		slices.Sort(key[service])
-		use := allow("UseKeyThrough"+strings.ToUpper(service[:1])+service[1:], d.KeyARN, slices.Compact(key[service])...)
+		actions := slices.Compact(slices.Sorted(slices.Values(key[service])))
+		use := policy.Allow("UseKeyThrough"+strings.ToUpper(service[:1])+service[1:], d.KeyARN, actions...)
 		use.Conditions = []policy.Condition{policy.Equals("kms:ViaService", d.Account.Endpoint(service))}
 		all = append(all, use)
 	}
 	return all
-}
-
-func allow(sid string, resource *string, actions ...string) policy.Statement {
-	return policy.Statement{Sid: sid, Resources: []*string{resource}, Actions: actions}
 }
 
 func logGroup(props Props) string { return "/tap-" + props.Deployment.Suffix + "/" + props.LogName }
@@ -75,7 +66,7 @@ func platform(props Props) []connection.Connection {
 	uses := []connection.Connection{{
 		Name: "logs",
 		Start: connection.Access{Statements: []policy.Statement{
-			allow("WriteLogs", events(logGroup(props)), "logs:CreateLogStream", "logs:PutLogEvents"),
+			policy.Allow("WriteLogs", events(logGroup(props)), "logs:CreateLogStream", "logs:PutLogEvents"),
 		}},
 		Endpoints: []string{"logs"},
 	}, {
@@ -86,8 +77,8 @@ func platform(props Props) []connection.Connection {
 		uses = append(uses, connection.Connection{
 			Name: "image",
 			Start: connection.Access{Statements: []policy.Statement{
-				allow("SignInToECR", every, "ecr:GetAuthorizationToken"),
-				allow("PullImage", repository,
+				policy.Allow("SignInToECR", every, "ecr:GetAuthorizationToken"),
+				policy.Allow("PullImage", repository,
 					"ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"),
 			}},
 			Endpoints: []string{"ecr.api", "ecr.dkr"},
@@ -117,10 +108,10 @@ func platform(props Props) []connection.Connection {
 		uses = append(uses, connection.Connection{
 			Name: "sessions",
 			Run: connection.Access{Statements: []policy.Statement{
-				allow("OpenSessions", every, "ssmmessages:CreateControlChannel", "ssmmessages:CreateDataChannel",
+				policy.Allow("OpenSessions", every, "ssmmessages:CreateControlChannel", "ssmmessages:CreateDataChannel",
 					"ssmmessages:OpenControlChannel", "ssmmessages:OpenDataChannel"),
-				allow("FindSessionLog", account.ARN("logs", "log-group:*"), "logs:DescribeLogGroups"),
-				allow("LogSessions", events(sessionsLogGroup(props.Deployment.Suffix)),
+				policy.Allow("FindSessionLog", account.ARN("logs", "log-group:*"), "logs:DescribeLogGroups"),
+				policy.Allow("LogSessions", events(sessionsLogGroup(props.Deployment.Suffix)),
 					"logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"),
 			}},
 			Endpoints: []string{"logs", "ssmmessages"},
