@@ -3,6 +3,10 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -12,13 +16,11 @@ import (
 	"tap/tests/must"
 )
 
-// parsePlan reads a plan that consists of a resource that does not change and the resource changes of the text.
-func parsePlan(t *testing.T, changes string) *tfjson.Plan {
+// parse reads a plan that consists of the resource changes.
+func parse(t *testing.T, changes ...string) (plan *tfjson.Plan) {
 	t.Helper()
-	plan := &tfjson.Plan{}
-	unchanged := change("aws_vpc", `"no-op"`, `"before": {}, "after": {}`)
-	text := `{"format_version": "1.2", "resource_changes": [` + unchanged + "," + changes + `]}`
-	must.Do(t, json.Unmarshal([]byte(text), plan))
+	text := `{"format_version": "1.2", "resource_changes": [` + strings.Join(changes, ",") + `]}`
+	must.Do(t, json.Unmarshal([]byte(text), &plan))
 	return plan
 }
 
@@ -36,11 +38,6 @@ func deposed(kind string) string {
 // update is the JSON of a change in place.
 func update(kind, before, after string) string {
 	return change(kind, `"update"`, fmt.Sprintf(`"before": {%s}, "after": {%s}`, before, after))
-}
-
-// set is the JSON of a change of one attribute in place.
-func set(kind, attribute, before, after string) string {
-	return update(kind, fmt.Sprintf("%q: %s", attribute, before), fmt.Sprintf("%q: %s", attribute, after))
 }
 
 func TestOutcomes(t *testing.T) {
@@ -68,71 +65,66 @@ func TestOutcomes(t *testing.T) {
 		{protection, "nothing manages it", change("aws_rds_cluster", `"forget"`, `"before": {}`)},
 		{nothing, "", change("aws_ecs_task_definition", `"create", "delete"`, `"before": {}, "after": {}`)},
 		{nothing, "", change("aws_rds_cluster", `"create"`, `"after": {"skip_final_snapshot": true}`)},
-		{nothing, "", set("aws_rds_cluster", "tags", `{"a": "b"}`, `{"a": "c"}`)},
-
-		{traffic, "from `15.4` to `16.1`", set("aws_rds_cluster", "engine_version", `"15.4"`, `"16.1"`)},
-		{traffic, "no task runs", set("aws_ecs_service", "desired_count", `2`, `0`)},
-		{nothing, "", set("aws_ecs_service", "desired_count", `2`, `3`)},
+		{nothing, "", update("aws_rds_cluster", `"tags": {"a": "b"}`, `"tags": {"a": "c"}`)},
+		{traffic, "from `15.4` to `16.1`", update("aws_rds_cluster", `"engine_version": "15.4"`, `"engine_version": "16.1"`)},
+		{traffic, "no task runs", update("aws_ecs_service", `"desired_count": 2`, `"desired_count": 0`)},
+		{nothing, "", update("aws_ecs_service", `"desired_count": 2`, `"desired_count": 3`)},
 		{traffic, "`port` (sensitive)", change("aws_rds_cluster", `"update"`,
 			`"before": {"port": "hush"}, "after": {"port": "hush!"}, "before_sensitive": {"port": true}`)},
-
-		{protection, "lets `tcp, ports 443 to 443, 0.0.0.0/0` through.", change(rule, `"create"`, `"after": {`+anybody+`}`)},
+		{protection, "lets `tcp, ports 443 to 443, 0.0.0.0/0` through.",
+			change(rule, `"create"`, `"after": {`+anybody+`}`)},
 		{protection, "instead of `tcp, ports 443 to 443, 10.0.0.0/8`", update(rule, inside, anybody)},
 		{protection, "lets other connections through", change(rule, `"create"`,
 			`"after": {`+hushed+`}, "after_sensitive": {"cidr_ipv4": true}`)},
 		{nothing, "", update(rule, anybody, anybody+`, "description": "web"`)},
-
-		{protection, "from `true` to `false`", set("aws_lb", "enable_deletion_protection", `true`, `false`)},
-		{nothing, "", set("aws_lb", "enable_deletion_protection", `false`, `true`)},
-		{protection, "not recorded", set("aws_lb", "access_logs", `[{"enabled": true}]`, `[]`)},
+		{protection, "from `true` to `false`",
+			update("aws_lb", `"enable_deletion_protection": true`, `"enable_deletion_protection": false`)},
+		{nothing, "", update("aws_lb", `"enable_deletion_protection": false`, `"enable_deletion_protection": true`)},
+		{protection, "not recorded", update("aws_lb", `"access_logs": [{"enabled": true}]`, `"access_logs": []`)},
 		{protection, "shells", update("aws_ecs_service", "", `"enable_execute_command": true`)},
-		{protection, "older logs", set("aws_cloudwatch_log_group", "retention_in_days", `0`, `30`)},
-		{nothing, "", set("aws_cloudwatch_log_group", "retention_in_days", `30`, `0`)},
-		{protection, "from `35` to `7`", set("aws_rds_cluster", "backup_retention_period", `35`, `7`)},
-		{protection, "encrypted", set("aws_sns_topic", "kms_master_key_id", `"k"`, `""`)},
+		{protection, "older logs", update("aws_cloudwatch_log_group", `"retention_in_days": 0`, `"retention_in_days": 30`)},
+		{nothing, "", update("aws_cloudwatch_log_group", `"retention_in_days": 30`, `"retention_in_days": 0`)},
+		{protection, "from `35` to `7`",
+			update("aws_rds_cluster", `"backup_retention_period": 35`, `"backup_retention_period": 7`)},
+		{protection, "encrypted", update("aws_sns_topic", `"kms_master_key_id": "k"`, `"kms_master_key_id": ""`)},
 		{nothing, "", change("aws_sns_topic", `"update"`,
 			`"before": {"kms_master_key_id": "k"}, "after": {}, "after_unknown": {"kms_master_key_id": true}`)},
-		{protection, "TLS", set("aws_lb_listener", "ssl_policy", `"new"`, `"old"`)},
-		{protection, "`rule`", set("aws_wafv2_web_acl", "rule", `[{"name": "a"}]`, `[{"name": "b"}]`)},
-		{nothing, "", set("aws_wafv2_web_acl", "rule", `[{"name": "b"}]`, `[{"name": "a"}, {"name": "b"}]`)},
+		{protection, "TLS", update("aws_lb_listener", `"ssl_policy": "new"`, `"ssl_policy": "old"`)},
+		{protection, "`rule`", update("aws_wafv2_web_acl", `"rule": [{"name": "a"}]`, `"rule": [{"name": "b"}]`)},
+		{nothing, "", update("aws_wafv2_web_acl", `"rule": [{"name": "b"}]`, `"rule": [{"name": "a"}, {"name": "b"}]`)},
 		{protection, "allows more", update("aws_iam_role_policy", read, all)},
 		{nothing, "", update("aws_iam_role_policy", all, guarded)},
 		{protection, "denies less", update("aws_s3_bucket_policy", guarded, all)},
 		{protection, "known only after", change("aws_iam_role_policy", `"update"`,
 			`"before": {`+read+`}, "after": {}, "after_unknown": {"policy": true}`)},
 	} {
-		findings := judge(parsePlan(t, test.change), nil)
-		if len(findings) != 1 || findings[0].loses != test.loses {
-			t.Errorf("%s: %v, expected one that loses %v", test.change, findings, test.loses)
-		}
+		findings := judge(parse(t, change("aws_vpc", `"no-op"`, `"before": {}, "after": {}`), test.change), nil)
 		said := summarize("tap-prod", findings, nil)
-		if !strings.Contains(said, headings[test.loses]) || !strings.Contains(said, test.says) ||
+		status := map[bool]int{true: 2, false: 3}[test.loses == nothing]
+		if len(findings) != 1 || findings[0].loses != test.loses || statusOf(findings) != status ||
+			!strings.Contains(said, headings[test.loses]) || !strings.Contains(said, test.says) ||
 			strings.Contains(said, "hush") {
-			t.Errorf("%s: says %q, expected %q below %q", test.change, said, test.says, headings[test.loses])
-		}
-		if want := map[bool]int{true: 2, false: 3}[test.loses == nothing]; statusOf(findings) != want {
-			t.Errorf("%s: status %d, expected %d", test.change, statusOf(findings), want)
+			t.Errorf("%s: %v, expected one that loses %v; says %q, expected %q below %q; status %d, expected %d",
+				test.change, findings, test.loses, said, test.says, headings[test.loses], statusOf(findings), status)
 		}
 	}
 }
 
-func TestFirstDeploymentIsHarmless(t *testing.T) {
-	rule := resource{"aws_vpc_security_group_ingress_rule", "x", map[string]any{"cidr_ipv4": "0.0.0.0/0"}}
-	findings := judge(&tfjson.Plan{ResourceChanges: []*tfjson.ResourceChange{rule.change(tfjson.ActionCreate)}}, nil)
-	if statusOf(findings) != 2 {
-		t.Errorf("%v, expected a harmless change", findings)
-	}
-}
-
-// Terraform's plan does not contain prevent_destroy.
-func TestPreventDestroySwitchedOff(t *testing.T) {
-	for lifecycle, want := range map[string]int{`{"prevent_destroy": true}`: 0, `{}`: 3} {
-		var configuration any
-		text := `{"resource": {"aws_rds_cluster": {"x": {"lifecycle": ` + lifecycle + `}}}}`
-		must.Do(t, json.Unmarshal([]byte(text), &configuration))
-		same := change("aws_rds_cluster", `"no-op"`, `"before": {"deletion_protection": true}, "after": {}`)
-		if findings := judge(parsePlan(t, same), configuration); statusOf(findings) != want {
-			t.Errorf("%s: %v, expected status %d", text, findings, want)
+// Nothing is opened before there is anything, and Terraform's plan does not contain prevent_destroy.
+func TestOutcomesOfTheWholePlan(t *testing.T) {
+	opened := change("aws_vpc_security_group_ingress_rule", `"create"`, `"after": {"cidr_ipv4": "0.0.0.0/0"}`)
+	protected := change("aws_rds_cluster", `"no-op"`, `"before": {"deletion_protection": true}, "after": {}`)
+	for _, test := range []struct {
+		change, lifecycle string
+		status            int
+	}{
+		{opened, `{}`, 2},
+		{protected, `{"prevent_destroy": true}`, 0},
+		{protected, `{}`, 3},
+	} {
+		configuration := decode([]byte(`{"resource": {"aws_rds_cluster": {"x": {"lifecycle": ` + test.lifecycle + `}}}}`))
+		if findings := judge(parse(t, test.change), configuration); statusOf(findings) != test.status {
+			t.Errorf("%s with %s: %v, expected status %d", test.change, test.lifecycle, findings, test.status)
 		}
 	}
 }
@@ -140,17 +132,137 @@ func TestPreventDestroySwitchedOff(t *testing.T) {
 // The plan text and what is said may both be longer than GitHub takes.
 func TestCommentIsBounded(t *testing.T) {
 	long := strings.Repeat("aws_lb.x: ÄÖÜ, a line of Terraform's own text\n", 4000)
-	var moves []move
-	for range 1000 {
-		moves = append(moves, move{"aws_lb.a_rather_long_name", "aws_lb.another_rather_long_name"})
-	}
+	moves := slices.Repeat([]move{{"aws_lb.a_rather_long_name", "aws_lb.another_rather_long_name"}}, 1000)
 	for _, said := range []string{summarize("tap-prod", nil, nil), summarize("tap-prod", nil, moves)} {
 		text := comment(said, long)
-		if len(text) > 65536 || strings.Count(text, "```")%2 != 0 || !strings.HasSuffix(text, "</details>\n") {
+		if len(text) > 65536 || !strings.HasSuffix(text, "\n(cut here: GitHub takes no more)\n\n``````\n\n</details>\n") {
 			t.Errorf("%d bytes that begin with %.40q and end with %q", len(text), text, text[len(text)-80:])
 		}
-		if !strings.Contains(text, "cut here") {
-			t.Error("does not say that it is cut")
+	}
+}
+
+// resource is one of a golden.
+type resource struct {
+	kind, name string // Terraform type and name
+	attributes map[string]any
+}
+
+func (r resource) address() string { return r.kind + "." + r.name }
+
+// golden returns the resources of the synthesized stacks whose name matches a pattern.
+func golden(t *testing.T, pattern string) (resources []resource) {
+	t.Helper()
+	files := must.Get(filepath.Glob("../../tests/golden/" + pattern + ".json"))(t)
+	for _, file := range files {
+		var stack struct {
+			Resource map[string]map[string]map[string]any
 		}
+		must.Do(t, json.Unmarshal(must.Get(os.ReadFile(file))(t), &stack))
+		for kind, named := range stack.Resource {
+			for name, attributes := range named {
+				for _, none := range []string{"//", "depends_on", "lifecycle"} { // not attributes
+					delete(attributes, none)
+				}
+				resources = append(resources, resource{kind, name, attributes})
+			}
+		}
+	}
+	if resources == nil {
+		t.Fatalf("no golden %s", pattern)
+	}
+	slices.SortFunc(resources, func(a, b resource) int { return strings.Compare(a.address(), b.address()) })
+	return resources
+}
+
+// change returns a change of the resource. What refers to other resources is known in the state and not in a plan; so
+// that this does not decide, each resource also has an attribute that is another afterwards.
+func (r resource) change(actions ...tfjson.Action) *tfjson.ResourceChange {
+	change := &tfjson.Change{Actions: actions}
+	if actions[0] == tfjson.ActionDelete {
+		before := maps.Clone(r.attributes)
+		before["other"] = "before"
+		change.Before = before
+	} else {
+		after, unknown := map[string]any{"other": "after"}, map[string]any{"id": true}
+		for name, value := range r.attributes {
+			if text, _ := json.Marshal(value); strings.Contains(string(text), "${") {
+				unknown[name] = true
+			} else {
+				after[name] = value
+			}
+		}
+		change.After, change.AfterUnknown = after, unknown
+	}
+	return &tfjson.ResourceChange{Address: r.address(), Mode: tfjson.ManagedResourceMode, Type: r.kind, Name: r.name,
+		Change: change}
+}
+
+// An attribute that no stack has may be misspelled.
+func TestRulesAreOfStacks(t *testing.T) {
+	resources := golden(t, "*")
+	for _, list := range rules {
+		for _, rule := range list {
+			if !slices.ContainsFunc(resources, func(r resource) bool { return at(r.attributes, rule.path) != nil }) {
+				t.Errorf("no stack has a resource with %s", rule.path)
+			}
+		}
+	}
+}
+
+// prevent_destroy is of no use for these: the configuration does not contain them any more.
+func TestRemovals(t *testing.T) {
+	for _, r := range golden(t, "*") {
+		want, known := deployment.Kind(r.kind)
+		if !known {
+			t.Errorf("%s: constructs/deployment/protected.go does not say what a %s holds", r.address(), r.kind)
+		}
+		for _, change := range []*tfjson.ResourceChange{
+			r.change(tfjson.ActionDelete), r.change(tfjson.ActionDelete, tfjson.ActionCreate),
+		} {
+			findings := judge(&tfjson.Plan{ResourceChanges: []*tfjson.ResourceChange{change}}, nil)
+			if len(findings) != 1 || findings[0].loses != want || findings[0].address != r.address() {
+				t.Errorf("%v %s: %v, expected one that loses %v", change.Change.Actions, r.address(), findings, want)
+			}
+		}
+	}
+}
+
+// Every resource is renamed alone, every area, and all areas at once.
+func TestRenames(t *testing.T) {
+	resources := golden(t, "tap-prod")
+	prefixes := map[string]bool{"": true}
+	for _, r := range resources {
+		area, _, _ := strings.Cut(hash.ReplaceAllString(r.name, ""), "_")
+		prefixes[area], prefixes[r.name] = true, true
+	}
+	for prefix := range prefixes {
+		var changes []*tfjson.ResourceChange
+		var want []move
+		for _, r := range resources {
+			if !strings.HasPrefix(r.name, prefix) {
+				continue
+			}
+			renamed := r
+			renamed.name = "new" + strings.TrimPrefix(hash.ReplaceAllString(r.name, "_0123ABCD"), prefix)
+			changes = append(changes, r.change(tfjson.ActionDelete), renamed.change(tfjson.ActionCreate))
+			want = append(want, move{r.address(), renamed.address()})
+		}
+		if got := findMoves(changes); !slices.Equal(got, want) {
+			t.Errorf("renamed %q: %v, expected %v", prefix, got, want)
+		}
+	}
+}
+
+func TestAttributesIdentifyMoreThanNames(t *testing.T) {
+	reader, writer := map[string]any{"identifier": "reader"}, map[string]any{"identifier": "writer"}
+	moves := findMoves([]*tfjson.ResourceChange{
+		resource{"aws_rds_cluster_instance", "db_one", reader}.change(tfjson.ActionDelete),
+		resource{"aws_rds_cluster_instance", "db_two", writer}.change(tfjson.ActionDelete),
+		resource{"aws_rds_cluster_instance", "database_one", writer}.change(tfjson.ActionCreate),
+		resource{"aws_rds_cluster_instance", "database_two", reader}.change(tfjson.ActionCreate),
+	})
+	want := move{"aws_rds_cluster_instance.db_one", "aws_rds_cluster_instance.database_two"}
+	if len(moves) != 2 || moves[0] != want {
+		t.Errorf("%v, expected %v first", moves, want)
 	}
 }
