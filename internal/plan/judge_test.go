@@ -15,14 +15,6 @@ import (
 	"tap/tests/must"
 )
 
-// parse reads a plan that consists of the resource changes.
-func parse(t *testing.T, changes ...string) (plan *tfjson.Plan) {
-	t.Helper()
-	text := `{"format_version": "1.2", "resource_changes": [` + strings.Join(changes, ",") + `]}`
-	must.Do(t, json.Unmarshal([]byte(text), &plan))
-	return plan
-}
-
 // change is the JSON of a resource change; the fields go into its change.
 func change(kind, actions, fields string) string {
 	return fmt.Sprintf(`{"mode": "managed", "address": "%s.x", "type": %[1]q, "name": "x",
@@ -55,10 +47,11 @@ func TestOutcomes(t *testing.T) {
 	// Terraform's plan does not contain prevent_destroy.
 	configuration := decode([]byte(`{"resource": {"aws_rds_cluster": {"x": {}},
 		"aws_kms_key": {"x": {"lifecycle": {"prevent_destroy": true}}}}}`))
+	deployed := change("aws_vpc", `"no-op"`, `"before": {}, "after": {}`) + ","
 	for _, test := range []struct {
-		loses  deployment.Holding
-		says   string // below the heading; empty if nothing is lost
-		change string
+		loses   deployment.Holding
+		says    string // below the heading; empty if nothing is lost
+		changes string
 	}{
 		{data, "does not say what its type holds", change("aws_dynamodb_table", `"delete"`, `"before": {}`)},
 		{data, "because of `[[engine]]`", change("aws_rds_cluster", `"delete", "create"`,
@@ -75,10 +68,11 @@ func TestOutcomes(t *testing.T) {
 		{traffic, "`port` (sensitive)", change("aws_rds_cluster", `"update"`,
 			`"before": {"port": "hush"}, "after": {"port": "hush!"}, "before_sensitive": {"port": true}`)},
 		{protection, "lets `tcp, ports 443 to 443, 0.0.0.0/0` through.",
-			change(rule, `"create"`, `"after": {`+anybody+`}`)},
+			deployed + change(rule, `"create"`, `"after": {`+anybody+`}`)},
+		{nothing, "", change(rule, `"create"`, `"after": {`+anybody+`}`)}, // nothing can be opened before there is anything
 		{protection, "instead of `tcp, ports 443 to 443, 10.0.0.0/8`", update(rule, inside, anybody)},
-		{protection, "lets other connections through", change(rule, `"create"`,
-			`"after": {`+hushed+`}, "after_sensitive": {"cidr_ipv4": true}`)},
+		{protection, "lets other connections through",
+			deployed + change(rule, `"create"`, `"after": {`+hushed+`}, "after_sensitive": {"cidr_ipv4": true}`)},
 		{nothing, "", update(rule, anybody, anybody+`, "description": "web"`)},
 		{protection, "from `true` to `false`",
 			update("aws_lb", `"enable_deletion_protection": true`, `"enable_deletion_protection": false`)},
@@ -103,22 +97,17 @@ func TestOutcomes(t *testing.T) {
 		{protection, "known only after", change("aws_iam_role_policy", `"update"`,
 			`"before": {`+read+`}, "after": {}, "after_unknown": {"policy": true}`)},
 	} {
-		findings := judge(parse(t, change("aws_vpc", `"no-op"`, `"before": {}, "after": {}`), test.change), configuration)
+		var plan tfjson.Plan
+		must.Do(t, json.Unmarshal([]byte(`{"format_version": "1.2", "resource_changes": [`+test.changes+`]}`), &plan))
+		findings := judge(&plan, configuration)
 		said := summarize("tap-prod", findings, nil)
 		status := map[bool]int{true: 2, false: 3}[test.loses == nothing]
 		if len(findings) != 1 || findings[0].loses != test.loses || statusOf(findings) != status ||
 			!strings.Contains(said, headings[test.loses]) || !strings.Contains(said, test.says) ||
 			strings.Contains(said, "hush") {
 			t.Errorf("%s: %v, expected one that loses %v; says %q, expected %q below %q; status %d, expected %d",
-				test.change, findings, test.loses, said, test.says, headings[test.loses], statusOf(findings), status)
+				test.changes, findings, test.loses, said, test.says, headings[test.loses], statusOf(findings), status)
 		}
-	}
-}
-
-func TestFirstDeploymentOpensNothing(t *testing.T) {
-	opened := change("aws_vpc_security_group_ingress_rule", `"create"`, `"after": {"cidr_ipv4": "0.0.0.0/0"}`)
-	if findings := judge(parse(t, opened), nil); statusOf(findings) != 2 {
-		t.Errorf("%v, expected a harmless change", findings)
 	}
 }
 
