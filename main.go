@@ -24,7 +24,7 @@ func main() {
 	}
 }
 
-// run reads every environment before it starts anything: a wrong file leaves the output of the last synthesis as it was.
+// run reads every environment before it starts anything: a wrong file leaves the last synthesis as it was.
 func run() error {
 	kernel.Accelerate()
 	defer kernel.Close()
