@@ -13,23 +13,18 @@ import (
 )
 
 // Synthesize writes the Terraform JSON of every environment's stack, with the additions, and of every account's, below
-// the folder output. An empty output leaves the choice to the cdktf command, which asks for cdktf.out unless told
-// otherwise. An error, of one line, names the stack and the line that failed; the folder's parent has to exist.
+// the folder output, whose parent has to exist. A panic, which is how jsii reports an error, is an error of one line
+// that names the stack and the line that failed.
 func Synthesize(environments []config.Environment, accounts []config.Account, output string,
 	additions ...Addition) (err error) {
 	building := "app"
 	defer func() {
-		// jsii reports an error as a panic.
 		if cause := recover(); cause != nil {
 			message, _, _ := strings.Cut(strings.TrimSpace(fmt.Sprint(cause)), "\n")
 			err = fmt.Errorf("%s%s: %s", building, panickingLine(), message)
 		}
 	}()
-	settings := &cdktf.AppConfig{}
-	if output != "" {
-		settings.Outdir = jsii.String(output)
-	}
-	app := cdktf.NewApp(settings)
+	app := cdktf.NewApp(&cdktf.AppConfig{Outdir: jsii.String(output)})
 	for _, environment := range environments {
 		building = "stack tap-" + environment.Suffix
 		NewTapStack(app, environment, additions...)
@@ -48,14 +43,10 @@ func panickingLine() string {
 	_, this, _, _ := runtime.Caller(0)
 	callers := make([]uintptr, 64)
 	frames := runtime.CallersFrames(callers[:runtime.Callers(1, callers)])
-	for {
-		frame, more := frames.Next()
-		file, ours := strings.CutPrefix(frame.File, path.Dir(this)+"/")
-		if ours && frame.File != this {
+	for frame, more := frames.Next(); more; frame, more = frames.Next() {
+		if file, ours := strings.CutPrefix(frame.File, path.Dir(this)+"/"); ours && frame.File != this {
 			return fmt.Sprintf(": %s:%d", file, frame.Line)
 		}
-		if !more {
-			return ""
-		}
 	}
+	return ""
 }
