@@ -64,7 +64,7 @@ func TestLogsMaskCardNumbers(t *testing.T) {
 
 // What PostgreSQL logs, with the parameters of the cluster that it knows itself, of what goes wrong with a card number.
 func TestPostgresLogsNoCardNumber(t *testing.T) {
-	server := startPostgres(t, production(t).databaseSettings())
+	server := startPostgres(t, production(t))
 	server.psql(t, "CREATE TABLE cards (pan text PRIMARY KEY, amount integer CHECK (amount > 0));"+
 		"INSERT INTO cards VALUES ('4012888888881881', 1)")
 	for _, test := range []struct {
@@ -112,11 +112,9 @@ func TestPostgresLogsNoCardNumber(t *testing.T) {
 // bind runs a statement with a bound value, and lets it fail.
 func (p postgres) bind(t *testing.T, statement, value string) {
 	t.Helper()
-	file := t.TempDir() + "/statement.sql"
-	write(t, file, statement+";\n")
-	command := exec.Command(p.tool("pgbench"), "--no-vacuum", "--protocol=extended", "--transactions=1",
-		"--define="+value, "--file="+file, "postgres")
-	command.Env = p.environment
+	command := exec.Command(postgresPrograms+"pgbench", "--no-vacuum", "--protocol=extended", "--transactions=1",
+		"--define="+value, "--file=/dev/stdin", "postgres")
+	command.Env, command.Stdin = p.environment, strings.NewReader(statement+";\n")
 	if output, err := command.CombinedOutput(); err != nil && !strings.Contains(string(output), "ERROR:") {
 		t.Fatalf("%v: %s", err, output)
 	}
