@@ -68,30 +68,23 @@ func TestPostgresLogsNoCardNumber(t *testing.T) {
 	server.psql(t, "CREATE TABLE cards (pan text PRIMARY KEY, amount integer CHECK (amount > 0));"+
 		"INSERT INTO cards VALUES ('4012888888881881', 1)")
 	for _, test := range []struct {
-		says, pan, statement, logged string
-		bound                        bool // as programs send values, apart from the statement
-		remains                      bool // what no parameter keeps out
+		pan, statement, logged string
+		remains                bool // what no parameter keeps out
 	}{
-		{"a key that exists", "4012888888881881", "INSERT INTO cards VALUES (:pan::text, 1)",
-			"duplicate key value", true, false},
-		{"a row that a constraint refuses", "5105105105105100", "INSERT INTO cards VALUES (:pan::text, 0)",
-			"violates check constraint", true, false},
-		{"a slow statement", "4222222222222", "SELECT pg_sleep(1.1), :pan::text", "duration: ", true, false},
-		{"a failed cast", "5555555555554444", "SELECT :pan::text::integer", "is out of range", true, true},
-		{"a line without its second column", "3530111333300000", "COPY cards FROM STDIN;\nPAN\n\\.\n",
-			"missing data for column", false, false},
-		{"a value of another type", "6011000990139424", "COPY cards (amount) FROM STDIN;\nPAN\n\\.\n",
-			"is out of range", false, true},
-		{"a failed statement with the number in it", "3782 822463 10005", "INSERT INTO cards VALUES ('PAN', 0)",
-			"violates check constraint", false, true},
-		{"a slow statement with the number in it", "6011-1111-1111-1117", "SELECT pg_sleep(1.1), 'PAN'",
-			"duration: ", false, true},
-		{"a definition with the number in it", "6304000000000000000", "CREATE TABLE copies (pan text DEFAULT 'PAN')",
-			"CREATE TABLE", false, true},
+		// A bound value is sent apart from the statement, as programs do.
+		{"4012888888881881", "INSERT INTO cards VALUES (:pan::text, 1)", "duplicate key value", false},
+		{"5105105105105100", "INSERT INTO cards VALUES (:pan::text, 0)", "violates check constraint", false},
+		{"4222222222222", "SELECT pg_sleep(1.1), :pan::text", "duration: ", false},
+		{"5555555555554444", "SELECT :pan::text::integer", "is out of range", true},
+		{"3530111333300000", "COPY cards FROM STDIN;\nPAN\n\\.\n", "missing data for column", false},
+		{"6011000990139424", "COPY cards (amount) FROM STDIN;\nPAN\n\\.\n", "is out of range", true},
+		{"3782 822463 10005", "INSERT INTO cards VALUES ('PAN', 0)", "violates check constraint", true},
+		{"6011-1111-1111-1117", "SELECT pg_sleep(1.1), 'PAN'", "duration: ", true},
+		{"6304000000000000000", "CREATE TABLE copies (pan text DEFAULT 'PAN')", "CREATE TABLE", true},
 	} {
-		t.Run(test.says, func(t *testing.T) {
+		t.Run(test.statement, func(t *testing.T) {
 			already := len(read(t, server.log))
-			if test.bound {
+			if strings.Contains(test.statement, ":pan") {
 				server.bind(t, test.statement, "pan="+test.pan)
 			} else {
 				server.psql(t, strings.ReplaceAll(test.statement, "PAN", test.pan))
