@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"tap/tests/must"
 )
 
 // update rewrites the goldens instead of comparing with them: make golden.
@@ -55,4 +57,15 @@ func firstDifference(got, expected string) string {
 		}
 	}
 	return fmt.Sprintf("there are %d lines, expected %d", len(gotLines), len(expectedLines))
+}
+
+// golden compares a file with what it has to contain, or writes it.
+func golden(t *testing.T, path, content string) {
+	t.Helper()
+	if *update {
+		must.Do(t, os.WriteFile(path, []byte(content), 0o644))
+	} else if kept := read(t, path); kept != content {
+		t.Errorf("%s is not what is synthesized: %s; if that is meant, run make golden and commit the difference", path,
+			firstDifference(content, kept))
+	}
 }

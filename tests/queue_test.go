@@ -174,7 +174,8 @@ func TestEverythingFollowsFromConnections(t *testing.T) {
 
 	changed := slices.DeleteFunc(s.changesFrom(base), func(name string) bool { return !strings.Contains(name, ".") })
 	same(t, "the changes by an addition", changed, []string{
-		"aws_ecs_service.depends_on", container, rolePolicies, "aws_kms_key.policy",
+		"aws_ecs_service.depends_on", "aws_ecs_task_definition.container_definitions", "aws_iam_role_policy.policy",
+		"aws_kms_key.policy",
 	})
 	for _, address := range addresses(base.all()) {
 		if !slices.Contains(addresses(s.all()), address) {
