@@ -4,9 +4,14 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
+
+	"tap/internal/repository"
+	"tap/tests/must"
 )
 
 // update rewrites the goldens instead of comparing with them: make golden.
@@ -19,7 +24,7 @@ func TestGoldenSaysWhatStacksAre(t *testing.T) {
 	for suffix, stack := range all {
 		golden := filepath.Join("golden", "tap-"+suffix+".json")
 		if *update {
-			write(t, golden, stack.json)
+			must.Do(t, os.WriteFile(golden, []byte(stack.json), 0o644))
 			continue
 		}
 		expected, err := os.ReadFile(golden)
@@ -30,17 +35,12 @@ func TestGoldenSaysWhatStacksAre(t *testing.T) {
 				golden, firstDifference(stack.json, string(expected)))
 		}
 	}
-	files, err := filepath.Glob("golden/*.json")
-	noError(t, err)
-	for _, file := range files {
+	for _, file := range must.Get(filepath.Glob("golden/*.json"))(t) {
 		suffix := strings.TrimSuffix(strings.TrimPrefix(filepath.Base(file), "tap-"), ".json")
-		if _, found := all[suffix]; found {
-			continue
-		}
-		if !*update {
+		if _, found := all[suffix]; !found && *update {
+			must.Do(t, os.Remove(file))
+		} else if !found {
 			t.Errorf("%s belongs to no stack; make golden removes it", file)
-		} else if err := os.Remove(file); err != nil {
-			t.Fatal(err)
 		}
 	}
 }
@@ -50,9 +50,51 @@ func firstDifference(got, expected string) string {
 	gotLines, expectedLines := strings.Split(got, "\n"), strings.Split(expected, "\n")
 	for i := range min(len(gotLines), len(expectedLines)) {
 		if gotLines[i] != expectedLines[i] {
-			return fmt.Sprintf("line %d is %s, expected %s", i+1, strings.TrimSpace(gotLines[i]),
-				strings.TrimSpace(expectedLines[i]))
+			return fmt.Sprintf("line %d is %s, expected %s", i+1, gotLines[i], expectedLines[i])
 		}
 	}
 	return fmt.Sprintf("there are %d lines, expected %d", len(gotLines), len(expectedLines))
+}
+
+// The bindings check hardly any value, and nothing of overrides and maps: the provider's own schema does. All stacks
+// are modules of one configuration, so that the schema, which takes longest, is read once.
+func TestStacksAreValidTerraform(t *testing.T) {
+	repository.NeedTools(t)
+	folder, modules := t.TempDir(), map[string]any{}
+	for suffix, stack := range stacks(t) {
+		// A backend and an import are only taken from the root; TestStatesAreApart and the account's test look at each.
+		root := object(t, stack.json)
+		delete(root["terraform"].(map[string]any), "backend")
+		delete(root, "import")
+		must.Write(t, filepath.Join(folder, "tap-"+suffix, "cdk.tf.json"), encoded(root))
+		modules["tap-"+suffix] = map[string]any{"source": "./tap-" + suffix}
+	}
+	must.Write(t, filepath.Join(folder, "main.tf.json"), encoded(map[string]any{"module": modules}))
+	t.Parallel()
+	for _, arguments := range []string{"init -backend=false -input=false -no-color", "validate -no-color"} {
+		command := exec.Command(repository.Terraform(), strings.Fields(arguments)...)
+		command.Dir = folder
+		command.Env = append(os.Environ(), "TF_IN_AUTOMATION=1", "CHECKPOINT_DISABLE=1")
+		output, err := command.CombinedOutput()
+		if err != nil || strings.Contains(string(output), "Warning:") {
+			t.Fatalf("%s %s: %v\n%s", repository.Terraform(), arguments, err, output)
+		}
+	}
+}
+
+var link = regexp.MustCompile(`\]\(([^)#\s]+)[^)]*\)`)
+
+func TestLinksResolve(t *testing.T) {
+	pages := must.Get(exec.Command("git", "ls-files", "--full-name", ":/*.md").Output())(t)
+	for page := range strings.FieldsSeq(string(pages)) {
+		page = filepath.Join("..", page)
+		for _, match := range link.FindAllStringSubmatch(read(t, page), -1) {
+			if strings.Contains(match[1], "://") {
+				continue
+			}
+			if _, err := os.Stat(filepath.Join(filepath.Dir(page), match[1])); err != nil {
+				t.Errorf("%s: %v", page, err)
+			}
+		}
+	}
 }
