@@ -37,3 +37,7 @@ func (s stack) alarm(name string) resource {
 	s.Helper()
 	return s.find("aws_cloudwatch_metric_alarm", "alarm_name", name+"-"+s.suffix)
 }
+
+func (s stack) listener(port float64) resource { return s.find("aws_lb_listener", "port", port) }
+
+func object(_ *testing.T, text string) map[string]any { return opened(text).(map[string]any) }

@@ -6,29 +6,25 @@ import (
 	"testing"
 )
 
-func TestNothingReplacesCluster(t *testing.T) {
+// A major version means its newest minor when the cluster is created; AWS upgrades it then, and Terraform leaves it
+// alone. An exact minor is kept until the file sets another.
+func TestNothingReplacesOrUpgradesCluster(t *testing.T) {
+	const ignored = "aws_rds_cluster.lifecycle.ignore_changes"
 	eachEnvironment(t, func(s stack) {
+		family := "aurora-postgresql" + s.environment.Database.MajorVersion()
+		newest := s.only("data.aws_rds_engine_version")
+		newest.want("parameter_group_family", family)
+		newest.want("latest", true)
+		s.want("aws_rds_cluster.engine_version", "${data.aws_rds_engine_version.version}")
+		s.want(ignored, []string{"engine_version", "restore_to_point_in_time", "snapshot_identifier"})
 		s.want("aws_rds_cluster.availability_zones", nil) // Aurora adds some, and the next plan would take them away
 		s.want("aws_rds_cluster.cluster_identifier_prefix", nil)
 		// A group that is in use is replaced after its successor, which therefore has another name.
 		for _, group := range []string{"aws_rds_cluster_parameter_group", "aws_db_parameter_group"} {
 			s.want(group+".name", nil)
 			s.want(group+".lifecycle.create_before_destroy", true)
-			s.want(group+".family", "aurora-postgresql"+s.environment.Database.MajorVersion())
+			s.want(group+".family", family)
 		}
-	})
-}
-
-// A major version means its newest minor when the cluster is created; AWS upgrades it then, and Terraform leaves it
-// alone. An exact minor is kept until the file sets another.
-func TestEngineVersionIsChosenOnce(t *testing.T) {
-	const ignored = "aws_rds_cluster.lifecycle.ignore_changes"
-	eachEnvironment(t, func(s stack) {
-		newest := s.only("data.aws_rds_engine_version")
-		newest.want("parameter_group_family", "aurora-postgresql"+s.environment.Database.MajorVersion())
-		newest.want("latest", true)
-		s.want("aws_rds_cluster.engine_version", "${data.aws_rds_engine_version.version}")
-		s.want(ignored, []string{"engine_version", "restore_to_point_in_time", "snapshot_identifier"})
 	})
 	exact := example(t, "database.engineVersion")
 	exact.want("aws_rds_cluster.engine_version", "15.12")

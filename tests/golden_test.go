@@ -63,7 +63,7 @@ func TestStacksAreValidTerraform(t *testing.T) {
 	folder, modules := t.TempDir(), map[string]any{}
 	for suffix, stack := range stacks(t) {
 		// A backend and an import are only taken from the root; TestStatesAreApart and the account's test look at each.
-		root := object(t, stack.json)
+		root := opened(stack.json).(map[string]any)
 		delete(root["terraform"].(map[string]any), "backend")
 		delete(root, "import")
 		must.Write(t, filepath.Join(folder, "tap-"+suffix, "cdk.tf.json"), encoded(root))

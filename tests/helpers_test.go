@@ -4,7 +4,6 @@ package tests
 
 import (
 	"encoding/json"
-	"flag"
 	"fmt"
 	"maps"
 	"os"
@@ -24,7 +23,6 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	flag.Parse()
 	kernel.Accelerate()
 	code := m.Run()
 	kernel.Close()
@@ -114,20 +112,13 @@ func synthesizeStacks(t *testing.T, environments []config.Environment, accounts 
 	must.Do(t, constructs.Synthesize(environments, accounts, output, additions...))
 	for _, file := range must.Get(filepath.Glob(output + "/stacks/*/cdk.tf.json"))(t) {
 		text, suffix := read(t, file), strings.TrimPrefix(filepath.Base(filepath.Dir(file)), "tap-")
-		s := stack{suffix: suffix, json: text, root: object(t, text)}
+		s := stack{suffix: suffix, json: text, root: opened(text).(map[string]any)}
 		if i := slices.IndexFunc(environments, func(e config.Environment) bool { return e.Suffix == suffix }); i >= 0 {
 			s.environment = &environments[i]
 		}
 		all[suffix] = s
 	}
 	return all
-}
-
-// object decodes a JSON object.
-func object(t *testing.T, text string) (decoded map[string]any) {
-	t.Helper()
-	must.Do(t, json.Unmarshal([]byte(text), &decoded))
-	return decoded
 }
 
 var shared map[string]stack
@@ -146,16 +137,17 @@ func stacks(t *testing.T) map[string]stack {
 	return shared
 }
 
-// eachStack runs a test for every one of these stacks, those of accounts included.
+// eachStack runs a test for every one of these stacks, those of accounts included, and for both classes' own defaults.
 func eachStack(t *testing.T, test func(s stack)) {
 	t.Helper()
-	all := stacks(t)
-	for _, suffix := range slices.Sorted(maps.Keys(all)) {
-		t.Run(suffix, func(t *testing.T) { test(all[suffix].in(t)) })
+	all := maps.Clone(stacks(t))
+	all["defaults of development"], all["defaults of production"] = development(t), production(t)
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		t.Run(name, func(t *testing.T) { test(all[name].in(t)) })
 	}
 }
 
-// eachEnvironment runs a test for the stack of every environment, and for both classes' own defaults.
+// eachEnvironment runs a test for those of environments.
 func eachEnvironment(t *testing.T, test func(s stack)) {
 	t.Helper()
 	eachStack(t, func(s stack) {
@@ -163,8 +155,6 @@ func eachEnvironment(t *testing.T, test func(s stack)) {
 			test(s)
 		}
 	})
-	t.Run("defaults of development", func(t *testing.T) { test(development(t)) })
-	t.Run("defaults of production", func(t *testing.T) { test(production(t)) })
 }
 
 // in returns the stack as another test looks at it.
@@ -324,25 +314,19 @@ func (r resource) part(path string) resource {
 	return resource{r.stack, r.kind, r.name + "." + path, attributes}
 }
 
-// list returns the paths of what the list at a path contains.
-func (r resource) list(path string) []string {
-	var paths []string
-	list, _ := opened(r.at(path)).([]any)
-	for i := range list {
-		paths = append(paths, path+"."+strconv.Itoa(i))
-	}
-	return paths
-}
-
-// parts returns the objects of the list at a path.
-func (r resource) parts(path string) []resource {
+// every returns what another method returns for the path of each item of the list at a path.
+func (r resource) every(path string, get func(path string) resource) []resource {
 	r.Helper()
 	var all []resource
-	for _, path := range r.list(path) {
-		all = append(all, r.part(path))
+	list, _ := opened(r.at(path)).([]any)
+	for i := range list {
+		all = append(all, get(path+"."+strconv.Itoa(i)))
 	}
 	return all
 }
+
+// parts returns the objects of the list at a path.
+func (r resource) parts(path string) []resource { return r.every(path, r.part) }
 
 // toTheOnly matches a reference without the name of the resource, which is the only one of its kind.
 var toTheOnly = regexp.MustCompile(`\$\{((?:data\.|ephemeral\.)?[a-z0-9_]+)\.([a-z_]+)\}`)
@@ -390,14 +374,7 @@ func (r resource) follow(path string) resource {
 }
 
 // followAll returns the resources that the list at a path refers to.
-func (r resource) followAll(path string) []resource {
-	r.Helper()
-	var all []resource
-	for _, path := range r.list(path) {
-		all = append(all, r.follow(path))
-	}
-	return all
-}
+func (r resource) followAll(path string) []resource { return r.every(path, r.follow) }
 
 // waitsFor checks that Terraform makes the resource after another.
 func (r resource) waitsFor(other resource) {
@@ -440,7 +417,7 @@ func (s stack) changesFrom(base stack) []string {
 		}
 		return all
 	}
-	s.root = object(s.T, strings.ReplaceAll(s.json, s.suffix, base.suffix))
+	s.root = opened(strings.ReplaceAll(s.json, s.suffix, base.suffix)).(map[string]any)
 	before, after, changed := values(base), values(s), map[string]bool{}
 	both := maps.Clone(before)
 	maps.Copy(both, after)
@@ -487,12 +464,6 @@ func (r resource) named(path, key string) map[string]string {
 		all[entry.text("name")] = entry.text(key)
 	}
 	return all
-}
-
-// listener returns the load balancer's listener on a port.
-func (s stack) listener(port float64) resource {
-	s.Helper()
-	return s.find("aws_lb_listener", "port", port)
 }
 
 // policyAttributes are the attributes that contain a policy, by kind of resource.

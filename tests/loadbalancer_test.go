@@ -5,36 +5,30 @@ import (
 	"testing"
 )
 
-// A target group that is in use is replaced after its successor, to which the service can only be attached once a
-// listener forwards to it.
-func TestTargetGroupIsReplacedInUse(t *testing.T) {
-	eachEnvironment(t, func(s stack) {
-		s.want("aws_lb_target_group.name", nil) // it would collide with the successor's
-		s.want("aws_lb_target_group.lifecycle.create_before_destroy", true)
-		forwards := s.find("aws_lb_listener", "default_action.0.type", "forward")
-		forwards.want("default_action.0.target_group_arn", "${aws_lb_target_group.arn}")
-		s.only("aws_ecs_service").waitsFor(forwards)
-	})
-}
-
 // With a certificate everything is TLS 1.3 or 1.2 with forward secrecy (ELB.17), and clear text is only redirected
 // (ELB.1). Browsers are told to keep to HTTPS.
 func TestHTTPSIsServedAlone(t *testing.T) {
 	eachEnvironment(t, func(s stack) {
-		http := s.listener(80)
-		if !s.environment.LoadBalancer.HTTPS() {
-			http.want("default_action.0.type", "forward")
+		http := s.find("aws_lb_listener", "port", 80.0)
+		forwards := http
+		if s.environment.LoadBalancer.HTTPS() {
+			forwards = s.find("aws_lb_listener", "port", 443.0)
+			forwards.want("protocol", "HTTPS")
+			forwards.want("ssl_policy", "ELBSecurityPolicy-TLS13-1-2-Res-2021-06")
+			forwards.want("routing_http_response_strict_transport_security_header_value", "max-age=31536000; includeSubDomains")
+			http.want("default_action", json.RawMessage(
+				`[{"type": "redirect", "redirect": {"protocol": "HTTPS", "port": "443", "status_code": "HTTP_301"}}]`))
+			http.waitsFor(forwards) // clients are sent there once it answers
+		} else {
 			s.only("aws_lb_listener")
-			return
 		}
-		https := s.listener(443)
-		https.want("protocol", "HTTPS")
-		https.want("ssl_policy", "ELBSecurityPolicy-TLS13-1-2-Res-2021-06")
-		https.want("default_action.0.type", "forward")
-		https.want("routing_http_response_strict_transport_security_header_value", "max-age=31536000; includeSubDomains")
-		http.want("default_action", json.RawMessage(
-			`[{"type": "redirect", "redirect": {"protocol": "HTTPS", "port": "443", "status_code": "HTTP_301"}}]`))
-		http.waitsFor(https) // clients are sent there once it answers
+		// A target group that is in use is replaced after its successor, which therefore has another name, and to which
+		// the service can only be attached once a listener forwards to it.
+		forwards.want("default_action", json.RawMessage(
+			`[{"type": "forward", "target_group_arn": "${aws_lb_target_group.arn}"}]`))
+		s.only("aws_ecs_service").waitsFor(forwards)
+		s.want("aws_lb_target_group.name", nil)
+		s.want("aws_lb_target_group.lifecycle.create_before_destroy", true)
 	})
 }
 
@@ -47,7 +41,7 @@ func TestDomainHasItsCertificate(t *testing.T) {
 	s.want("aws_acm_certificate.key_algorithm", nil) // ACM.2: RSA of 2,048 bits
 	s.want("aws_acm_certificate_validation.timeouts.create", "15m")
 	s.want("aws_acm_certificate_validation.certificate_arn", "${aws_acm_certificate.arn}")
-	s.listener(443).want("certificate_arn", "${aws_acm_certificate_validation.certificate_arn}")
+	s.find("aws_lb_listener", "port", 443.0).want("certificate_arn", "${aws_acm_certificate_validation.certificate_arn}")
 	s.want("aws_route53_record.zone_id", s.environment.LoadBalancer.Domain.ZoneID)
 	s.only("aws_acm_certificate_validation").follow("validation_record_fqdns.0").want("alias", nil)
 	s.find("aws_route53_record", "name", name).want("alias", json.RawMessage(
