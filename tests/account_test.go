@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"tap/config"
-	"tap/tests/must"
 )
 
 // accountStack returns the stack of the tests' account.
@@ -18,34 +17,30 @@ func accountWith(t *testing.T, change func(*config.Account)) stack {
 	t.Helper()
 	_, accounts := load(t, "environments")
 	change(&accounts[0])
-	return must.Get(synthesizeAll(t, nil, accounts))(t)["account-123456789012"].in(t)
+	return synthesizeStacks(t, nil, accounts)["account-123456789012"].in(t)
 }
 
 func TestAccountHasWhatEnvironmentsShare(t *testing.T) {
 	s, states := accountStack(t), "tap-states-123456789012-eu-west-1"
-	for kind, values := range map[string]map[string]any{
-		"aws_s3_bucket": {"bucket": states, "lifecycle.prevent_destroy": true, "force_destroy": false},
-		"aws_s3_bucket_lifecycle_configuration": {
-			"rule.0.noncurrent_version_expiration.0.noncurrent_days": 365,
-			"rule.0.expiration.0.expired_object_delete_marker":       true, // each lock leaves a marker
-		},
-		"aws_ecr_repository": { // ECR.1, ECR.2, ECR.3
-			"name": "payment-api", "lifecycle.prevent_destroy": true, "image_tag_mutability": "IMMUTABLE",
-			"image_scanning_configuration.scan_on_push": true, "encryption_configuration.0.encryption_type": "KMS",
-		},
-	} {
-		for path, value := range values {
-			s.only(kind).want(path, value)
-		}
-	}
+	s.want("aws_s3_bucket.bucket", states)
+	s.want("aws_s3_bucket.lifecycle.prevent_destroy", true)
+	s.want("aws_s3_bucket.force_destroy", false)
+	s.want("aws_s3_bucket_lifecycle_configuration.rule.0.noncurrent_version_expiration.0.noncurrent_days", 365)
+	// Each lock leaves a marker.
+	s.want("aws_s3_bucket_lifecycle_configuration.rule.0.expiration.0.expired_object_delete_marker", true)
+	s.want("aws_ecr_repository.name", "payment-api") // ECR.1, ECR.2, ECR.3
+	s.want("aws_ecr_repository.lifecycle.prevent_destroy", true)
+	s.want("aws_ecr_repository.image_tag_mutability", "IMMUTABLE")
+	s.want("aws_ecr_repository.image_scanning_configuration.scan_on_push", true)
+	s.want("aws_ecr_repository.encryption_configuration.0.encryption_type", "KMS")
 	imported := map[string]any{"id": states, "to": s.only("aws_s3_bucket").address()}
 	resource{s, "import", "block", s.root}.want("import", []any{imported})
 	for key, of := range map[string]stack{"account": s, "tap-options": stacks(t)["options"].in(t)} {
-		of.terraform().want("backend", map[string]any{"s3": map[string]any{
+		of.want("terraform.backend", map[string]any{"s3": map[string]any{
 			"bucket": states, "key": key + "/terraform.tfstate", "region": "eu-west-1", "encrypt": true,
 			"use_lockfile": true, "allowed_account_ids": []string{"123456789012"},
 		}})
-		of.provider().want("allowed_account_ids", []string{"123456789012"})
+		of.want("provider.allowed_account_ids", []string{"123456789012"})
 	}
 	delivery := s.only("aws_cloudwatch_log_resource_policy").policy()
 	if len(delivery) != 1 || !delivery[0].allows("delivery.logs.amazonaws.com", "logs:PutLogEvents") ||

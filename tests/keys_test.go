@@ -137,7 +137,7 @@ func examples(t *testing.T) map[string]stack {
 		add(cmp.Or(v.base, minimalDevelopment), base)
 		add(v.key, changed)
 	}
-	all := synthesize(t, environments...)
+	all := synthesizeStacks(t, environments, nil)
 	synthesized = map[string]stack{}
 	for name, suffix := range suffixes {
 		synthesized[name] = all[suffix]

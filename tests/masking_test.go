@@ -40,7 +40,7 @@ func TestLogsMaskCardNumbers(t *testing.T) {
 		var masked []string
 		for _, policy := range s.some("aws_cloudwatch_log_data_protection_policy") {
 			masked = append(masked, policy.follow("log_group_name").address())
-			policy.attributes = object(s.T, policy.text("policy_document"))
+			policy = policy.part("policy_document")
 			policy.want("Configuration.CustomDataIdentifier", []any{
 				map[string]any{"Name": "CardNumber", "Regex": deployment.CardNumberPattern},
 			})

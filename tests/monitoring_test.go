@@ -12,15 +12,13 @@ import (
 // An alarm on what does not exist is never raised.
 func TestAlarmsWatchThisEnvironment(t *testing.T) {
 	eachEnvironment(t, func(s stack) {
-		balancer, group := s.only("aws_lb").ref("arn_suffix"), s.only("aws_lb_target_group").ref("arn_suffix")
-		cluster, firewall := s.only("aws_rds_cluster").ref("cluster_identifier"), s.only("aws_wafv2_web_acl").text("name")
 		type dimensions map[string]string
-		service := dimensions{
-			"ClusterName": s.only("aws_ecs_cluster").ref("name"), "ServiceName": s.only("aws_ecs_service").ref("name"),
-		}
+		const balancer, cluster = "${aws_lb.arn_suffix}", "${aws_rds_cluster.cluster_identifier}"
+		service := dimensions{"ClusterName": "${aws_ecs_cluster.name}", "ServiceName": "${aws_ecs_service.name}"}
+		firewall := s.only("aws_wafv2_web_acl").text("name")
 		expected := map[string]any{ // of an alarm, a metric or a namespace
 			"AWS/ApplicationELB":    dimensions{"LoadBalancer": balancer},
-			"HealthyHostCount":      dimensions{"LoadBalancer": balancer, "TargetGroup": group},
+			"HealthyHostCount":      dimensions{"LoadBalancer": balancer, "TargetGroup": "${aws_lb_target_group.arn_suffix}"},
 			"AWS/ECS":               service,
 			"ECS/ContainerInsights": service,
 			"AWS/RDS":               dimensions{"DBClusterIdentifier": cluster},
@@ -30,7 +28,8 @@ func TestAlarmsWatchThisEnvironment(t *testing.T) {
 			"AWS/WAFV2":            dimensions{"Region": s.environment.Region, "Rule": "ALL", "WebACL": firewall},
 		}
 		if s.environment.LoadBalancer.HTTPS() {
-			expected["AWS/CertificateManager"] = dimensions{"CertificateArn": s.listener(443).text("certificate_arn")}
+			listener := s.find("aws_lb_listener", "port", 443.0)
+			expected["AWS/CertificateManager"] = dimensions{"CertificateArn": listener.text("certificate_arn")}
 		}
 		var names []string
 		for _, alarm := range s.some("aws_cloudwatch_metric_alarm") {
@@ -55,11 +54,10 @@ func TestAlarmsWatchThisEnvironment(t *testing.T) {
 
 func TestAlarmsAreHeard(t *testing.T) {
 	eachEnvironment(t, func(s stack) {
-		topic := s.only("aws_sns_topic")
+		s.want("aws_cloudwatch_metric_alarm.alarm_actions", []string{"${aws_sns_topic.arn}"})
+		s.want("aws_cloudwatch_metric_alarm.ok_actions", []string{"${aws_sns_topic.arn}"})
+		s.want("aws_cloudwatch_metric_alarm.actions_enabled", nil) // true by default
 		for _, alarm := range s.some("aws_cloudwatch_metric_alarm") {
-			alarm.want("alarm_actions", []string{topic.ref("arn")})
-			alarm.want("ok_actions", []string{topic.ref("arn")})
-			alarm.want("actions_enabled", nil) // true by default
 			symptom, advice, found := strings.Cut(alarm.text("alarm_description"), " First: ")
 			if !found || len(symptom) < 20 || len(advice) < 20 || !strings.HasSuffix(advice, ".") {
 				s.Errorf("%s does not say what to do first: %q", alarm.address(), alarm.at("alarm_description"))
@@ -70,7 +68,7 @@ func TestAlarmsAreHeard(t *testing.T) {
 		}
 		var heard []string
 		for _, subscription := range s.each("aws_sns_topic_subscription") {
-			subscription.want("topic_arn", topic.ref("arn"))
+			subscription.want("topic_arn", "${aws_sns_topic.arn}")
 			heard = append(heard, subscription.text("endpoint"))
 		}
 		same(s, "those who hear alarms", heard, s.environment.Monitoring.Emails)
@@ -87,8 +85,7 @@ func TestAlarmsAreHeard(t *testing.T) {
 
 func TestDashboardShowsEveryAlarmAndNoOverlap(t *testing.T) {
 	eachEnvironment(t, func(s stack) {
-		dashboard := s.only("aws_cloudwatch_dashboard")
-		dashboard.attributes = object(s.T, dashboard.text("dashboard_body"))
+		dashboard := s.only("aws_cloudwatch_dashboard").part("dashboard_body")
 		widgets := dashboard.parts("widgets")
 		shown := widgets[0].followAll("properties.alarms")
 		same(s, "the alarms that are shown", addresses(shown), addresses(s.some("aws_cloudwatch_metric_alarm")))

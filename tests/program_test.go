@@ -164,7 +164,7 @@ func TestPanicIsAnErrorOfOneLine(t *testing.T) {
 			}
 		})
 	}
-	synthesize(t, environment) // the next one works
+	synthesizeStacks(t, []config.Environment{environment}, nil) // the next one works
 }
 
 // A state can name a provider that no configuration names, and a mirror can have another under the same version. With

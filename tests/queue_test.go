@@ -12,7 +12,6 @@ import (
 	"tap/constructs"
 	"tap/constructs/connection"
 	"tap/constructs/service"
-	"tap/tests/must"
 	"tap/tests/queue"
 )
 
@@ -99,7 +98,7 @@ func TestTasksCanUseWhatTheyMay(t *testing.T) {
 func withQueue(t *testing.T, change func(*connection.Connection)) stack {
 	t.Helper()
 	environment := *stacks(t)["isolated"].environment
-	all := must.Get(synthesizeAll(t, []config.Environment{environment}, nil,
+	all := synthesizeStacks(t, []config.Environment{environment}, nil,
 		func(stack cdktf.TerraformStack, areas constructs.Areas) []connection.Connection {
 			payments := queue.New(stack, "queue", areas.Deployment, "Payments")
 			change(&payments.Send)
@@ -111,7 +110,7 @@ func withQueue(t *testing.T, change func(*connection.Connection)) stack {
 				Network: areas.Network, Key: areas.Key, Uses: []connection.Connection{payments.Receive},
 			})
 			return []connection.Connection{payments.Send}
-		}))(t)
+		})
 	return all["isolated"].in(t)
 }
 

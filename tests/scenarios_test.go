@@ -122,7 +122,8 @@ func TestAlarmsAreRaisedAtTheirThresholds(t *testing.T) {
 		{"ManyBlockedRequestsAlarm", defaults, data{"value": 999}, data{"value": 1000}},
 		{"ExpiringCertificateAlarm", defaults, data{"value": 31}, data{"value": 30}},
 	} {
-		alarm := example(t, test.key).alarm(test.alarm)
+		s := example(t, test.key)
+		alarm := s.find("aws_cloudwatch_metric_alarm", "alarm_name", test.alarm+"-"+s.suffix)
 		for raised, values := range map[bool]data{false: test.below, true: test.at} {
 			if raises(alarm, values) != raised {
 				t.Errorf("%s of %q: %v raises it: %v", test.alarm, test.key, values, !raised)
