@@ -39,9 +39,11 @@ func golden(t *testing.T, path, content string) {
 	t.Helper()
 	if *update {
 		must.Do(t, os.WriteFile(path, []byte(content), 0o644))
-	} else if kept, err := os.ReadFile(path); err != nil || string(kept) != content {
-		t.Errorf("%s is not what is synthesized (%v): %s; if that is meant, run make golden and commit the difference",
-			path, err, firstDifference(content, string(kept)))
+	} else if kept, err := os.ReadFile(path); err != nil {
+		t.Errorf("%v; make golden writes it", err)
+	} else if string(kept) != content {
+		t.Errorf("%s is not what is synthesized: %s; if that is meant, run make golden and commit the difference", path,
+			firstDifference(content, string(kept)))
 	}
 }
 

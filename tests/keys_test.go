@@ -3,6 +3,8 @@ package tests
 import (
 	"cmp"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 
@@ -115,40 +117,26 @@ const sibling = "sibling"
 
 var synthesized map[string]stack
 
-// examples are the stack of every variant by its key, and of every base by its content. They are synthesized once.
-func examples(t *testing.T) map[string]stack {
-	t.Helper()
-	if synthesized != nil {
-		return synthesized
-	}
-	var environments []config.Environment
-	suffixes := map[string]string{} // of names
-	add := func(name, content string) {
-		if suffixes[name] == "" {
-			suffixes[name] = fmt.Sprintf("zq%02d", len(suffixes)) // found nowhere else, and all of one length
-			environments = append(environments, parse(t, suffixes[name], content))
-		}
-	}
-	add(minimalDevelopment, minimalDevelopment)
-	add(minimalProduction, minimalProduction)
-	add(sibling, minimalDevelopment)
-	for _, v := range variants {
-		base, changed := v.files(t)
-		add(cmp.Or(v.base, minimalDevelopment), base)
-		add(v.key, changed)
-	}
-	all := synthesizeStacks(t, environments, nil)
-	synthesized = map[string]stack{}
-	for name, suffix := range suffixes {
-		synthesized[name] = all[suffix]
-	}
-	return synthesized
-}
-
-// example returns one of the examples.
+// example returns the stack of a variant by its key, or of a base by its content. They are synthesized once.
 func example(t *testing.T, name string) stack {
 	t.Helper()
-	s, found := examples(t)[name]
+	if synthesized == nil {
+		files := map[string]string{sibling: minimalDevelopment, minimalProduction: minimalProduction}
+		for _, v := range variants {
+			files[cmp.Or(v.base, minimalDevelopment)], files[v.key] = v.files(t)
+		}
+		names, environments := slices.Sorted(maps.Keys(files)), []config.Environment(nil)
+		for i, name := range names {
+			suffix := fmt.Sprintf("zq%02d", i) // found nowhere else, and all of one length
+			environments = append(environments, parse(t, suffix, files[name]))
+		}
+		all := synthesizeStacks(t, environments, nil)
+		synthesized = map[string]stack{}
+		for i, name := range names {
+			synthesized[name] = all[environments[i].Suffix]
+		}
+	}
+	s, found := synthesized[name]
 	if !found {
 		t.Fatalf("there is no example %q", name)
 	}
