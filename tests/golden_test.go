@@ -23,18 +23,7 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 func TestGoldenSaysWhatStacksAre(t *testing.T) {
 	all := stacks(t)
 	for suffix, stack := range all {
-		golden := filepath.Join("golden", "tap-"+suffix+".json")
-		if *update {
-			must.Do(t, os.WriteFile(golden, []byte(stack.json), 0o644))
-			continue
-		}
-		expected, err := os.ReadFile(golden)
-		if err != nil {
-			t.Errorf("%v; make golden writes it", err)
-		} else if stack.json != string(expected) {
-			t.Errorf("%s is not what is synthesized: %s; if that is meant, run make golden and commit the difference",
-				golden, firstDifference(stack.json, string(expected)))
-		}
+		golden(t, "golden/tap-"+suffix+".json", stack.json)
 	}
 	for _, file := range must.Get(filepath.Glob("golden/*.json"))(t) {
 		suffix := strings.TrimSuffix(strings.TrimPrefix(filepath.Base(file), "tap-"), ".json")
@@ -43,6 +32,19 @@ func TestGoldenSaysWhatStacksAre(t *testing.T) {
 		} else if !found {
 			t.Errorf("%s belongs to no stack; make golden removes it", file)
 		}
+	}
+}
+
+// golden compares a file with what it has to contain, or writes it.
+func golden(t *testing.T, path, content string) {
+	t.Helper()
+	if *update {
+		must.Do(t, os.WriteFile(path, []byte(content), 0o644))
+	} else if kept, err := os.ReadFile(path); err != nil {
+		t.Errorf("%v; make golden writes it", err)
+	} else if string(kept) != content {
+		t.Errorf("%s is not what is synthesized: %s; if that is meant, run make golden and commit the difference", path,
+			firstDifference(content, string(kept)))
 	}
 }
 
