@@ -17,7 +17,7 @@ func accountWith(t *testing.T, change func(*config.Account)) stack {
 	t.Helper()
 	_, accounts := load(t, "environments")
 	change(&accounts[0])
-	return synthesizeStacks(t, nil, accounts)["account-123456789012"].in(t)
+	return synthesize(t, nil, accounts)["account-123456789012"].in(t)
 }
 
 func TestAccountHasWhatEnvironmentsShare(t *testing.T) {

@@ -104,8 +104,8 @@ type stack struct {
 	root        map[string]any      // and decoded
 }
 
-// synthesizeStacks returns the stacks of environments with additions, and of accounts, by suffix.
-func synthesizeStacks(t *testing.T, environments []config.Environment, accounts []config.Account,
+// synthesize returns the stacks of environments with additions, and of accounts, by suffix.
+func synthesize(t *testing.T, environments []config.Environment, accounts []config.Account,
 	additions ...constructs.Addition) map[string]stack {
 	t.Helper()
 	output, all := t.TempDir(), map[string]stack{}
@@ -131,7 +131,7 @@ func stacks(t *testing.T) map[string]stack {
 		shared = map[string]stack{}
 		for _, folder := range []string{"../environments", "environments"} {
 			environments, accounts := load(t, folder)
-			maps.Copy(shared, synthesizeStacks(t, environments, accounts))
+			maps.Copy(shared, synthesize(t, environments, accounts))
 		}
 	}
 	return shared

@@ -130,7 +130,7 @@ func example(t *testing.T, name string) stack {
 			suffix := fmt.Sprintf("zq%02d", i) // found nowhere else, and all of one length
 			environments = append(environments, parse(t, suffix, files[name]))
 		}
-		all := synthesizeStacks(t, environments, nil)
+		all := synthesize(t, environments, nil)
 		synthesized = map[string]stack{}
 		for i, name := range names {
 			synthesized[name] = all[environments[i].Suffix]

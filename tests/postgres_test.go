@@ -115,7 +115,7 @@ SELECT datname, datdba::regrole, datacl FROM pg_database WHERE datname = 'paymen
 func TestMigrationMakesTheUserOfTheAPI(t *testing.T) {
 	file := strings.Replace(pageBlock(t, "yaml"), "service:\n", "service:\n  image: example.com/api:1\n", 1) +
 		"class: production\nnetwork: {cidr: 10.20.0.0/16}\ndatabase: {name: payments}\nloadBalancer: {allowPlainHttp: true}\n"
-	s := synthesizeStacks(t, []config.Environment{parse(t, "sql", file)}, nil)["sql"].in(t)
+	s := synthesize(t, []config.Environment{parse(t, "sql", file)}, nil)["sql"].in(t)
 	server, cluster := startPostgres(t, s), s.only("aws_rds_cluster")
 	owns, password := cluster.text("master_username"), "nobody-may-read-this"
 	server.psql(t, "SET log_statement = 'none'; SET log_min_duration_statement = -1; CREATE ROLE rds_iam; CREATE ROLE "+

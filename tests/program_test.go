@@ -164,7 +164,7 @@ func TestPanicIsAnErrorOfOneLine(t *testing.T) {
 			}
 		})
 	}
-	synthesizeStacks(t, []config.Environment{environment}, nil) // the next one works
+	synthesize(t, []config.Environment{environment}, nil) // the next one works
 }
 
 // A state can name a provider that no configuration names, and a mirror can have another under the same version. With

@@ -98,7 +98,7 @@ func TestTasksCanUseWhatTheyMay(t *testing.T) {
 func withQueue(t *testing.T, change func(*connection.Connection)) stack {
 	t.Helper()
 	environment := *stacks(t)["isolated"].environment
-	all := synthesizeStacks(t, []config.Environment{environment}, nil,
+	all := synthesize(t, []config.Environment{environment}, nil,
 		func(stack cdktf.TerraformStack, areas constructs.Areas) []connection.Connection {
 			payments := queue.New(stack, "queue", areas.Deployment, "Payments")
 			change(&payments.Send)

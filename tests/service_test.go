@@ -156,18 +156,11 @@ func TestContainersKeepWhatTheyNeed(t *testing.T) {
 	})
 }
 
-// placeholder is a running placeholder task.
-type placeholder struct {
-	*exec.Cmd
-	ended   context.Context // when it is ended at the latest
-	address string
-	log     string // path of standard output and standard error
-}
-
 // startPlaceholder runs the task's command with the nginx of this machine, for ten seconds at most. Two things are not
 // as in a task: /tmp is a folder of the test's own, and only an address of this process is listened to, so that runs do
-// not meet. With capabilities it runs as root with no others and on port 80, as in a task; without, as nobody.
-func startPlaceholder(t *testing.T, healthCheckPath string, capabilities []string) placeholder {
+// not meet. With capabilities it runs as root with no others and on port 80, as in a task; without, as nobody. It
+// returns when there is an answer, with the path of standard output and standard error.
+func startPlaceholder(t *testing.T, path string, capabilities []string) (task *exec.Cmd, address, log string) {
 	t.Helper()
 	folder, address := folderInTmp(t, "placeholder"), "127.0.0.1:0"
 	if capabilities != nil {
@@ -177,45 +170,37 @@ func startPlaceholder(t *testing.T, healthCheckPath string, capabilities []strin
 	address, port := listener.Addr().String(), listener.Addr().(*net.TCPAddr).Port
 	listener.Close()
 
-	words := service.PlaceholderCommand(port, healthCheckPath)
+	words := service.PlaceholderCommand(port, path)
 	words[len(words)-1] = strings.NewReplacer("/tmp/", folder+"/", fmt.Sprintf("listen %d;", port),
 		fmt.Sprintf("listen %s;", address)).Replace(words[len(words)-1])
 	if capabilities != nil {
 		keep := "-all,+" + strings.ToLower(strings.Join(capabilities, ",+"))
 		words = append([]string{"setpriv", "--inh-caps=-all", "--bounding-set=" + keep}, words...)
 	}
-	log := must.Get(os.Create(filepath.Join(folder, "log")))(t)
-	defer log.Close()
+	output := must.Get(os.Create(filepath.Join(folder, "log")))(t)
+	defer output.Close()
 	ended, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	t.Cleanup(cancel)
-	command := exec.CommandContext(ended, words[0], words[1:]...)
-	command.Stdout, command.Stderr, command.Env = log, log, []string{"PATH=" + os.Getenv("PATH")}
+	task = exec.CommandContext(ended, words[0], words[1:]...)
+	task.Stdout, task.Stderr, task.Env = output, output, []string{"PATH=" + os.Getenv("PATH")}
 	// The group is the command's own, and still contains its workers when the command has ended.
-	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	command.Cancel = func() error { return syscall.Kill(-command.Process.Pid, syscall.SIGKILL) }
+	task.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	task.Cancel = func() error { return syscall.Kill(-task.Process.Pid, syscall.SIGKILL) }
 	if capabilities == nil && os.Getuid() == 0 {
 		// Root could write anywhere, which a task with a read-only root file system cannot; nobody only to the folder.
 		const nobody = 65534
-		must.Do(t, os.Chown(folder, nobody, nobody), log.Chown(nobody, nobody))
-		command.SysProcAttr.Credential = &syscall.Credential{Uid: nobody, Gid: nobody}
+		must.Do(t, os.Chown(folder, nobody, nobody), output.Chown(nobody, nobody))
+		task.SysProcAttr.Credential = &syscall.Credential{Uid: nobody, Gid: nobody}
 	}
-	must.Do(t, command.Start())
-	return placeholder{command, ended, address, log.Name()}
-}
-
-// get asks until there is an answer.
-func (p placeholder) get(t *testing.T, path string) (status int, body string) {
-	t.Helper()
-	for ; ; time.Sleep(20 * time.Millisecond) {
-		response, err := http.Get("http://" + p.address + path)
-		if err == nil {
-			defer response.Body.Close()
-			return response.StatusCode, string(must.Get(io.ReadAll(response.Body))(t))
-		}
-		if p.ended.Err() != nil {
-			t.Fatalf("no answer: %v\n%s", err, read(t, p.log))
+	must.Do(t, task.Start())
+	for ; ended.Err() == nil; time.Sleep(20 * time.Millisecond) {
+		if connection, err := net.Dial("tcp", address); err == nil {
+			connection.Close()
+			return task, address, output.Name()
 		}
 	}
+	t.Fatalf("no answer:\n%s", read(t, output.Name()))
+	return
 }
 
 func TestPlaceholderAnswersHealthCheck(t *testing.T) {
@@ -237,17 +222,22 @@ func TestPlaceholderAnswersHealthCheck(t *testing.T) {
 		{"/health", syscall.SIGQUIT, kept}, {"/health", syscall.SIGTERM, kept},
 	} {
 		t.Run(fmt.Sprint(test), func(t *testing.T) {
-			task := startPlaceholder(t, test.path, test.capabilities)
-			if status, body := task.get(t, test.path); status != http.StatusOK || body != "ok\n" {
-				t.Errorf("%s is answered with %d %q", test.path, status, body)
+			task, address, log := startPlaceholder(t, test.path, test.capabilities)
+			get := func(path string) string {
+				response := must.Get(http.Get("http://" + address + path))(t)
+				defer response.Body.Close()
+				return fmt.Sprintf("%d %s", response.StatusCode, must.Get(io.ReadAll(response.Body))(t))
+			}
+			if answer := get(test.path); answer != "200 ok\n" {
+				t.Errorf("%s is answered with %s", test.path, answer)
 			}
 			for _, other := range []string{"/", test.path + "/more", test.path + "x", "/payments", "/index.html"} {
-				if status, _ := task.get(t, other); status != http.StatusNotFound {
-					t.Errorf("%s is answered with %d", other, status)
+				if answer := get(other); !strings.HasPrefix(answer, "404 ") {
+					t.Errorf("%s is answered with %s", other, answer)
 				}
 			}
-			if log := read(t, task.log); !strings.Contains(log, "GET "+test.path+" ") {
-				t.Errorf("the access log does not reach standard output:\n%s", log)
+			if text := read(t, log); !strings.Contains(text, "GET "+test.path+" ") {
+				t.Errorf("the access log does not reach standard output:\n%s", text)
 			}
 			must.Do(t, task.Process.Signal(test.signal))
 			if err := task.Wait(); err != nil {
