@@ -1,80 +1,167 @@
 package tests
 
 import (
+	"encoding/json"
+	"maps"
 	"regexp"
-	"slices"
+	"strings"
 	"testing"
+
+	"tap/config"
 )
 
+// keyPolicy is the policy of the key. In it * is the key itself.
+const keyPolicy = `[
+	{"Sid": "Administer", "Effect": "Allow", "Principal": {"AWS": "ARN:iam::ACCOUNT:root"}, "Resource": ["*"], "Action": [
+		"kms:CancelKeyDeletion", "kms:CreateAlias", "kms:DeleteAlias", "kms:Describe*", "kms:Disable*", "kms:Enable*",
+		"kms:Get*", "kms:List*", "kms:Put*", "kms:Revoke*", "kms:RotateKeyOnDemand", "kms:ScheduleKeyDeletion",
+		"kms:TagResource", "kms:UntagResource", "kms:Update*"]},
+	{"Sid": "UseThroughServices", "Effect": "Allow", "Principal": {"AWS": "ARN:iam::ACCOUNT:root"}, "Resource": ["*"],
+		"Action": ["kms:CreateGrant", "kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*",
+			"kms:ReEncrypt*"],
+		"Condition": {"StringEquals": {"kms:CallerAccount": ["ACCOUNT"],
+			"kms:ViaService": ["rds.REGION.amazonaws.com", "secretsmanager.REGION.amazonaws.com"]}}},
+	{"Sid": "EncryptLogs", "Effect": "Allow", "Principal": {"Service": "logs.REGION.amazonaws.com"}, "Resource": ["*"],
+		"Action": ["kms:Decrypt*", "kms:Describe*", "kms:Encrypt*", "kms:GenerateDataKey*", "kms:ReEncrypt*"],
+		"Condition": {"ArnLike": {"kms:EncryptionContext:aws:logs:arn": ["ARN:logs:REGION:ACCOUNT:log-group:*"]}}},
+	{"Sid": "PublishAlarms", "Effect": "Allow", "Principal": {"Service": "cloudwatch.amazonaws.com"}, "Resource": ["*"],
+		"Action": ["kms:Decrypt", "kms:GenerateDataKey*"]}]`
+
 // What uses the key without a permission in its policy fails at AWS only: a log group is not created, an alarm stays
-// silent. Principals of the account use it through the services that store data, and never directly. Sources:
+// silent. Principals of the account use it through the services that store data, and never directly; its root can
+// change the policy again. Sources:
 // https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html,
 // https://repost.aws/knowledge-center/cloudwatch-configure-alarm-sns
 func TestKeyIsUsedByItsServicesOnly(t *testing.T) {
-	usesData := regexp.MustCompile(`^kms:(Decrypt|Encrypt|GenerateDataKey|ReEncrypt|CreateGrant|\*)`)
-	throughStore := texts{
-		"kms:CreateGrant", "kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*",
-	}
 	eachEnvironment(t, func(s stack) {
-		service := func(name string) string { return name + "." + s.environment.Region + ".amazonaws.com" }
-		uses := map[string]texts{}
-		for _, statement := range s.only("aws_kms_key").policy() {
-			if !slices.ContainsFunc(statement.Action, usesData.MatchString) {
-				continue
-			}
-			for _, name := range statement.Principal["Service"] {
-				uses[name] = statement.Action
-			}
-			if len(statement.Principal["AWS"]) == 0 {
-				continue
-			}
-			via := statement.Condition["StringEquals"]["kms:ViaService"]
-			if len(via) == 0 || !statement.hasCondition("kms:CallerAccount", accountID) {
-				s.Errorf("%s lets principals of the account use the key directly", statement)
-			}
-			for _, name := range via {
-				uses["through "+name] = statement.Action
-			}
-		}
-		expected := map[string]texts{
-			"cloudwatch.amazonaws.com": {"kms:Decrypt", "kms:GenerateDataKey*"},
-			service("logs"): {
-				"kms:Decrypt*", "kms:Describe*", "kms:Encrypt*", "kms:GenerateDataKey*", "kms:ReEncrypt*",
-			},
-			"through " + service("rds"):            throughStore,
-			"through " + service("secretsmanager"): throughStore,
-		}
-		if encoded(uses) != encoded(expected) {
-			s.Errorf("the key is used by %v, expected %v", uses, expected)
-		}
-	})
-}
-
-func TestKeyPolicyCanBeChanged(t *testing.T) {
-	root := regexp.MustCompile(`:iam::` + accountID.String() + `:root$`)
-	eachEnvironment(t, func(s stack) {
-		if !slices.ContainsFunc(s.only("aws_kms_key").policy(), func(statement statement) bool {
-			principals := statement.Principal["AWS"]
-			return len(principals) == 1 && root.MatchString(principals[0]) && len(statement.Condition) == 0 &&
-				slices.Contains(statement.Action, "kms:Put*")
-		}) {
-			s.Error("nobody could change the key's policy again")
-		}
+		s.want("aws_kms_key.policy.Statement", json.RawMessage(strings.NewReplacer("REGION", s.environment.Region,
+			"ARN:", "arn:${data.aws_partition.partition}:", "ACCOUNT", "${data.aws_caller_identity.account_id}",
+		).Replace(keyPolicy)))
 	})
 }
 
 func TestEverythingStoredIsUnderTheKey(t *testing.T) {
 	eachEnvironment(t, func(s stack) {
-		key := s.only("aws_kms_key").ref("arn")
-		for kind, attribute := range map[string]string{
-			"aws_cloudwatch_log_group":  "kms_key_id",
-			"aws_rds_cluster":           "kms_key_id",
-			"aws_rds_cluster_instance":  "performance_insights_kms_key_id",
-			"aws_secretsmanager_secret": "kms_key_id",
-			"aws_sns_topic":             "kms_master_key_id",
+		for _, attribute := range []string{
+			"aws_cloudwatch_log_group.kms_key_id", "aws_rds_cluster.kms_key_id",
+			"aws_rds_cluster_instance.performance_insights_kms_key_id", "aws_secretsmanager_secret.kms_key_id",
+			"aws_sns_topic.kms_master_key_id",
 		} {
-			for _, r := range s.some(kind) {
-				r.want(attribute, key)
+			s.want(attribute, "${aws_kms_key.arn}")
+		}
+	})
+}
+
+// secretName matches the names of attributes and variables that contain secrets.
+var secretName = regexp.MustCompile(
+	`(?i)(password|passphrase|secret_(string|binary|key)|private_key|auth_token|access_key|api_key|credential)`)
+
+// harmlessName matches those that contain none: what is only written, the kind of an ephemeral resource, its name and
+// an argument.
+var harmlessName = regexp.MustCompile(
+	`_wo(_version)?$|^(aws_secretsmanager_random_password|database_password|password_length)$`)
+
+func TestNoAttributeKeepsSecrets(t *testing.T) {
+	eachStack(t, func(s stack) {
+		walk(s.root, []string{s.suffix}, func(path []string, _ any) {
+			if name := path[len(path)-1]; secretName.MatchString(name) && !harmlessName.MatchString(name) {
+				s.Errorf("%s is an attribute that Terraform keeps", strings.Join(path, "."))
+			}
+		})
+		// These keep their result in the state; of the data sources there are ephemeral ones.
+		s.none("random_password", "random_string", "tls_private_key", "aws_iam_access_key",
+			"data.aws_secretsmanager_random_password", "data.aws_secretsmanager_secret_version", "data.aws_ssm_parameter",
+			"data.aws_kms_secrets")
+	})
+}
+
+// Terraform refuses this as well, but only when somebody plans.
+func TestEphemeralValuesAreOnlyWritten(t *testing.T) {
+	eachEnvironment(t, func(s stack) {
+		var uses []string
+		walk(s.root, nil, func(path []string, value any) {
+			if text, _ := value.(string); strings.Contains(text, "ephemeral.") {
+				uses = append(uses, path[1]+"."+path[len(path)-1])
+			}
+		})
+		same(s, "the uses of ephemeral values", uses, []string{
+			"aws_rds_cluster.master_password_wo", "aws_secretsmanager_secret_version.secret_string_wo",
+		})
+	})
+}
+
+// An apply that stops between secret and cluster draws another random password when it is repeated. The cluster is
+// therefore given what is stored, and never the random password itself.
+func TestClusterGetsTheStoredPassword(t *testing.T) {
+	eachEnvironment(t, func(s stack) {
+		random, cluster := s.only("ephemeral.aws_secretsmanager_random_password"), s.only("aws_rds_cluster")
+		random.want("password_length", 32)
+		random.want("exclude_punctuation", true)
+		s.want("aws_secretsmanager_secret_version.secret_string_wo", encoded(map[string]any{
+			"username":            cluster.at("master_username"),
+			"password":            random.ref("random_password"),
+			"engine":              "postgres",
+			"port":                5432,
+			"dbClusterIdentifier": cluster.at("cluster_identifier"),
+		}))
+		back := s.only("ephemeral.aws_secretsmanager_secret_version")
+		// Unknown until the apply, so that no plan reads the password.
+		back.want("secret_id", `${timestamp() == "" ? "" : `+s.only("aws_secretsmanager_secret").address()+".id}")
+		back.want("version_id", "${aws_secretsmanager_secret_version.version_id}") // and so after it is stored
+		cluster.want("master_password_wo", `${jsondecode(`+back.address()+`.secret_string)["password"]}`)
+		cluster.want("manage_master_user_password", nil)
+	})
+}
+
+// Raising one number rotates the password of secret and cluster (SecretsManager.1). Where the API logs in with it,
+// the new version of the secret makes another task definition: tasks are replaced, and until then read the one that
+// they were started with, which is destroyed last. With a token, and for the migration, no running task needs to
+// know: a deployed environment goes from one login to the other by replacing tasks, and its migration stays as it is.
+func TestRotationReplacesTasks(t *testing.T) {
+	eachEnvironment(t, func(s stack) {
+		version, master := s.only("aws_secretsmanager_secret_version"), s.environment.Database.Login == config.LoginMaster
+		version.want("secret_string_wo_version", s.only("aws_rds_cluster").at("master_password_wo_version"))
+		version.want("lifecycle.create_before_destroy", true)
+		s.want("aws_rds_cluster.apply_immediately", true)
+		definitions := s.only("aws_ecs_task_definition").text("container_definitions")
+		if strings.Contains(definitions, version.address()) != master {
+			s.Errorf("with login %s the task definition is %s", s.environment.Database.Login, definitions)
+		}
+	})
+}
+
+// Credentials reach a container as secrets (ECS.8), and each container has those that it needs and no others.
+func TestContainerVariablesHoldNoSecret(t *testing.T) {
+	eachEnvironment(t, func(s stack) {
+		service, database, cluster := s.environment.Service, s.environment.Database, s.only("aws_rds_cluster")
+		for name, container := range s.containers() {
+			variables := map[string]string{
+				"DB_HOST": cluster.ref("endpoint"), "DB_PORT": "5432", "DB_NAME": database.Name, "DB_SSLMODE": "verify-full",
+			}
+			maps.Copy(variables, service.Environment)
+			if database.Readers > 0 {
+				variables["DB_READER_HOST"] = cluster.ref("reader_endpoint")
+			}
+			secrets, version := map[string]string{}, "" // any
+			maps.Copy(secrets, service.Secrets)
+			if name == "PaymentContainer" {
+				version = s.only("aws_secretsmanager_secret_version").ref("version_id")
+			}
+			if version != "" && database.Login == config.LoginIAM {
+				variables["DB_USERNAME"] = "payment_api"
+			} else {
+				secret := s.only("aws_secretsmanager_secret").ref("arn")
+				secrets["DB_USERNAME"] = secret + ":username::" + version
+				secrets["DB_PASSWORD"] = secret + ":password::" + version
+			}
+			got := container.named("environment", "value")
+			for variable, value := range got {
+				if secretName.MatchString(variable) || strings.Contains(value, "secretsmanager") {
+					s.Errorf("%s = %s looks like a secret", variable, value)
+				}
+			}
+			if sources := container.named("secrets", "valueFrom"); !maps.Equal(got, variables) || !maps.Equal(sources, secrets) {
+				s.Errorf("%s has %v and %v, expected %v and %v", name, got, sources, variables, secrets)
 			}
 		}
 	})

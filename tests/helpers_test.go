@@ -4,7 +4,6 @@ package tests
 
 import (
 	"encoding/json"
-	"flag"
 	"fmt"
 	"maps"
 	"os"
@@ -20,60 +19,41 @@ import (
 	"tap/config"
 	"tap/constructs"
 	"tap/internal/kernel"
+	"tap/tests/must"
 )
 
 func TestMain(m *testing.M) {
-	flag.Parse()
 	kernel.Accelerate()
 	code := m.Run()
 	kernel.Close()
 	os.Exit(code)
 }
 
-// noError ends a test that cannot go on.
-func noError(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
 // same checks that two lists contain the same, in whichever order.
 func same(t testing.TB, what string, got, expected []string) {
 	t.Helper()
-	var unexpected []string
-	missing := slices.Clone(expected)
+	surplus := map[string]int{}
 	for _, text := range got {
-		if i := slices.Index(missing, text); i >= 0 {
-			missing = slices.Delete(missing, i, i+1)
-		} else {
-			unexpected = append(unexpected, text)
-		}
+		surplus[text]++
 	}
-	if len(unexpected)+len(missing) > 0 {
-		t.Errorf("%s: unexpected are %q, missing are %q", what, unexpected, missing)
+	for _, text := range expected {
+		surplus[text]--
+	}
+	maps.DeleteFunc(surplus, func(_ string, times int) bool { return times == 0 })
+	if len(surplus) > 0 {
+		t.Errorf("%s: unexpected (1) and missing (-1) are %v", what, surplus)
 	}
 }
 
 func read(t testing.TB, path string) string {
 	t.Helper()
-	content, err := os.ReadFile(path)
-	noError(t, err)
-	return string(content)
-}
-
-// write writes a file and the folders above it.
-func write(t *testing.T, path, content string) {
-	t.Helper()
-	noError(t, os.MkdirAll(filepath.Dir(path), 0o755))
-	noError(t, os.WriteFile(path, []byte(content), 0o644))
+	return string(must.Get(os.ReadFile(path))(t))
 }
 
 // folderInTmp makes a folder that another user can be given: those of t.TempDir are root's alone where root tests.
 func folderInTmp(t *testing.T, name string) string {
 	t.Helper()
-	folder, err := os.MkdirTemp("/tmp", "tap-"+name+"-")
-	noError(t, err)
+	folder := must.Get(os.MkdirTemp("/tmp", "tap-"+name+"-"))(t)
 	t.Cleanup(func() { os.RemoveAll(folder) })
 	return folder
 }
@@ -81,14 +61,11 @@ func folderInTmp(t *testing.T, name string) string {
 // needs skips a test without a program that is not among the tools that make test asks for, except in CI.
 func needs(t *testing.T, program, debian string) {
 	t.Helper()
-	if _, err := exec.LookPath(program); err == nil {
-		return
+	if _, err := exec.LookPath(program); err != nil && os.Getenv("CI") != "" {
+		t.Fatalf("%v (Debian: apt-get install %s)", err, debian)
+	} else if err != nil {
+		t.Skipf("%v (Debian: apt-get install %s)", err, debian)
 	}
-	message := program + " is missing (Debian: apt-get install " + debian + ")"
-	if os.Getenv("CI") != "" {
-		t.Fatal(message)
-	}
-	t.Skip(message)
 }
 
 // build builds the program.
@@ -105,7 +82,7 @@ func build(t *testing.T) string {
 func load(t *testing.T, folder string) ([]config.Environment, []config.Account) {
 	t.Helper()
 	environments, accounts, err := config.Load(folder, config.RequestedSuffix{})
-	noError(t, err)
+	must.Do(t, err)
 	return environments, accounts
 }
 
@@ -113,7 +90,7 @@ func load(t *testing.T, folder string) ([]config.Environment, []config.Account) 
 func parse(t *testing.T, suffix, content string) config.Environment {
 	t.Helper()
 	folder := t.TempDir()
-	write(t, filepath.Join(folder, suffix+".yaml"), content)
+	must.Write(t, filepath.Join(folder, suffix+".yaml"), content)
 	environments, _ := load(t, folder)
 	return environments[0]
 }
@@ -127,47 +104,21 @@ type stack struct {
 	root        map[string]any      // and decoded
 }
 
-// synthesize returns the stacks of the environments by suffix.
-func synthesize(t *testing.T, environments ...config.Environment) map[string]stack {
+// synthesize returns the stacks of environments with additions, and of accounts, by suffix.
+func synthesize(t *testing.T, environments []config.Environment, accounts []config.Account,
+	additions ...constructs.Addition) map[string]stack {
 	t.Helper()
-	stacks, err := synthesizeAll(t, environments, nil)
-	noError(t, err)
-	return stacks
-}
-
-// synthesizeAll returns the stacks of environments with additions, and of accounts, by suffix.
-func synthesizeAll(t *testing.T, environments []config.Environment, accounts []config.Account,
-	additions ...constructs.Addition) (map[string]stack, error) {
-	t.Helper()
-	output := filepath.Join(t.TempDir(), "cdktf.out")
-	if err := constructs.Synthesize(environments, accounts, output, additions...); err != nil {
-		return nil, err
-	}
-	files, err := filepath.Glob(filepath.Join(output, "stacks", "*", "cdk.tf.json"))
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no stack below %s: %v", output, err)
-	}
-	stacks := map[string]stack{}
-	for _, file := range files {
-		text := read(t, file)
-		suffix := strings.TrimPrefix(filepath.Base(filepath.Dir(file)), "tap-")
-		s := stack{suffix: suffix, json: text, root: object(t, text)}
+	output, all := t.TempDir(), map[string]stack{}
+	must.Do(t, constructs.Synthesize(environments, accounts, output, additions...))
+	for _, file := range must.Get(filepath.Glob(output + "/stacks/*/cdk.tf.json"))(t) {
+		text, suffix := read(t, file), strings.TrimPrefix(filepath.Base(filepath.Dir(file)), "tap-")
+		s := stack{suffix: suffix, json: text, root: opened(text).(map[string]any)}
 		if i := slices.IndexFunc(environments, func(e config.Environment) bool { return e.Suffix == suffix }); i >= 0 {
 			s.environment = &environments[i]
 		}
-		stacks[suffix] = s
+		all[suffix] = s
 	}
-	return stacks, nil
-}
-
-// object decodes a JSON object.
-func object(t *testing.T, text string) map[string]any {
-	t.Helper()
-	var decoded map[string]any
-	if err := json.Unmarshal([]byte(text), &decoded); err != nil {
-		t.Fatalf("%v: %s", err, text)
-	}
-	return decoded
+	return all
 }
 
 var shared map[string]stack
@@ -180,40 +131,27 @@ func stacks(t *testing.T) map[string]stack {
 		shared = map[string]stack{}
 		for _, folder := range []string{"../environments", "environments"} {
 			environments, accounts := load(t, folder)
-			stacks, err := synthesizeAll(t, environments, accounts)
-			noError(t, err)
-			maps.Copy(shared, stacks)
+			maps.Copy(shared, synthesize(t, environments, accounts))
 		}
 	}
 	return shared
 }
 
-// eachStack runs a test for every one of these stacks, those of accounts included.
+// eachStack runs a test for every one of these stacks, those of accounts included, and for both classes' own defaults.
 func eachStack(t *testing.T, test func(s stack)) {
 	t.Helper()
-	all := stacks(t)
-	for _, suffix := range slices.Sorted(maps.Keys(all)) {
-		t.Run(suffix, func(t *testing.T) { test(all[suffix].in(t)) })
+	all := maps.Clone(stacks(t))
+	all["defaults of development"], all["defaults of production"] = development(t), production(t)
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		t.Run(name, func(t *testing.T) { test(all[name].in(t)) })
 	}
 }
 
-// eachEnvironment runs a test for the stack of every environment, and for both classes' own defaults.
+// eachEnvironment runs a test for those of environments.
 func eachEnvironment(t *testing.T, test func(s stack)) {
 	t.Helper()
 	eachStack(t, func(s stack) {
 		if s.environment != nil {
-			test(s)
-		}
-	})
-	t.Run("defaults of development", func(t *testing.T) { test(development(t)) })
-	t.Run("defaults of production", func(t *testing.T) { test(production(t)) })
-}
-
-// eachOwnNetwork runs a test for the stack of every environment but those in a VPC that exists.
-func eachOwnNetwork(t *testing.T, test func(s stack)) {
-	t.Helper()
-	eachEnvironment(t, func(s stack) {
-		if !s.environment.Network.IsExisting() {
 			test(s)
 		}
 	})
@@ -226,15 +164,6 @@ func (s stack) in(t *testing.T) stack {
 }
 
 func (s stack) production() bool { return s.environment.Class == config.Production }
-
-// terraform is the block terraform as if it were a resource, and provider that of the provider.
-func (s stack) terraform() resource {
-	return resource{s, "terraform", "block", s.root["terraform"].(map[string]any)}
-}
-
-func (s stack) provider() resource {
-	return resource{s, "provider", "aws", s.root}.part("provider.aws.0")
-}
 
 // resource is one resource of a stack, or a part of one.
 type resource struct {
@@ -249,29 +178,36 @@ func (r resource) address() string { return r.kind + "." + r.name }
 // ref is the reference to an attribute of the resource.
 func (r resource) ref(attribute string) string { return "${" + r.address() + "." + attribute + "}" }
 
-// addresses returns the addresses of resources, sorted.
+// addresses returns the addresses of resources.
 func addresses(resources []resource) []string {
 	var all []string
 	for _, r := range resources {
 		all = append(all, r.address())
 	}
-	slices.Sort(all)
 	return all
 }
 
-// section returns the blocks of one kind in a section of the stack (resource, data, ephemeral), in the order of names.
-func (s stack) section(section, kind string) []resource {
-	kinds, _ := s.root[section].(map[string]any)
-	named, _ := kinds[kind].(map[string]any)
+// blocks are what a stack has one of, beside its resources, with the path in the JSON.
+var blocks = map[string]string{"output": "output", "provider": "provider.aws.0", "terraform": "terraform"}
+
+// each returns the resources of a kind, in the order of names; a data source is of the kind data.aws_subnet, an
+// ephemeral resource likewise.
+func (s stack) each(kind string) []resource {
+	whole := resource{s, "stack", s.suffix, s.root}
+	if path, isBlock := blocks[kind]; isBlock {
+		return []resource{{s, kind, "block", whole.part(path).attributes}}
+	}
+	path := kind
+	if !strings.Contains(kind, ".") {
+		path = "resource." + kind
+	}
+	named, _ := whole.at(path).(map[string]any)
 	var all []resource
 	for _, name := range slices.Sorted(maps.Keys(named)) {
 		all = append(all, resource{s, kind, name, named[name].(map[string]any)})
 	}
 	return all
 }
-
-// each returns the resources of a kind.
-func (s stack) each(kind string) []resource { return s.section("resource", kind) }
 
 // some returns the resources of a kind, of which there has to be one at least.
 func (s stack) some(kind string) []resource {
@@ -286,15 +222,41 @@ func (s stack) some(kind string) []resource {
 // only returns the one resource of a kind.
 func (s stack) only(kind string) resource {
 	s.Helper()
-	return s.one(kind, s.each(kind))
-}
-
-func (s stack) one(kind string, all []resource) resource {
-	s.Helper()
-	if len(all) != 1 {
+	all := s.some(kind)
+	if len(all) > 1 {
 		s.Fatalf("there are %d %s, expected one", len(all), kind)
 	}
 	return all[0]
+}
+
+// none checks that there is no resource of these kinds.
+func (s stack) none(kinds ...string) {
+	s.Helper()
+	for _, kind := range kinds {
+		if all := s.each(kind); len(all) > 0 {
+			s.Errorf("%v exist", addresses(all))
+		}
+	}
+}
+
+// find returns the resource of a kind with a value at a path.
+func (s stack) find(kind, path string, value any) resource {
+	s.Helper()
+	all := s.each(kind)
+	i := slices.IndexFunc(all, func(r resource) bool { return r.at(path) == value })
+	if i < 0 {
+		s.Fatalf("there is no %s with the %s %v", kind, path, value)
+	}
+	return all[i]
+}
+
+// want checks every resource of a kind, of which there has to be one at least: aws_lb.idle_timeout.
+func (s stack) want(kindAndPath string, expected any) {
+	s.Helper()
+	kind, path, _ := strings.Cut(kindAndPath, ".")
+	for _, r := range s.some(kind) {
+		r.want(path, expected)
+	}
 }
 
 // all returns every resource of the stack, in the order of addresses.
@@ -307,11 +269,11 @@ func (s stack) all() []resource {
 	return all
 }
 
-// at returns the value at a path of names and, in lists, numbers: rule.0.name.
+// at returns the value at a path of names and, in lists, numbers: rule.0.name. It leads into JSON that is a text, too.
 func (r resource) at(path string) any {
 	var value any = r.attributes
 	for step := range strings.SplitSeq(path, ".") {
-		switch within := value.(type) {
+		switch within := opened(value).(type) {
 		case map[string]any:
 			value = within[step]
 		case []any:
@@ -327,6 +289,15 @@ func (r resource) at(path string) any {
 	return value
 }
 
+// opened decodes a text that contains JSON; of another text it is nil.
+func opened(value any) any {
+	if text, isText := value.(string); isText {
+		value = nil
+		json.Unmarshal([]byte(text), &value)
+	}
+	return value
+}
+
 // text returns the text at a path; empty where there is none.
 func (r resource) text(path string) string {
 	text, _ := r.at(path).(string)
@@ -336,33 +307,42 @@ func (r resource) text(path string) string {
 // part returns the object at a path.
 func (r resource) part(path string) resource {
 	r.Helper()
-	attributes, isObject := r.at(path).(map[string]any)
+	attributes, isObject := opened(r.at(path)).(map[string]any)
 	if !isObject {
 		r.Fatalf("%s: %s is %v, expected an object", r.address(), path, r.at(path))
 	}
 	return resource{r.stack, r.kind, r.name + "." + path, attributes}
 }
 
-// parts returns the objects of the list at a path.
-func (r resource) parts(path string) []resource {
+// every returns what another method returns for the path of each item of the list at a path.
+func (r resource) every(path string, get func(path string) resource) []resource {
 	r.Helper()
-	list, _ := r.at(path).([]any)
 	var all []resource
+	list, _ := opened(r.at(path)).([]any)
 	for i := range list {
-		all = append(all, r.part(path+"."+strconv.Itoa(i)))
+		all = append(all, get(path+"."+strconv.Itoa(i)))
 	}
 	return all
 }
 
-// want checks the value at a path against one that JSON writes in the same way; nil: there is none.
+// parts returns the objects of the list at a path.
+func (r resource) parts(path string) []resource { return r.every(path, r.part) }
+
+// toTheOnly matches a reference without the name of the resource, which is the only one of its kind.
+var toTheOnly = regexp.MustCompile(`\$\{((?:data\.|ephemeral\.)?[a-z0-9_]+)\.([a-z_]+)\}`)
+
+// want checks the value at a path against one that JSON writes in the same way, but for references to what is the only
+// one of its kind, which need no name: ${aws_lb.arn}. Of nil: there is none.
 func (r resource) want(path string, expected any) {
 	r.Helper()
+	text := toTheOnly.ReplaceAllStringFunc(encoded(expected), func(short string) string {
+		match := toTheOnly.FindStringSubmatch(short)
+		return r.only(match[1]).ref(match[2])
+	})
 	var normal any
-	if err := json.Unmarshal([]byte(encoded(expected)), &normal); err != nil {
-		r.Fatal(err)
-	}
+	must.Do(r, json.Unmarshal([]byte(text), &normal))
 	if got := r.at(path); !reflect.DeepEqual(got, normal) {
-		r.Errorf("%s: %s is %s, expected %s", r.address(), path, encoded(got), encoded(expected))
+		r.Errorf("%s: %s is %s, expected %s", r.address(), path, encoded(got), text)
 	}
 }
 
@@ -394,15 +374,7 @@ func (r resource) follow(path string) resource {
 }
 
 // followAll returns the resources that the list at a path refers to.
-func (r resource) followAll(path string) []resource {
-	r.Helper()
-	list, _ := r.at(path).([]any)
-	var all []resource
-	for i := range list {
-		all = append(all, r.follow(path+"."+strconv.Itoa(i)))
-	}
-	return all
-}
+func (r resource) followAll(path string) []resource { return r.every(path, r.follow) }
 
 // waitsFor checks that Terraform makes the resource after another.
 func (r resource) waitsFor(other resource) {
@@ -434,43 +406,36 @@ func walk(value any, path []string, visit func(path []string, value any)) {
 // of what one of them has.
 func (s stack) changesFrom(base stack) []string {
 	s.Helper()
-	resources := func(s stack) map[string]resource {
-		all := map[string]resource{}
-		for _, r := range append(s.all(), s.terraform(), s.provider()) {
-			all[r.address()] = r
+	type key struct{ kind, name, attribute string } // without an attribute: the resource itself
+	values := func(s stack) map[key]string {
+		all := map[key]string{}
+		for _, r := range append(s.all(), s.only("terraform"), s.only("provider")) {
+			all[key{r.kind, r.name, ""}] = "exists"
+			for attribute, value := range r.attributes {
+				all[key{r.kind, r.name, attribute}] = encoded(value)
+			}
 		}
 		return all
 	}
-	s.root = object(s.T, strings.ReplaceAll(s.json, s.suffix, base.suffix))
-	before, after := resources(base), resources(s)
-	changed := map[string]bool{}
-	for address, r := range joined(before, after) {
-		old, new := before[address].attributes, after[address].attributes
-		if old == nil || new == nil {
-			changed[r.kind] = true
-			continue
-		}
-		for attribute := range joined(old, new) {
-			if encoded(old[attribute]) != encoded(new[attribute]) {
-				changed[r.kind+"."+attribute] = true
-			}
+	s.root = opened(strings.ReplaceAll(s.json, s.suffix, base.suffix)).(map[string]any)
+	before, after, changed := values(base), values(s), map[string]bool{}
+	both := maps.Clone(before)
+	maps.Copy(both, after)
+	for k := range both {
+		if whole := (key{k.kind, k.name, ""}); before[whole] != after[whole] {
+			changed[k.kind] = true
+		} else if before[k] != after[k] {
+			changed[k.kind+"."+k.attribute] = true
 		}
 	}
 	return slices.Sorted(maps.Keys(changed))
 }
 
-func joined[V any](one, other map[string]V) map[string]V {
-	all := maps.Clone(one)
-	maps.Copy(all, other)
-	return all
-}
-
 // containers returns the containers of a task definition, by their names without the suffix.
 func (r resource) containers() map[string]resource {
 	r.Helper()
-	r.attributes = object(r.T, `{"containers": `+r.text("container_definitions")+`}`)
 	all := map[string]resource{}
-	for _, container := range r.parts("containers") {
+	for _, container := range r.parts("container_definitions") {
 		all[strings.TrimSuffix(container.text("name"), "-"+r.suffix)] = container
 	}
 	return all
@@ -499,33 +464,6 @@ func (r resource) named(path, key string) map[string]string {
 		all[entry.text("name")] = entry.text(key)
 	}
 	return all
-}
-
-// find returns the resource of a kind with a value at a path.
-func (s stack) find(kind, path string, value any) resource {
-	s.Helper()
-	return s.findIn(s.each(kind), kind, path, value)
-}
-
-func (s stack) findIn(all []resource, kind, path string, value any) resource {
-	s.Helper()
-	i := slices.IndexFunc(all, func(r resource) bool { return r.at(path) == value })
-	if i < 0 {
-		s.Fatalf("there is no %s with the %s %v", kind, path, value)
-	}
-	return all[i]
-}
-
-// listener returns the load balancer's listener on a port.
-func (s stack) listener(port float64) resource {
-	s.Helper()
-	return s.find("aws_lb_listener", "port", port)
-}
-
-// alarm returns the alarm of that name, without the suffix.
-func (s stack) alarm(name string) resource {
-	s.Helper()
-	return s.find("aws_cloudwatch_metric_alarm", "alarm_name", name+"-"+s.suffix)
 }
 
 // policyAttributes are the attributes that contain a policy, by kind of resource.

@@ -1,85 +1,115 @@
 package tests
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
 
-// subnet is a subnet with its route table.
-type subnet struct {
-	resource
-	table   resource
-	gateway *resource // of the default route; nil: none
-}
+// Who reaches whom is computed from routes and security groups in the JSON, and not from the constructs that are meant
+// to say so.
 
-func (s subnet) isPublic() bool { return s.gateway != nil && s.gateway.kind == "aws_internet_gateway" }
+const (
+	theInternet = "internet"
+	theS3       = "S3"
+)
 
-// subnets returns the subnets by address. Each has a route table of its own, with routes that are resources.
-func subnets(s stack) map[string]subnet {
-	s.Helper()
-	owner, all := map[string]string{}, map[string]subnet{} // owner: subnets of route tables
-	for _, association := range s.some("aws_route_table_association") {
-		r, table := association.follow("subnet_id"), association.follow("route_table_id")
-		if other := owner[table.address()]; other != "" {
-			s.Errorf("%s and %s share a route table", r.address(), other)
-		}
-		owner[table.address()] = r.address()
-		table.want("route", nil)
-		all[r.address()] = subnet{resource: r, table: table}
-	}
-	if expected := s.some("aws_subnet"); len(all) != len(expected) {
-		s.Errorf("%d of %d subnets have a route table", len(all), len(expected))
-	}
-	for _, route := range s.some("aws_route") {
-		address := owner[route.follow("route_table_id").address()]
-		from, found := all[address]
-		if !found || from.gateway != nil {
-			s.Fatalf("%s belongs to no subnet, or is its second route", route.address())
-		}
-		route.want("destination_cidr_block", "0.0.0.0/0")
-		target := "gateway_id"
-		if route.at(target) == nil {
-			target = "nat_gateway_id"
-		}
-		gateway := route.follow(target)
-		from.gateway = &gateway
-		all[address] = from
-	}
-	return all
-}
-
-// The database is in none of them (RDS.46).
+// Each zone has both subnets (ELB.13), each with a route table of its own. Only the load balancer and NAT gateways are
+// in the public ones; the database is not (RDS.46). The private ones go out through their own zone if it has a gateway.
 func TestOnlyLoadBalancerIsInPublicSubnets(t *testing.T) {
-	eachOwnNetwork(t, func(s stack) {
-		var public, private, tables []resource
-		for _, subnet := range subnets(s) {
-			if subnet.isPublic() {
-				public = append(public, subnet.resource)
-				continue
+	eachEnvironment(t, func(s stack) {
+		network := s.environment.Network
+		if network.IsExisting() {
+			return
+		}
+		s.want("aws_flow_log.traffic_type", "ALL")          // EC2.6
+		s.want("aws_subnet.map_public_ip_on_launch", false) // EC2.15
+		leads := map[string]string{}                        // where the route of a route table leads
+		for _, route := range s.some("aws_route") {
+			table := route.follow("route_table_id").address()
+			if leads[table] != "" {
+				s.Errorf("%s is the second route of %s", route.address(), table)
 			}
-			private, tables = append(private, subnet.resource), append(tables, subnet.table)
-			if natGateways := s.environment.Network.NATGateways; (subnet.gateway != nil) != (natGateways > 0) {
-				s.Errorf("%s has the default route %v with %d NAT gateways", subnet.address(), subnet.gateway, natGateways)
+			route.want("destination_cidr_block", "0.0.0.0/0")
+			if leads[table] = theInternet; route.at("nat_gateway_id") == nil {
+				route.want("gateway_id", "${aws_internet_gateway.id}")
+			} else {
+				leads[table] = route.follow("nat_gateway_id").follow("subnet_id").text("availability_zone")
 			}
 		}
-		all := func(r resource, attribute string, expected []resource) {
-			same(s, "the "+attribute+" of "+r.address(), addresses(r.followAll(attribute)), addresses(expected))
+		var ways []string
+		var tables, public, private, privateTables []resource
+		for _, association := range s.some("aws_route_table_association") {
+			subnet, table := association.follow("subnet_id"), association.follow("route_table_id")
+			table.want("route", nil)
+			tables = append(tables, table)
+			way := leads[table.address()]
+			ways = append(ways, subnet.text("availability_zone")+" -> "+way)
+			if way == theInternet {
+				public = append(public, subnet)
+			} else {
+				private, privateTables = append(private, subnet), append(privateTables, table)
+			}
 		}
-		all(s.only("aws_lb"), "subnets", public)
-		all(s.only("aws_ecs_service"), "network_configuration.subnets", private)
-		all(s.only("aws_rds_cluster").follow("db_subnet_group_name"), "subnet_ids", private)
+		var expected []string
+		for i, zone := range network.Zones {
+			out := ""
+			if network.NATGateways > 0 {
+				out = network.Zones[i%network.NATGateways]
+			}
+			expected = append(expected, zone+" -> "+theInternet, zone+" -> "+out)
+		}
+		same(s, "the ways out of subnets", ways, expected)
+		all := func(what string, got, expected []resource) {
+			same(s, "the "+what, addresses(got), addresses(expected))
+		}
+		all("subnets with a route table", append(public, private...), s.each("aws_subnet"))
+		all("route tables with a subnet", tables, s.each("aws_route_table"))
+		all("subnets of the load balancer", s.only("aws_lb").followAll("subnets"), public)
+		all("subnets of tasks", s.only("aws_ecs_service").followAll("network_configuration.subnets"), private)
+		all("subnets of the database", s.only("aws_db_subnet_group").followAll("subnet_ids"), private)
+		s.want("aws_rds_cluster.db_subnet_group_name", "${aws_db_subnet_group.name}")
+		var homes []resource
+		for _, gateway := range s.each("aws_nat_gateway") {
+			homes = append(homes, gateway.follow("subnet_id"))
+		}
+		all("subnets of NAT gateways", homes, public[:network.NATGateways])
 		for _, endpoint := range s.some("aws_vpc_endpoint") {
 			if endpoint.at("vpc_endpoint_type") == "Gateway" { // costs nothing, and so is always there
 				endpoint.want("service_name", "com.amazonaws."+s.environment.Region+".s3")
-				all(endpoint, "route_table_ids", tables)
+				all("route tables of "+endpoint.address(), endpoint.followAll("route_table_ids"), privateTables)
 				continue
 			}
-			all(endpoint, "subnet_ids", private)
+			all("subnets of "+endpoint.address(), endpoint.followAll("subnet_ids"), private)
 			endpoint.want("private_dns_enabled", true) // else the tasks' calls would go through the NAT gateway
 		}
 	})
+}
+
+// Existing subnets are used as the file names them; nothing of their VPC is made, routed or recorded.
+func TestExistingNetworkIsUsedAsItIs(t *testing.T) {
+	s := stacks(t)["existing"].in(t)
+	named := s.environment.Network.Existing
+	s.want("aws_lb.subnets", named.PublicSubnets)
+	s.want("aws_ecs_service.network_configuration.subnets", named.PrivateSubnets)
+	s.want("aws_db_subnet_group.subnet_ids", named.PrivateSubnets)
+	s.want("aws_vpc_endpoint.subnet_ids", named.PrivateSubnets)
+	s.want("aws_vpc_endpoint.vpc_endpoint_type", "Interface")
+	s.none("aws_vpc", "aws_subnet", "aws_route", "aws_eip", "aws_flow_log")
+	// All subnets are in the VPC of the first private one, and no private one is public.
+	subnet := func(id string) resource { return s.find("data.aws_subnet", "id", id) }
+	s.want("aws_security_group.vpc_id", subnet(named.PrivateSubnets[0]).ref("vpc_id"))
+	for i, id := range append(named.PrivateSubnets, named.PublicSubnets...) {
+		conditions := encoded(subnet(id).at("lifecycle.postcondition"))
+		if strings.Contains(conditions, "self.vpc_id") != (i > 0) ||
+			strings.Contains(conditions, "!self.map_public_ip_on_launch") != (i < len(named.PrivateSubnets)) {
+			t.Errorf("of %s it is asked that %s", id, conditions)
+		}
+	}
 }
 
 // Nobody carries data to another account through an endpoint: to S3, ECR's layers and the account of the image apart.
@@ -98,90 +128,147 @@ func TestEndpointsLeadToTheAccount(t *testing.T) {
 	})
 }
 
-// The load balancer, too, has a subnet in every zone then (ELB.13).
-func TestEveryZoneHasBothSubnets(t *testing.T) {
-	eachOwnNetwork(t, func(s stack) {
-		zones := map[bool][]string{}
-		for _, subnet := range subnets(s) {
-			zones[subnet.isPublic()] = append(zones[subnet.isPublic()], subnet.text("availability_zone"))
-		}
-		for public, got := range zones {
-			same(s, fmt.Sprintf("the zones of subnets (public: %v)", public), got, s.environment.Network.Zones)
-		}
-	})
-}
-
-func TestNATGatewaysServeTheirOwnZone(t *testing.T) {
-	perZone := 0
-	eachOwnNetwork(t, func(s stack) {
-		all, gateways := subnets(s), s.each("aws_nat_gateway")
-		if expected := s.environment.Network.NATGateways; len(gateways) != expected {
-			s.Errorf("%d NAT gateways, expected %d", len(gateways), expected)
-		}
-		for _, gateway := range gateways {
-			if home := all[gateway.follow("subnet_id").address()]; !home.isPublic() {
-				s.Errorf("%s has no way to the internet", gateway.address())
-			}
-		}
-		used := map[string]bool{}
-		for _, subnet := range all {
-			if subnet.gateway == nil || subnet.isPublic() {
-				continue
-			}
-			used[subnet.gateway.address()] = true
-			home := subnet.gateway.follow("subnet_id").at("availability_zone")
-			if len(gateways) == len(s.environment.Network.Zones) && home != subnet.at("availability_zone") {
-				s.Errorf("%s in %v goes out through %v", subnet.address(), subnet.at("availability_zone"), home)
-			}
-		}
-		if len(used) != len(gateways) {
-			s.Errorf("%d of %d NAT gateways are used", len(used), len(gateways))
-		}
-		if len(gateways) == len(s.environment.Network.Zones) {
-			perZone++
-		}
-	})
-	if perZone == 0 {
-		t.Error("no environment has a NAT gateway in each zone: the test shows nothing")
-	}
-}
-
-// Existing subnets are used as the file names them; nothing of their VPC is made, routed or recorded.
-func TestExistingNetworkIsUsedAsItIs(t *testing.T) {
-	s := stacks(t)["existing"].in(t)
-	named := s.environment.Network.Existing
-	s.only("aws_lb").want("subnets", named.PublicSubnets)
-	s.only("aws_ecs_service").want("network_configuration.subnets", named.PrivateSubnets)
-	s.only("aws_db_subnet_group").want("subnet_ids", named.PrivateSubnets)
-	for _, endpoint := range s.some("aws_vpc_endpoint") {
-		endpoint.want("subnet_ids", named.PrivateSubnets)
-		endpoint.want("vpc_endpoint_type", "Interface")
-	}
-	for _, kind := range []string{"aws_vpc", "aws_subnet", "aws_route", "aws_eip", "aws_flow_log"} {
-		if made := s.each(kind); len(made) > 0 {
-			t.Errorf("%v are made", addresses(made))
-		}
-	}
-	// All subnets are in the VPC of the first private one, and no private one is public.
-	found := s.section("data", "aws_subnet")
-	vpc := "${data." + s.dataSubnet(named.PrivateSubnets[0]).address() + ".vpc_id}"
-	if len(found) != 4 {
-		t.Errorf("%d subnets are looked at, expected 4", len(found))
-	}
-	for _, group := range s.some("aws_security_group") {
-		group.want("vpc_id", vpc)
-	}
-	for i, id := range append(named.PrivateSubnets, named.PublicSubnets...) {
-		conditions := encoded(s.dataSubnet(id).at("lifecycle.postcondition"))
-		if strings.Contains(conditions, "self.vpc_id") != (i > 0) ||
-			strings.Contains(conditions, "!self.map_public_ip_on_launch") != (i < len(named.PrivateSubnets)) {
-			t.Errorf("of %s it is asked that %s", id, conditions)
-		}
-	}
-}
-
-// dataSubnet returns the look-up of a subnet by its id.
-func (s stack) dataSubnet(id string) resource {
+// peers returns by address what a rule of a security group may name: other groups, for what is in them, and S3.
+func peers(s stack) map[string]string {
 	s.Helper()
-	return s.findIn(s.section("data", "aws_subnet"), "aws_subnet", "id", id)
+	names := map[string]string{"0.0.0.0/0": theInternet, "::/0": theInternet}
+	add := func(name string, all ...resource) {
+		for _, r := range all {
+			if other := cmp.Or(names[r.address()], name); other != name {
+				s.Errorf("%s is that of %s and of %s", r.address(), other, name)
+			}
+			names[r.address()] = name
+		}
+	}
+	add("load balancer", s.only("aws_lb").followAll("security_groups")...)
+	for _, service := range s.some("aws_ecs_service") {
+		name := "tasks"
+		if service.text("name") != "PaymentService-"+s.suffix {
+			name += " of " + service.text("name")
+		}
+		add(name, service.followAll("network_configuration.security_groups")...)
+	}
+	add("database", s.only("aws_rds_cluster").followAll("vpc_security_group_ids")...)
+	for _, endpoint := range s.each("aws_vpc_endpoint") {
+		add("endpoints", endpoint.followAll("security_group_ids")...)
+		if strings.HasSuffix(endpoint.text("service_name"), ".s3") {
+			add(theS3, endpoint)
+		}
+	}
+	for _, group := range s.each("aws_security_group") {
+		if names[group.address()] == "" {
+			s.Errorf("%s has nothing in it", group.address())
+		}
+	}
+	return names
+}
+
+// connections returns the TCP connections that the rules of security groups let somebody open, each as
+// "from -> to:port". Between two groups the rules of both have to allow it.
+func connections(s stack) []string {
+	s.Helper()
+	names, allowed := peers(s), map[string][]string{} // allowed: by which kinds of rules
+	const ingress = "aws_vpc_security_group_ingress_rule"
+	for _, rule := range append(s.some("aws_vpc_security_group_egress_rule"), s.some(ingress)...) {
+		rule.want("ip_protocol", "tcp")
+		rule.want("to_port", rule.at("from_port"))
+		var others []string
+		for _, attribute := range []string{"cidr_ipv4", "cidr_ipv6", "prefix_list_id", "referenced_security_group_id"} {
+			other := rule.text(attribute)
+			if strings.HasPrefix(other, "$") {
+				other = rule.follow(attribute).address()
+			}
+			if other != "" {
+				others = append(others, cmp.Or(names[other], other))
+			}
+		}
+		if len(others) != 1 {
+			s.Fatalf("%s is about %q, expected one", rule.address(), others)
+		}
+		from, to := names[rule.follow("security_group_id").address()], others[0]
+		if rule.kind == ingress {
+			from, to = to, from
+		}
+		connection := fmt.Sprintf("%s -> %s:%v", from, to, rule.at("to_port"))
+		allowed[connection] = append(allowed[connection], rule.kind)
+	}
+	for connection, kinds := range allowed {
+		isOutside := strings.Contains(connection, theInternet) || strings.Contains(connection, theS3)
+		if !isOutside && len(slices.Compact(kinds)) < 2 {
+			s.Errorf("%s is allowed by %s alone", connection, kinds)
+		}
+	}
+	return slices.Sorted(maps.Keys(allowed))
+}
+
+// From the internet there is one way to the database, through the load balancer and a task (EC2.13, EC2.14, EC2.18,
+// EC2.19, EC2.53, EC2.54), and the database opens no connection.
+func TestConnectionsAreTheNecessaryOnes(t *testing.T) {
+	eachEnvironment(t, func(s stack) {
+		expected := []string{
+			"internet -> load balancer:80",
+			fmt.Sprintf("load balancer -> tasks:%d", s.environment.Service.Port),
+			"tasks -> database:5432",
+		}
+		if s.environment.LoadBalancer.HTTPS() {
+			expected = append(expected, "internet -> load balancer:443")
+		}
+		if s.environment.Network.InterfaceEndpoints {
+			expected = append(expected, "tasks -> endpoints:443")
+		}
+		if network := s.environment.Network; network.NATGateways > 0 || network.IsExisting() {
+			expected = append(expected, "tasks -> internet:443")
+		} else {
+			expected = append(expected, "tasks -> S3:443")
+		}
+		same(s, "the connections that the security groups allow", connections(s), expected)
+	})
+}
+
+// Terraform fights over rules that are both in a group and resources of their own. The default group has neither
+// (EC2.2).
+func TestSecurityGroupsHaveNoInlineRules(t *testing.T) {
+	eachEnvironment(t, func(s stack) {
+		for _, group := range append(s.some("aws_security_group"), s.each("aws_default_security_group")...) {
+			group.want("ingress", nil)
+			group.want("egress", nil)
+		}
+		s.none("aws_security_group_rule") // of the older kind, which these tests do not read
+	})
+}
+
+var (
+	pictureNode  = regexp.MustCompile(`(?m)^ *(\w+)[\[({]+"([^"<]*)`)
+	pictureArrow = regexp.MustCompile(`(?m)^ *(\w+) -->\|(\w+)\| (\w+)$`)
+)
+
+// arrows returns the flows that a picture shows, in the form of connections.
+func arrows(picture string) []string {
+	names := map[string]string{}
+	for _, node := range pictureNode.FindAllStringSubmatch(picture, -1) {
+		names[node[1]] = strings.NewReplacer("Aurora PostgreSQL", "database", "interface ", "").Replace(node[2])
+	}
+	var all []string
+	for _, arrow := range pictureArrow.FindAllStringSubmatch(picture, -1) {
+		all = append(all, fmt.Sprintf("%s -> %s:%s", names[arrow[1]], names[arrow[3]], arrow[2]))
+	}
+	slices.Sort(all)
+	return all
+}
+
+// What a reviewer sees of a stack is what its security groups allow.
+func TestPicturesShowEveryConnection(t *testing.T) {
+	environments, _ := load(t, "../environments")
+	for _, environment := range environments {
+		s := stacks(t)[environment.Suffix].in(t)
+		shown, allowed := arrows(read(t, "../generated/tap-"+environment.Suffix+".md")), connections(s)
+		same(t, "the arrows of tap-"+s.suffix+".md", shown, allowed)
+		changed := s
+		changed.root = opened(s.json).(map[string]any)
+		rule := changed.some("aws_vpc_security_group_ingress_rule")[0]
+		rule.attributes["from_port"], rule.attributes["to_port"] = 22.0, 22.0
+		if slices.Equal(shown, connections(changed)) {
+			t.Errorf("another port of %s is not noticed", rule.address())
+		}
+	}
 }

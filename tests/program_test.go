@@ -2,18 +2,20 @@ package tests
 
 import (
 	"bytes"
-	"errors"
 	"io/fs"
 	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strings"
 	"testing"
 
 	"tap/config"
 	"tap/constructs"
+	"tap/internal/repository"
+	"tap/tests/must"
 )
 
 // result is what a run of the program left.
@@ -27,9 +29,7 @@ type result struct {
 // it has unpacked before.
 func run(t *testing.T, program, folder string, variables ...string) result {
 	t.Helper()
-	cache, err := os.UserCacheDir()
-	noError(t, err)
-	temporary := t.TempDir()
+	cache, temporary := must.Get(os.UserCacheDir())(t), t.TempDir()
 	command := exec.Command(program)
 	command.Dir = folder
 	command.Env = append([]string{
@@ -38,32 +38,22 @@ func run(t *testing.T, program, folder string, variables ...string) result {
 	}, variables...)
 	var output, errors bytes.Buffer
 	command.Stdout, command.Stderr = &output, &errors
-	if err := command.Run(); err != nil && command.ProcessState == nil {
+	if err := command.Run(); command.ProcessState == nil {
 		t.Fatal(err)
 	}
 	if left, err := os.ReadDir(temporary); err != nil || len(left) > 0 {
 		t.Errorf("the program left %v in its temporary folder: %v", left, err)
 	}
-	return result{command.ProcessState.ExitCode(), output.String(), errors.String(), files(t, folder+"/cdktf.out")}
-}
-
-// files returns the content of every file below a folder; none when there is no folder.
-func files(t *testing.T, folder string) map[string]string {
-	t.Helper()
-	all := map[string]string{}
-	err := filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
-		if os.IsNotExist(err) || err == nil && entry.IsDir() {
-			return nil
-		} else if err != nil {
-			return err
+	files, below := map[string]string{}, os.DirFS(folder+"/cdktf.out")
+	must.Do(t, fs.WalkDir(below, ".", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return nil // there may be no folder
 		}
-		content, err := os.ReadFile(path)
-		name, _ := filepath.Rel(folder, path)
-		all[name] = string(content)
+		content, err := fs.ReadFile(below, name)
+		files[name] = string(content)
 		return err
-	})
-	noError(t, err)
-	return all
+	}))
+	return result{command.ProcessState.ExitCode(), output.String(), errors.String(), files}
 }
 
 func TestProgram(t *testing.T) {
@@ -77,7 +67,7 @@ func TestProgram(t *testing.T) {
 			"environments/Bad.yaml": "class: development",
 			"cdktf.out/earlier":     "synthesized",
 		} {
-			write(t, filepath.Join(folder, name), content)
+			must.Write(t, filepath.Join(folder, name), content)
 		}
 		got := run(t, program, folder)
 		if got.status != 1 || got.output != "" || !maps.Equal(got.files, map[string]string{"earlier": "synthesized"}) {
@@ -93,7 +83,7 @@ func TestProgram(t *testing.T) {
 
 	t.Run("the context goes before the variable", func(t *testing.T) {
 		folder := t.TempDir()
-		write(t, filepath.Join(folder, "environments", "qa.yaml"), minimalDevelopment)
+		must.Write(t, filepath.Join(folder, "environments", "qa.yaml"), minimalDevelopment)
 		got := run(t, program, folder, `CDKTF_CONTEXT_JSON={"environment_suffix":"pr-7"}`, "ENVIRONMENT_SUFFIX=pr-8")
 		var stacks []string
 		for file := range got.files {
@@ -116,14 +106,11 @@ func TestProgram(t *testing.T) {
 	// process, which has other folders and variables.
 	t.Run("the output is the same everywhere", func(t *testing.T) {
 		folder := filepath.Join(t.TempDir(), "a folder with spaces")
-		accounts, err := os.ReadFile("accounts.yaml")
-		err = errors.Join(err, os.CopyFS(filepath.Join(folder, "environments"), os.DirFS("environments")))
-		noError(t, err)
-		write(t, filepath.Join(folder, "accounts.yaml"), string(accounts))
+		must.Do(t, os.CopyFS(filepath.Join(folder, "environments"), os.DirFS("environments")))
+		must.Write(t, filepath.Join(folder, "accounts.yaml"), read(t, "accounts.yaml"))
 		got := run(t, program, folder, "TZ=Pacific/Auckland", "LC_ALL=tr_TR.UTF-8", "USER=other", "AWS_PROFILE=other",
 			"AWS_REGION=eu-central-1", "CI=1")
-		checkout, err := filepath.Abs("..")
-		noError(t, err)
+		checkout := must.Get(filepath.Abs(".."))(t)
 		moment := regexp.MustCompile(`[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:|\b1[789][0-9]{8}\b`)
 		seen := 0
 		for name, content := range got.files {
@@ -177,5 +164,80 @@ func TestPanicIsAnErrorOfOneLine(t *testing.T) {
 			}
 		})
 	}
-	synthesize(t, environment) // the next one works
+	synthesize(t, []config.Environment{environment}, nil) // the next one works
+}
+
+// A state can name a provider that no configuration names, and a mirror can have another under the same version. With
+// the hashes of make lock neither runs, which would be with the credentials of whoever plans.
+func TestLockRefusesOtherProviders(t *testing.T) {
+	repository.NeedTools(t)
+	program, platform := build(t), runtime.GOOS+"_"+runtime.GOARCH
+	cdktf := must.Get(filepath.Abs(repository.CDKTF("..")))(t)
+	const plan, deploy = "cd $STACK; $TERRAFORM init; $TERRAFORM plan", "$CDKTF deploy tap-dev --auto-approve"
+	for _, test := range []struct {
+		name             string
+		locked, poisoned bool // poisoned: the state names another provider; else the mirror has another one
+		script, says     string
+	}{
+		{"both, unlocked", false, true, plan, "Installed attacker/leak"},
+		{"the state names another", true, true, plan, "lock file"},
+		{"the state names another, cdktf", true, true, deploy, "lock file"},
+		{"the mirror has another", true, false, plan, "checksums"},
+		{"the mirror has another, cdktf", true, false, deploy, "checksums"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			folder := t.TempDir()
+			trace, mirror := filepath.Join(folder, "trace"), filepath.Join(folder, "mirror")
+			install := func(source, script string) {
+				for _, host := range []string{"registry.terraform.io", "registry.opentofu.org"} {
+					name := "terraform-provider-" + filepath.Base(source)
+					must.Write(t, filepath.Join(mirror, host, source, "5.100.0", platform, name), "#!/bin/sh\n"+script+"\n")
+				}
+			}
+			for name, value := range map[string]string{
+				"TAP": program, "CDKTF": cdktf, "TERRAFORM": repository.Terraform(), "STACK": "cdktf.out/stacks/tap-dev",
+				"TF_CLI_CONFIG_FILE": folder + "/terraform.tfrc", "TF_CLI_ARGS": "-no-color", "CHECKPOINT_DISABLE": "1",
+			} {
+				t.Setenv(name, value)
+			}
+			shell := func(script string) (string, error) {
+				command := exec.Command("sh", "-ec", script)
+				command.Dir = folder
+				output, err := command.CombinedOutput()
+				return string(output), err
+			}
+			succeed := func(script string) {
+				if output, err := shell(script); err != nil {
+					t.Fatalf("%s: %v\n%s", script, err, output)
+				}
+			}
+			must.Write(t, folder+"/environments/dev.yaml", minimalDevelopment)
+			must.Write(t, folder+"/cdktf.json", `{"language": "go", "app": "`+program+`"}`)
+			must.Write(t, folder+"/terraform.tfrc", `provider_installation { filesystem_mirror { path = "`+mirror+`" } }`)
+			install("hashicorp/aws", "exit 1")
+			if test.locked {
+				t.Setenv("TF_CLI_ARGS_init", "-lockfile=readonly")
+				succeed("$TAP; cd $STACK; $TERRAFORM providers lock -fs-mirror=" + mirror + " -platform=" + platform)
+				succeed("mv $STACK/.terraform.lock.hcl terraform.lock.hcl")
+				succeed("$TAP -unlocked; ! test -e $STACK/.terraform.lock.hcl") // as the local deployment does
+				succeed("$TAP; cd $STACK; $TERRAFORM init; rm -r .terraform")
+			}
+			if test.poisoned {
+				install("attacker/leak", "touch "+trace)
+				must.Write(t, folder+"/terraform.tap-dev.tfstate", `{"version": 4, "serial": 1, "lineage": "l",
+					"terraform_version": "1.11.0", "outputs": {}, "resources": [{"mode": "managed", "type": "leak_all",
+					"name": "x", "provider": "provider[\"registry.terraform.io/attacker/leak\"]",
+					"instances": [{"schema_version": 0, "attributes": {}}]}]}`)
+			}
+			if !test.locked || !test.poisoned {
+				install("hashicorp/aws", "touch "+trace)
+			}
+			succeed("$TAP")
+			said, _ := shell(test.script)
+			_, err := os.Stat(trace)
+			if ran := err == nil; ran == test.locked || !strings.Contains(said, test.says) {
+				t.Errorf("another provider ran: %v\n%s", ran, said)
+			}
+		})
+	}
 }

@@ -3,110 +3,165 @@ package tests
 import (
 	"cmp"
 	"fmt"
+	"go/ast"
+	"go/constant"
+	"go/parser"
+	"go/token"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 	"testing"
+
+	"go.yaml.in/yaml/v3"
+
+	"tap/tests/must"
 )
 
-// traffic is what each metric reports in one minute, by namespace, name and role; of a percentile, every sample.
-type traffic map[string][]float64
+// data is what CloudWatch has for one period, by the id of a metric; what is absent was not reported.
+type data map[string]float64
 
-const (
-	requests        = "AWS/ApplicationELB RequestCount"
-	latency         = "AWS/ApplicationELB TargetResponseTime"
-	failures        = "AWS/ApplicationELB HTTPCode_Target_5XX_Count"
-	unanswered      = "AWS/ApplicationELB HTTPCode_ELB_5XX_Count"
-	healthy         = "AWS/ApplicationELB HealthyHostCount"
-	desired         = "ECS/ContainerInsights DesiredTaskCount"
-	running         = "ECS/ContainerInsights RunningTaskCount"
-	taskCPU         = "AWS/ECS CPUUtilization"
-	taskMemory      = "AWS/ECS MemoryUtilization"
-	writerCPU       = "AWS/RDS CPUUtilization WRITER"
-	readerCPU       = "AWS/RDS CPUUtilization READER"
-	openConnections = "AWS/RDS DatabaseConnections"
-	freeMemory      = "AWS/RDS FreeableMemory"
-	replicaLag      = "AWS/RDS AuroraReplicaLagMaximum"
-	blocked         = "AWS/WAFV2 BlockedRequests"
-	expiry          = "AWS/CertificateManager DaysToExpiry"
-)
+// evaluate computes a metric math expression as CloudWatch does: arithmetic with a missing value gives none, and FILL
+// replaces one. Metric math reads like a Go expression, so Go parses and computes it; a missing value is unknown.
+// https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-metric-math.html
+func evaluate(t *testing.T, node ast.Expr, values data) constant.Value {
+	t.Helper()
+	isUnknown := func(value constant.Value) bool { return value.Kind() == constant.Unknown }
+	switch node := node.(type) {
+	case *ast.BasicLit:
+		return constant.MakeFromLiteral(node.Value, node.Kind, 0)
+	case *ast.Ident:
+		if value, reported := values[node.Name]; reported {
+			return constant.MakeFloat64(value)
+		}
+		return constant.MakeUnknown()
+	case *ast.ParenExpr:
+		return evaluate(t, node.X, values)
+	case *ast.BinaryExpr:
+		x, y := evaluate(t, node.X, values), evaluate(t, node.Y, values)
+		if node.Op == token.GEQ && !isUnknown(x) && !isUnknown(y) {
+			return constant.MakeBool(constant.Compare(x, node.Op, y))
+		}
+		return constant.BinaryOp(x, node.Op, y)
+	case *ast.CallExpr:
+		first := evaluate(t, node.Args[0], values)
+		switch name := fmt.Sprint(node.Fun); {
+		case name == "FILL" && !isUnknown(first), name == "IF" && isUnknown(first):
+			return first
+		case name == "FILL", name == "IF" && constant.BoolVal(first):
+			return evaluate(t, node.Args[1], values)
+		case name == "IF":
+			return evaluate(t, node.Args[2], values)
+		}
+	}
+	t.Fatalf("this test cannot compute %T", node)
+	panic("unreachable")
+}
 
-// ordinary is a minute in which nothing is wrong.
-func ordinary() traffic {
-	return traffic{
-		requests: {240}, latency: slices.Repeat([]float64{0.2}, 240), healthy: {2}, desired: {2}, running: {2},
-		taskCPU: {40}, taskMemory: {50}, writerCPU: {30}, readerCPU: {5}, openConnections: {60}, freeMemory: {2 << 30},
-		replicaLag: {20}, blocked: {2}, expiry: {200},
+// raises reports whether one period's data counts towards the alarm.
+func raises(alarm resource, values data) bool {
+	alarm.Helper()
+	expression := "value"
+	for _, query := range alarm.parts("metric_query") {
+		expression = cmp.Or(query.text("expression"), expression)
+	}
+	result := evaluate(alarm.T, must.Get(parser.ParseExpr(expression))(alarm), values)
+	if result.Kind() == constant.Unknown {
+		return alarm.at("treat_missing_data") == "breaching"
+	}
+	value, _ := constant.Float64Val(result)
+	threshold := alarm.at("threshold").(float64)
+	switch alarm.at("comparison_operator") {
+	case "GreaterThanOrEqualToThreshold":
+		return value >= threshold
+	case "LessThanOrEqualToThreshold":
+		return value <= threshold
+	case "LessThanThreshold":
+		return value < threshold
+	}
+	alarm.Fatalf("%s compares by %v", alarm.address(), alarm.at("comparison_operator"))
+	panic("unreachable")
+}
+
+// Just below a threshold nothing is raised, and at it the alarm is: those of production, and of errors and latency what
+// a key of the file sets. What else may happen, and what missing data mean, is in scenarios.yaml.
+func TestAlarmsAreRaisedAtTheirThresholds(t *testing.T) {
+	const few, errors, latency = "monitoring.minimumRequests", "monitoring.errorRatePercent", "monitoring.latencySeconds"
+	const availability, defaults = "monitoring.availabilityPercent", minimalProduction
+	for _, test := range []struct {
+		alarm, key string
+		below, at  data
+	}{
+		{"HighErrorRateAlarm", defaults, data{"requests": 100, "errors": 4}, data{"requests": 100, "errors": 5}},
+		{"HighErrorRateAlarm", defaults, data{"requests": 19, "errors": 19}, data{"requests": 20, "errors": 20}},
+		{"HighErrorRateAlarm", defaults, data{"requests": 20, "errors": 2}, data{"requests": 20, "errors": 3}},
+		{"HighErrorRateAlarm", errors, data{"requests": 1000, "errors": 24}, data{"requests": 1000, "errors": 25}},
+		{"HighErrorRateAlarm", few, data{"requests": 6, "errors": 6}, data{"requests": 7, "errors": 7}},
+		{"HighLatencyAlarm", defaults, data{"requests": 2000, "latency": 1.9}, data{"requests": 1000, "latency": 2}},
+		{"HighLatencyAlarm", defaults, data{"requests": 999, "latency": 30}, data{"requests": 1000, "latency": 30}},
+		{"HighLatencyAlarm", latency, data{"requests": 1000, "latency": 0.24}, data{"requests": 1000, "latency": 0.25}},
+		// Requests that the load balancer answers itself are not among those it counts.
+		{"HighLoadBalancerErrorRateAlarm", defaults,
+			data{"requests": 96, "unanswered": 4}, data{"requests": 95, "unanswered": 5}},
+		{"HighLoadBalancerErrorRateAlarm", defaults, data{"unanswered": 19}, data{"unanswered": 20}},
+		{"HighLoadBalancerErrorRateAlarm", errors,
+			data{"requests": 976, "unanswered": 24}, data{"requests": 975, "unanswered": 25}},
+		{"HighLoadBalancerErrorRateAlarm", few, data{"unanswered": 6}, data{"unanswered": 7}},
+		// 14.4 and 6 times the 0.1 % that the availability allows.
+		{"FastBurnAlarm", defaults, data{"requests": 9900, "errors": 43, "unanswered": 100},
+			data{"requests": 9900, "errors": 44, "unanswered": 100}},
+		{"FastBurnAlarm", availability, data{"requests": 1000, "errors": 71}, data{"requests": 1000, "errors": 72}},
+		{"SlowBurnAlarm", defaults, data{"requests": 10_000, "errors": 59}, data{"requests": 10_000, "errors": 60}},
+		{"SlowBurnAlarm", availability, data{"requests": 1000, "errors": 29}, data{"requests": 1000, "errors": 30}},
+		{"NoHealthyTargetAlarm", defaults, data{"value": 1}, data{"value": 0}},
+		{"HighDBCPUAlarm", defaults, data{"value": 79}, data{"value": 80}},
+		{"LowDBMemoryAlarm", defaults, data{"value": 257 << 20}, data{"value": 256 << 20}},
+		{"HighDBConnectionsAlarm", defaults, data{"value": 299}, data{"value": 300}},
+		{"HighReplicaLagAlarm", defaults, data{"value": 999}, data{"value": 1000}},
+		{"HighServiceCPUAlarm", defaults, data{"value": 89}, data{"value": 90}},
+		{"HighServiceMemoryAlarm", defaults, data{"value": 89}, data{"value": 90}},
+		{"ManyBlockedRequestsAlarm", defaults, data{"value": 999}, data{"value": 1000}},
+		{"ExpiringCertificateAlarm", defaults, data{"value": 31}, data{"value": 30}},
+	} {
+		s := example(t, test.key)
+		alarm := s.find("aws_cloudwatch_metric_alarm", "alarm_name", test.alarm+"-"+s.suffix)
+		for raised, values := range map[bool]data{false: test.below, true: test.at} {
+			if raises(alarm, values) != raised {
+				t.Errorf("%s of %q: %v raises it: %v", test.alarm, test.key, values, !raised)
+			}
+		}
 	}
 }
 
-// scenarios are what may happen, and the alarms that it is to raise. Before and afterwards every minute is ordinary.
-var scenarios = []struct {
-	happens string
-	minutes int
-	change  func(now traffic, minute int)
-	raises  []string
-}{
-	{"a quiet night, with one slow request and one that fails", 480, func(now traffic, minute int) {
-		now[requests], now[latency] = []float64{4}, slices.Repeat([]float64{0.2}, 4)
-		if minute == 240 {
-			now[latency][0], now[failures] = 30, []float64{1}
+// alarmName returns the alarm's name without the suffix.
+func (r resource) alarmName() string { return strings.TrimSuffix(r.text("alarm_name"), "-"+r.suffix) }
+
+// metrics returns what an alarm looks at, by the ids in its expression; without one the id is value.
+func metrics(alarm resource) map[string]resource {
+	alarm.Helper()
+	all := map[string]resource{}
+	for _, query := range alarm.parts("metric_query") {
+		if query.text("expression") == "" {
+			all[query.text("id")] = query.part("metric")
 		}
-	}, nil},
-	{"a rolling deployment", 10, func(now traffic, minute int) {
-		now[running], now[healthy], now[openConnections] = []float64{4}, []float64{4}, []float64{120}
-		if minute >= 5 { // those that drain
-			now[healthy] = []float64{2}
-		}
-	}, nil},
-	{"a serverless database pauses, since nobody calls", 120, func(now traffic, _ int) {
-		for _, metric := range []string{requests, latency, writerCPU, readerCPU, openConnections, freeMemory, replicaLag} {
-			delete(now, metric)
-		}
-	}, nil},
-	{"one of two tasks is down", 30, func(now traffic, _ int) {
-		now[running], now[healthy], now[taskCPU] = []float64{1}, []float64{1}, []float64{75}
-	}, []string{"ServiceBelowDesiredCountAlarm"}},
-	{"all tasks are down: the load balancer answers by itself", 30, func(now traffic, _ int) {
-		for _, metric := range []string{requests, latency, healthy, running, taskCPU, taskMemory} {
-			delete(now, metric)
-		}
-		now[unanswered] = []float64{240}
-	}, []string{"HighLoadBalancerErrorRateAlarm", "NoHealthyTargetAlarm", "ServiceBelowDesiredCountAlarm", "FastBurnAlarm",
-		"SlowBurnAlarm"}},
-	{"a release fails every tenth request", 15, func(now traffic, _ int) {
-		now[failures] = []float64{24}
-	}, []string{"HighErrorRateAlarm", "FastBurnAlarm"}},
-	{"a slow burn: 8 of 1,000 requests fail", 720, func(now traffic, _ int) {
-		now[failures] = []float64{1.92}
-	}, []string{"SlowBurnAlarm"}},
-	{"more work than tasks and readers can do", 60, func(now traffic, _ int) {
-		now[latency] = slices.Repeat([]float64{4}, 240)
-		now[taskCPU], now[taskMemory], now[openConnections] = []float64{98}, []float64{95}, []float64{380}
-		now[readerCPU], now[freeMemory], now[replicaLag] = []float64{99}, []float64{100 << 20}, []float64{4000}
-	}, []string{"HighLatencyAlarm", "HighServiceCPUAlarm", "HighServiceMemoryAlarm", "HighDBReaderCPUAlarm",
-		"HighDBConnectionsAlarm", "LowDBMemoryAlarm", "HighReplicaLagAlarm"}},
-	{"a busy writer beside an idle reader", 60, func(now traffic, _ int) {
-		now[writerCPU] = []float64{90}
-	}, []string{"HighDBCPUAlarm"}},
-	{"a flood that the firewall blocks", 20, func(now traffic, _ int) {
-		now[blocked] = []float64{5000}
-	}, []string{"ManyBlockedRequestsAlarm"}},
-	{"a certificate that is not renewed, until it is replaced", 2880, func(now traffic, minute int) {
-		if delete(now, expiry); minute%720 == 719 { // reported twice a day
-			now[expiry] = []float64{29}
-		}
-	}, []string{"ExpiringCertificateAlarm"}},
+	}
+	if len(all) == 0 {
+		all["value"] = alarm
+	}
+	return all
 }
 
-// statistic is a period's value of a metric from its samples.
-func statistic(r resource, name string, samples []float64) float64 {
+// statistic names how CloudWatch makes one value of a metric from the samples of a period.
+func statistic(metric resource) string {
+	return cmp.Or(metric.text("stat"), metric.text("statistic"), metric.text("extended_statistic"))
+}
+
+// summarize returns that value.
+func summarize(metric resource, samples []float64) float64 {
 	sum := 0.0
 	for _, sample := range samples {
 		sum += sample
 	}
-	switch name {
+	switch name := statistic(metric); name {
 	case "Sum":
 		return sum
 	case "Average":
@@ -117,48 +172,54 @@ func statistic(r resource, name string, samples []float64) float64 {
 		return slices.Max(samples)
 	case "p99":
 		return slices.Sorted(slices.Values(samples))[(len(samples)*99+99)/100-1]
+	default:
+		metric.Fatalf("%s: the function summarize in scenarios_test.go cannot compute %q yet", metric.address(), name)
+		panic("unreachable")
 	}
-	r.Fatalf("%s: the function statistic in scenarios_test.go cannot compute %q yet", r.address(), name)
-	panic("unreachable")
 }
+
+// traffic is what each metric reports in one minute, by name and role; nil: nothing.
+type traffic map[string]*float64
 
 // states returns in which minutes the alarm is raised. CloudWatch evaluates the periods that end with each minute:
 // https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-evaluation-window.html
 func states(alarm resource, minutes []traffic, from int) []bool {
 	alarm.Helper()
-	metrics, period := map[string]resource{"value": alarm}, alarm.at("period")
-	for i, query := range alarm.parts("metric_query") {
-		if i == 0 { // the expression
-			delete(metrics, "value")
-			continue
+	values, period := make([]data, len(minutes)), 0 // of the periods that end with each minute
+	for id, metric := range metrics(alarm) {
+		name := strings.TrimSpace(metric.text("metric_name") + " " + metric.text("dimensions.Role"))
+		period = int(metric.at("period").(float64)) / 60
+		var samples []*float64
+		for end, minute := range minutes {
+			samples = append(samples, minute[name])
+			var reported []float64
+			for _, sample := range samples[max(0, end-period+1):] {
+				if sample != nil {
+					reported = append(reported, *sample)
+				}
+			}
+			if values[end] == nil {
+				values[end] = data{}
+			}
+			if len(reported) > 0 {
+				values[end][id] = summarize(metric, reported)
+			}
 		}
-		metrics[query.text("id")] = query.part("metric")
-		period = query.at("metric.period")
 	}
-	length := int(period.(float64)) / 60
-	bad := make([]bool, len(minutes)) // whether the period that ends with this minute counts
+	bad := make([]bool, len(minutes))
 	for end := range minutes {
-		values := data{}
-		for id, metric := range metrics {
-			key := strings.TrimSpace(fmt.Sprint(metric.at("namespace"), " ", metric.at("metric_name"), " ",
-				metric.text("dimensions.Role")))
-			var samples []float64
-			for _, minute := range minutes[max(0, end-length+1) : end+1] {
-				samples = append(samples, minute[key]...)
-			}
-			if len(samples) > 0 {
-				name := cmp.Or(metric.text("stat"), metric.text("statistic"), metric.text("extended_statistic"))
-				values[id] = statistic(alarm, name, samples)
-			}
+		if end > 0 && maps.Equal(values[end], values[end-1]) {
+			bad[end] = bad[end-1]
+		} else {
+			bad[end] = raises(alarm, values[end])
 		}
-		bad[end] = raises(alarm, values)
 	}
 	periods, enough := int(alarm.at("evaluation_periods").(float64)), int(alarm.at("datapoints_to_alarm").(float64))
 	var raised []bool
 	for end := from; end < len(minutes); end++ {
 		count := 0
 		for i := range periods {
-			if bad[end-i*length] {
+			if bad[end-i*period] {
 				count++
 			}
 		}
@@ -169,74 +230,76 @@ func states(alarm resource, minutes []traffic, from int) []bool {
 
 // The table is what people on call read.
 func TestGoldenSaysWhatAlarmsDo(t *testing.T) {
+	var file struct { // scenarios.yaml
+		Ordinary  traffic
+		Scenarios []struct {
+			Happens string
+			Raises  []string
+			Phases  []struct {
+				Minutes int
+				Metrics traffic `yaml:",inline"`
+			}
+		}
+	}
+	must.Do(t, yaml.Unmarshal([]byte(read(t, "scenarios.yaml")), &file))
 	const before, after = 360, 1500 // minutes: the longest period but the certificate's; that, too
-	s := stacks(t)["prod"].in(t)
-	raised := map[string]bool{}
+	alarms, raised := stacks(t)["prod"].in(t).some("aws_cloudwatch_metric_alarm"), map[string]bool{}
 	table := &strings.Builder{}
 	table.WriteString(alarmsHead)
-	for _, scenario := range scenarios {
-		var minutes []traffic
-		for minute := -before; minute < scenario.minutes+after; minute++ {
-			now := ordinary()
-			if minute >= 0 && minute < scenario.minutes {
-				scenario.change(now, minute)
+	for _, scenario := range file.Scenarios {
+		minutes := slices.Repeat([]traffic{file.Ordinary}, before)
+		for _, phase := range scenario.Phases {
+			now := maps.Clone(file.Ordinary)
+			maps.Copy(now, phase.Metrics)
+			minutes = append(minutes, slices.Repeat([]traffic{now}, phase.Minutes)...)
+			if len(now) > len(file.Ordinary) {
+				t.Errorf("%s: ordinary says nothing of a metric among %v", scenario.Happens, phase.Metrics)
 			}
-			minutes = append(minutes, now)
 		}
-		type row struct {
-			after int
-			text  string
-		}
-		var rows []row
-		var names []string
-		for _, alarm := range s.some("aws_cloudwatch_metric_alarm") {
-			during := states(alarm, minutes, before)
+		end := len(minutes) - before
+		minutes = append(minutes, slices.Repeat([]traffic{file.Ordinary}, after)...)
+		rows, names := map[int][]string{}, []string(nil) // rows by the minute of the alarm
+		for _, alarm := range alarms {
+			during, name := states(alarm, minutes, before), alarm.alarmName()
 			first := slices.Index(during, true)
 			if first < 0 {
 				continue
 			}
-			name := strings.TrimSuffix(alarm.text("alarm_name"), "-"+s.suffix)
 			names, raised[name] = append(names, name), true
 			length := slices.Index(during[first:], false)
 			if length < 0 || slices.Contains(during[first+length:], true) {
-				s.Errorf("%s: %s does not clear once and for all", scenario.happens, name)
+				t.Errorf("%s: %s does not clear once and for all", scenario.Happens, name)
 			}
-			clears := duration(first+length-scenario.minutes+1) + " after the end"
-			if first+length < scenario.minutes {
+			clears := duration(first+length-end+1) + " after the end"
+			if first+length < end {
 				clears = "before the end"
 			}
-			rows = append(rows, row{first, fmt.Sprintf("%s | after %s | %s", name, duration(first+1), clears)})
+			rows[first] = append(rows[first], fmt.Sprintf("%s | after %s | %s", name, duration(first+1), clears))
 		}
-		same(s, scenario.happens+": the alarms that are raised", names, scenario.raises)
+		same(t, scenario.Happens+": the alarms that are raised", names, scenario.Raises)
 		if len(rows) == 0 {
-			rows = []row{{text: "none | |"}}
+			rows[0] = []string{"none | |"}
 		}
-		slices.SortStableFunc(rows, func(a, b row) int { return cmp.Compare(a.after, b.after) })
-		happens := fmt.Sprintf("%s (%s)", scenario.happens, duration(scenario.minutes))
-		for _, row := range rows {
-			fmt.Fprintf(table, "| %s | %s |\n", happens, row.text)
-			happens = "the same"
-		}
-	}
-	fmt.Fprintf(table, "\n## What to do first\n\n| Alarm | Says | First |\n| --- | --- | --- |\n")
-	descriptions := map[string]string{}
-	for _, alarm := range s.some("aws_cloudwatch_metric_alarm") {
-		name := strings.TrimSuffix(alarm.text("alarm_name"), "-"+s.suffix)
-		descriptions[name] = strings.Replace(alarm.text("alarm_description"), " First: ", " | ", 1)
-		if !raised[name] {
-			s.Errorf("%s is raised in no scenario: add one to scenarios", name)
+		happens := fmt.Sprintf("%s (%s)", scenario.Happens, duration(end))
+		for _, minute := range slices.Sorted(maps.Keys(rows)) {
+			for _, row := range rows[minute] {
+				fmt.Fprintf(table, "| %s | %s |\n", happens, row)
+				happens = "the same"
+			}
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(descriptions)) {
-		fmt.Fprintf(table, "| %s | %s |\n", name, descriptions[name])
+	table.WriteString("\n## What to do first\n\n| Alarm | Says | First |\n| --- | --- | --- |\n")
+	var descriptions []string
+	for _, alarm := range alarms {
+		description := strings.Replace(alarm.text("alarm_description"), " First: ", " | ", 1)
+		descriptions = append(descriptions, fmt.Sprintf("| %s | %s |\n", alarm.alarmName(), description))
+		if !raised[alarm.alarmName()] {
+			t.Errorf("%s is raised in no scenario: add one to scenarios.yaml", alarm.alarmName())
+		}
 	}
-	const file = "../generated/alarms.md"
-	if *update {
-		write(t, file, table.String())
-	} else if got, err := os.ReadFile(file); err != nil || string(got) != table.String() {
-		t.Errorf("%s is not what the alarms do (%v): %s; make golden writes it anew", file, err,
-			firstDifference(table.String(), string(got)))
-	}
+	slices.Sort(descriptions)
+	table.WriteString(strings.Join(descriptions, ""))
+	golden(t, "../generated/alarms.md", table.String())
 }
 
 // duration writes a number of minutes.

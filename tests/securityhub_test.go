@@ -1,7 +1,6 @@
 package tests
 
 import (
-	"maps"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -9,6 +8,7 @@ import (
 	"testing"
 
 	"tap/config"
+	"tap/tests/must"
 )
 
 // securityHub has, by kind of resource, the controls of the standards AWS Foundational Security Best Practices v1.0.0
@@ -34,14 +34,13 @@ var securityHub = map[string]string{
 		"RDS.50",
 	"aws_rds_cluster_instance": "RDS.2 RDS.3 RDS.5 RDS.6 RDS.8 RDS.9 RDS.10 RDS.11 RDS.13 RDS.17 RDS.23 RDS.25 RDS.36 " +
 		"RDS.46",
-	"aws_s3_bucket": "S3.1 S3.2 S3.3 S3.5 S3.6 S3.8 S3.9 S3.12 S3.13 S3.15 S3.17 S3.22 S3.23",
-	"aws_secretsmanager_secret": "SecretsManager.1 SecretsManager.2 SecretsManager.3 " +
-		"SecretsManager.4",
-	"aws_security_group": "EC2.13 EC2.14 EC2.18 EC2.19 EC2.53 EC2.54",
-	"aws_sns_topic":      "SNS.4",
-	"aws_subnet":         "EC2.15",
-	"aws_vpc":            "EC2.6 EC2.10 EC2.16 EC2.21 EC2.55 EC2.56 EC2.57 EC2.58 EC2.60 EC2.172",
-	"aws_wafv2_web_acl":  "WAF.10 WAF.11 WAF.12",
+	"aws_s3_bucket":             "S3.1 S3.2 S3.3 S3.5 S3.6 S3.8 S3.9 S3.12 S3.13 S3.15 S3.17 S3.22 S3.23",
+	"aws_secretsmanager_secret": "SecretsManager.1 SecretsManager.2 SecretsManager.3 SecretsManager.4",
+	"aws_security_group":        "EC2.13 EC2.14 EC2.18 EC2.19 EC2.53 EC2.54",
+	"aws_sns_topic":             "SNS.4",
+	"aws_subnet":                "EC2.15",
+	"aws_vpc":                   "EC2.6 EC2.10 EC2.16 EC2.21 EC2.55 EC2.56 EC2.57 EC2.58 EC2.60 EC2.172",
+	"aws_wafv2_web_acl":         "WAF.10 WAF.11 WAF.12",
 }
 
 // withoutControls are the other kinds.
@@ -60,30 +59,24 @@ const withoutControls = `aws_acm_certificate_validation aws_appautoscaling_polic
 // Every control that applies is named by the test that shows it, or accepted in docs/audit.md.
 func TestEveryControlIsTestedOrAccepted(t *testing.T) {
 	id := regexp.MustCompile(`\b(ACM|EC2|ECR|ECS|ELB|IAM|KMS|RDS|S3|SNS|SecretsManager|WAF)\.[1-9][0-9]*\b`)
-	tested := map[string]bool{}
-	files, err := filepath.Glob("*_test.go")
-	noError(t, err)
-	for _, file := range files {
+	tested, accepted, kinds, applies := map[string]bool{}, map[string]bool{}, map[string]bool{}, map[string]bool{}
+	for _, file := range must.Get(filepath.Glob("*_test.go"))(t) {
 		for _, name := range id.FindAllString(read(t, file), -1) {
 			tested[name] = tested[name] || file != "securityhub_test.go"
 		}
 	}
-	audit := read(t, "../docs/audit.md")
-	accepted := map[string]bool{}
-	for line := range strings.Lines(audit) {
-		if cells := strings.Split(line, "|"); len(cells) == 4 { // a row of two
-			for _, name := range id.FindAllString(cells[1], -1) {
-				accepted[name] = true
-			}
+	rowOfTwo := regexp.MustCompile(`(?m)^\|([^|]*)\|[^|]*\|$`)
+	for _, row := range rowOfTwo.FindAllStringSubmatch(read(t, "../docs/audit.md"), -1) {
+		for _, name := range id.FindAllString(row[1], -1) {
+			accepted[name] = true
 		}
 	}
-	kinds, applies := map[string]bool{}, map[string]bool{}
 	eachStack(t, func(s stack) {
 		for _, r := range s.all() {
 			kinds[r.kind] = true
 		}
 	})
-	for _, kind := range slices.Sorted(maps.Keys(kinds)) {
+	for kind := range kinds {
 		if securityHub[kind] == "" && !slices.Contains(strings.Fields(withoutControls), kind) {
 			t.Errorf("%s is new: add the controls of Security Hub that judge it", kind)
 		}

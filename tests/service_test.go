@@ -1,14 +1,18 @@
 package tests
 
 import (
+	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -21,29 +25,25 @@ import (
 	"tap/constructs"
 	"tap/constructs/connection"
 	"tap/constructs/service"
+	"tap/tests/must"
 )
 
 func TestAutoscalingOwnsTheNumberOfTasks(t *testing.T) {
 	scaled := map[bool]bool{}
 	eachEnvironment(t, func(s stack) {
-		service, scales := s.only("aws_ecs_service"), s.environment.Service.Scaling.Scales()
-		scaled[scales] = true
-		if !scales {
-			service.want("lifecycle.ignore_changes", nil) // Terraform owns it
-			if targets := s.each("aws_appautoscaling_target"); len(targets) > 0 {
-				s.Errorf("%v scale all the same", addresses(targets))
-			}
+		scales := s.environment.Service.Scaling.Scales()
+		if scaled[scales] = true; !scales {
+			s.want("aws_ecs_service.lifecycle.ignore_changes", nil) // Terraform owns it
+			s.none("aws_appautoscaling_target", "aws_appautoscaling_policy")
 			return
 		}
-		service.want("lifecycle.ignore_changes", []string{"desired_count"})
-		target := s.only("aws_appautoscaling_target")
-		target.want("resource_id", "service/"+s.only("aws_ecs_cluster").ref("name")+"/"+service.ref("name"))
-		target.want("min_capacity", service.at("desired_count"))
+		s.want("aws_ecs_service.lifecycle.ignore_changes", []string{"desired_count"})
+		s.want("aws_appautoscaling_target.resource_id", "service/${aws_ecs_cluster.name}/${aws_ecs_service.name}")
+		s.want("aws_appautoscaling_target.min_capacity", s.only("aws_ecs_service").at("desired_count"))
 		for _, policy := range s.some("aws_appautoscaling_policy") {
 			metric := policy.part("target_tracking_scaling_policy_configuration.predefined_metric_specification")
 			if metric.at("predefined_metric_type") == "ALBRequestCountPerTarget" {
-				metric.want("resource_label",
-					s.only("aws_lb").ref("arn_suffix")+"/"+s.only("aws_lb_target_group").ref("arn_suffix"))
+				metric.want("resource_label", "${aws_lb.arn_suffix}/${aws_lb_target_group.arn_suffix}")
 			}
 		}
 	})
@@ -56,17 +56,15 @@ func TestAutoscalingOwnsTheNumberOfTasks(t *testing.T) {
 func TestRollbackIsAFailure(t *testing.T) {
 	eachEnvironment(t, func(s stack) {
 		service, definition := s.only("aws_ecs_service"), s.only("aws_ecs_task_definition")
-		service.want("task_definition", definition.ref("arn"))
+		definition.want("skip_destroy", true) // to be rolled back to
+		service.want("task_definition", "${aws_ecs_task_definition.arn}")
 		service.want("deployment_circuit_breaker.rollback", true)
 		service.want("wait_for_steady_state", true)
-		service.want("lifecycle.postcondition.0.condition",
-			"${(self.task_definition == "+definition.address()+".arn)}")
-		definition.want("skip_destroy", true) // to be rolled back to
-		service.want("timeouts", map[string]any{"create": "15m", "update": "15m"})
-		for _, alarm := range service.followAll("alarms.alarm_names") {
-			if s.production() != (service.at("alarms.rollback") == true) {
-				s.Errorf("%s rolls back: %v", alarm.address(), service.at("alarms.rollback"))
-			}
+		service.want("lifecycle.postcondition.0.condition", "${(self.task_definition == "+definition.address()+".arn)}")
+		service.want("timeouts", json.RawMessage(`{"create": "15m", "update": "15m"}`))
+		service.want("alarms.rollback", s.production())
+		if len(service.followAll("alarms.alarm_names")) == 0 {
+			s.Error("no alarm is watched during a deployment")
 		}
 	})
 }
@@ -75,26 +73,25 @@ func TestRollbackIsAFailure(t *testing.T) {
 func TestMigrationSucceedsBeforeTheAPIStarts(t *testing.T) {
 	migrates := 0
 	eachEnvironment(t, func(s stack) {
-		migration, exists := s.containers()["PaymentMigration"]
-		if words := s.environment.Service.Migration; exists != (len(words) > 0) || exists && len(s.containers()) != 2 {
-			s.Errorf("with the migration %v the containers are %v", words, s.containers())
-		}
-		if !exists {
-			s.container().want("dependsOn", nil)
+		api, words := s.container(), s.environment.Service.Migration
+		if len(words) == 0 {
+			same(s, "the containers", slices.Collect(maps.Keys(s.containers())), []string{"PaymentContainer"})
+			api.want("dependsOn", nil)
 			return
 		}
 		migrates++
-		s.container().want("dependsOn", []any{map[string]any{
-			"containerName": migration.text("name"), "condition": "SUCCESS",
-		}})
-		s.container().want("essential", true)
+		same(s, "the containers", slices.Collect(maps.Keys(s.containers())), []string{"PaymentContainer", "PaymentMigration"})
+		migration := s.containers()["PaymentMigration"]
+		api.want("dependsOn", []any{map[string]any{"containerName": migration.text("name"), "condition": "SUCCESS"}})
+		api.want("essential", true)
 		migration.want("essential", false) // its end is not the task's
-		migration.want("command", s.environment.Service.Migration)
+		migration.want("command", words)
 		migration.want("portMappings", nil)
-		for _, shared := range []string{"image", "linuxParameters", "stopTimeout"} {
-			migration.want(shared, s.container().at(shared))
+		for _, shared := range []string{
+			"image", "linuxParameters", "stopTimeout", "logConfiguration.options.awslogs-group",
+		} {
+			migration.want(shared, api.at(shared))
 		}
-		migration.want("logConfiguration.options.awslogs-group", s.container().at("logConfiguration.options.awslogs-group"))
 	})
 	if migrates < 2 {
 		t.Errorf("%d environments have a migration", migrates)
@@ -105,7 +102,7 @@ func TestMigrationSucceedsBeforeTheAPIStarts(t *testing.T) {
 func TestConnectionsShareNoVariable(t *testing.T) {
 	environment := parse(t, "shared", minimalDevelopment+"service: {environment: {LOG_LEVEL: info}}")
 	for variable, owner := range map[string]string{"DB_HOST": "database", "LOG_LEVEL": "service.environment"} {
-		_, err := synthesizeAll(t, []config.Environment{environment}, nil,
+		err := constructs.Synthesize([]config.Environment{environment}, nil, t.TempDir(),
 			func(cdktf.TerraformStack, constructs.Areas) []connection.Connection {
 				return []connection.Connection{{Name: "thief", Variables: map[string]string{variable: "elsewhere"}}}
 			})
@@ -118,7 +115,7 @@ func TestConnectionsShareNoVariable(t *testing.T) {
 // Without NAT gateway a session needs an endpoint, and what is typed is logged under the key.
 func TestSessionsAreReachedAndLogged(t *testing.T) {
 	s := stacks(t)["options"].in(t)
-	s.only("aws_ecs_service").want("enable_execute_command", true)
+	s.want("aws_ecs_service.enable_execute_command", true)
 	logging := s.only("aws_ecs_cluster").part("configuration.execute_command_configuration")
 	logging.want("logging", "OVERRIDE")
 	logging.want("log_configuration.cloud_watch_encryption_enabled", true)
@@ -136,8 +133,11 @@ func TestPlaceholderKnowsPortAndPath(t *testing.T) {
 	example(t, image).container().want("command", nil)
 }
 
-// A program that is taken over has no capability, and cannot run what it writes.
+// A program that is taken over has no capability (ECS.4), and cannot run what it writes, nor write to the root file
+// system (ECS.5) but for ECS Exec. A real image does not run as root; the placeholder does, to listen on port 80
+// (ECS.20).
 func TestContainersKeepWhatTheyNeed(t *testing.T) {
+	notRoot := regexp.MustCompile(`^[1-9][0-9]*(:[1-9][0-9]*)?$`)
 	eachEnvironment(t, func(s stack) {
 		dropped := []string{"ALL"}
 		if s.environment.Service.IsPlaceholder() {
@@ -146,109 +146,61 @@ func TestContainersKeepWhatTheyNeed(t *testing.T) {
 		for _, container := range s.containers() {
 			container.want("linuxParameters.capabilities", map[string]any{"drop": dropped})
 			container.want("linuxParameters.tmpfs.0.mountOptions", []string{"nosuid", "nodev", "noexec"})
-			container.want("privileged", nil) // ECS.4
+			container.want("privileged", nil)
+			container.want("readonlyRootFilesystem", !s.environment.Service.ExecuteCommand)
+			if user := container.text("user"); notRoot.MatchString(user) == s.environment.Service.IsPlaceholder() {
+				s.Errorf("the user is %q with the image %v", user, container.at("image"))
+			}
 		}
+		s.want("aws_ecs_service.enable_execute_command", s.environment.Service.ExecuteCommand)
 	})
 }
 
-// placeholder is a running placeholder task.
-type placeholder struct {
-	command *exec.Cmd
-	address string
-	log     string // path of standard output and standard error
-}
-
-// startPlaceholder runs the task's command with the nginx of this machine. Two things are not as in a task: /tmp is a
-// folder of the test's own, so that runs do not meet, and only this machine is listened to. With capabilities it runs
-// as root with no others and on a port under 1024, as in a task; without, as nobody.
-func startPlaceholder(t *testing.T, healthCheckPath string, capabilities []string) placeholder {
+// startPlaceholder runs the task's command with the nginx of this machine, for ten seconds at most. Two things are not
+// as in a task: /tmp is a folder of the test's own, and only an address of this process is listened to, so that runs do
+// not meet. With capabilities it runs as root with no others and on port 80, as in a task; without, as nobody. It
+// returns when there is an answer, with the path of standard output and standard error.
+func startPlaceholder(t *testing.T, path string, capabilities []string) (task *exec.Cmd, address, log string) {
 	t.Helper()
-	folder := folderInTmp(t, "placeholder")
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	for port := 1023; capabilities != nil && port > 1000; port-- {
-		if low, err := net.Listen("tcp", fmt.Sprint("127.0.0.1:", port)); err == nil {
-			listener.Close()
-			listener = low
-			break
-		}
+	folder, address := folderInTmp(t, "placeholder"), "127.0.0.1:0"
+	if capabilities != nil {
+		address = fmt.Sprintf("127.%d.%d.%d:80", os.Getpid()>>16&255, os.Getpid()>>8&255, os.Getpid()&255)
 	}
-	noError(t, err)
+	listener := must.Get(net.Listen("tcp", address))(t)
 	address, port := listener.Addr().String(), listener.Addr().(*net.TCPAddr).Port
 	listener.Close()
 
-	words := service.PlaceholderCommand(port, healthCheckPath)
-	script := &words[len(words)-1]
-	for old, replacement := range map[string]string{
-		"/tmp/": folder + "/", fmt.Sprintf("listen %d;", port): fmt.Sprintf("listen %s;", address),
-	} {
-		if !strings.Contains(*script, old) {
-			t.Fatalf("the command does not contain %q: %s", old, *script)
-		}
-		*script = strings.ReplaceAll(*script, old, replacement)
-	}
-	log, err := os.Create(filepath.Join(folder, "log"))
-	noError(t, err)
-	defer log.Close()
-	command := exec.Command(words[0], words[1:]...)
-	command.Stdout, command.Stderr = log, log
-	command.Env = []string{"PATH=" + os.Getenv("PATH")}
-	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	words := service.PlaceholderCommand(port, path)
+	words[len(words)-1] = strings.NewReplacer("/tmp/", folder+"/", fmt.Sprintf("listen %d;", port),
+		fmt.Sprintf("listen %s;", address)).Replace(words[len(words)-1])
 	if capabilities != nil {
 		keep := "-all,+" + strings.ToLower(strings.Join(capabilities, ",+"))
-		command.Args = append([]string{"setpriv", "--inh-caps=-all", "--bounding-set=" + keep}, command.Args...)
-		if command.Path, err = exec.LookPath("setpriv"); err != nil {
-			t.Fatal(err)
-		}
-	} else if os.Getuid() == 0 {
+		words = append([]string{"setpriv", "--inh-caps=-all", "--bounding-set=" + keep}, words...)
+	}
+	output := must.Get(os.Create(filepath.Join(folder, "log")))(t)
+	defer output.Close()
+	ended, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	t.Cleanup(cancel)
+	task = exec.CommandContext(ended, words[0], words[1:]...)
+	task.Stdout, task.Stderr, task.Env = output, output, []string{"PATH=" + os.Getenv("PATH")}
+	// The group is the command's own, and still contains its workers when the command has ended.
+	task.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	task.Cancel = func() error { return syscall.Kill(-task.Process.Pid, syscall.SIGKILL) }
+	if capabilities == nil && os.Getuid() == 0 {
 		// Root could write anywhere, which a task with a read-only root file system cannot; nobody only to the folder.
 		const nobody = 65534
-		for _, path := range []string{folder, log.Name()} {
-			noError(t, os.Chown(path, nobody, nobody))
-		}
-		command.SysProcAttr.Credential = &syscall.Credential{Uid: nobody, Gid: nobody}
+		must.Do(t, os.Chown(folder, nobody, nobody), output.Chown(nobody, nobody))
+		task.SysProcAttr.Credential = &syscall.Credential{Uid: nobody, Gid: nobody}
 	}
-	noError(t, command.Start())
-	// The group is the command's own, and still contains its workers when the command has ended.
-	t.Cleanup(func() { syscall.Kill(-command.Process.Pid, syscall.SIGKILL) })
-	return placeholder{command, address, log.Name()}
-}
-
-// get asks until there is an answer, for ten seconds at most.
-func (p placeholder) get(t *testing.T, path string) (status int, body string) {
-	t.Helper()
-	client := http.Client{Timeout: 10 * time.Second}
-	for deadline := time.Now().Add(client.Timeout); ; time.Sleep(20 * time.Millisecond) {
-		response, err := client.Get("http://" + p.address + path)
-		if err == nil {
-			defer response.Body.Close()
-			content, err := io.ReadAll(response.Body)
-			noError(t, err)
-			return response.StatusCode, string(content)
-		}
-		if time.Now().After(deadline) {
-			log, _ := os.ReadFile(p.log)
-			t.Fatalf("no answer: %v\n%s", err, log)
+	must.Do(t, task.Start())
+	for ; ended.Err() == nil; time.Sleep(20 * time.Millisecond) {
+		if connection, err := net.Dial("tcp", address); err == nil {
+			connection.Close()
+			return task, address, output.Name()
 		}
 	}
-}
-
-// stop sends a signal and waits for the end of command and workers, for ten seconds at most.
-func (p placeholder) stop(t *testing.T, signal syscall.Signal) {
-	t.Helper()
-	noError(t, p.command.Process.Signal(signal))
-	ended := make(chan error, 1)
-	go func() { ended <- p.command.Wait() }()
-	select {
-	case err := <-ended:
-		if err != nil {
-			t.Errorf("%v ends it with %v", signal, err)
-		}
-	case <-time.After(10 * time.Second):
-		t.Fatalf("still running 10 seconds after %v", signal)
-	}
-	if err := syscall.Kill(-p.command.Process.Pid, 0); !errors.Is(err, syscall.ESRCH) {
-		t.Errorf("a worker is left: %v", err)
-	}
+	t.Fatalf("no answer:\n%s", read(t, output.Name()))
+	return
 }
 
 func TestPlaceholderAnswersHealthCheck(t *testing.T) {
@@ -269,20 +221,31 @@ func TestPlaceholderAnswersHealthCheck(t *testing.T) {
 		{"/health", syscall.SIGQUIT, nil}, {"/healthz/ready", syscall.SIGTERM, nil},
 		{"/health", syscall.SIGQUIT, kept}, {"/health", syscall.SIGTERM, kept},
 	} {
-		path := test.path
-		task := startPlaceholder(t, path, test.capabilities)
-		if status, body := task.get(t, path); status != http.StatusOK || body != "ok\n" {
-			t.Errorf("%s is answered with %d %q", path, status, body)
-		}
-		for _, other := range []string{"/", path + "/more", path + "x", "/payments", "/index.html"} {
-			if status, _ := task.get(t, other); status != http.StatusNotFound {
-				t.Errorf("%s is answered with %d", other, status)
+		t.Run(fmt.Sprint(test), func(t *testing.T) {
+			task, address, log := startPlaceholder(t, test.path, test.capabilities)
+			get := func(path string) string {
+				response := must.Get(http.Get("http://" + address + path))(t)
+				defer response.Body.Close()
+				return fmt.Sprintf("%d %s", response.StatusCode, must.Get(io.ReadAll(response.Body))(t))
 			}
-		}
-		log, err := os.ReadFile(task.log)
-		if err != nil || !strings.Contains(string(log), "GET "+path+" ") {
-			t.Errorf("the access log does not reach standard output: %v\n%s", err, log)
-		}
-		task.stop(t, test.signal)
+			if answer := get(test.path); answer != "200 ok\n" {
+				t.Errorf("%s is answered with %s", test.path, answer)
+			}
+			for _, other := range []string{"/", test.path + "/more", test.path + "x", "/payments", "/index.html"} {
+				if answer := get(other); !strings.HasPrefix(answer, "404 ") {
+					t.Errorf("%s is answered with %s", other, answer)
+				}
+			}
+			if text := read(t, log); !strings.Contains(text, "GET "+test.path+" ") {
+				t.Errorf("the access log does not reach standard output:\n%s", text)
+			}
+			must.Do(t, task.Process.Signal(test.signal))
+			if err := task.Wait(); err != nil {
+				t.Errorf("%v ends it with %v", test.signal, err)
+			}
+			if err := task.Cancel(); !errors.Is(err, syscall.ESRCH) {
+				t.Errorf("a worker is left: %v", err)
+			}
+		})
 	}
 }

@@ -12,7 +12,6 @@ import (
 // Scripts and people read these: the original ones and the topic; further ones may be added.
 func TestOutputsAreTheResources(t *testing.T) {
 	expected := map[string]string{
-		"VPCId":               "aws_vpc.id",
 		"ECSClusterName":      "aws_ecs_cluster.name",
 		"ECSServiceName":      "aws_ecs_service.name",
 		"DBClusterIdentifier": "aws_rds_cluster.cluster_identifier",
@@ -24,20 +23,22 @@ func TestOutputsAreTheResources(t *testing.T) {
 		"WebACLArn":           "aws_wafv2_web_acl.arn",
 		"AlarmTopicArn":       "aws_sns_topic.arn",
 	}
-	eachOwnNetwork(t, func(s stack) {
-		outputs := resource{s, "output", s.suffix, s.root}.part("output")
+	eachEnvironment(t, func(s stack) {
+		outputs := s.only("output")
 		for name, source := range expected {
-			kind, attribute, _ := strings.Cut(source, ".")
-			outputs.want(name+".value", s.only(kind).ref(attribute))
+			outputs.want(name+".value", "${"+source+"}")
+		}
+		if !s.environment.Network.IsExisting() {
+			outputs.want("VPCId.value", "${aws_vpc.id}")
+		}
+		for name := range outputs.attributes {
 			if outputs.text(name+".description") == "" {
 				s.Errorf("%s says nothing of itself", name)
 			}
 		}
-		// An acquirer allows every address that the tasks may call from.
-		var addresses any
+		var addresses []string // an acquirer allows every address that the tasks may call from
 		for _, address := range s.each("aws_eip") {
-			list, _ := addresses.([]string)
-			addresses = append(list, address.ref("public_ip"))
+			addresses = append(addresses, address.ref("public_ip"))
 		}
 		outputs.want("NATAddresses.value", addresses)
 	})
@@ -46,22 +47,23 @@ func TestOutputsAreTheResources(t *testing.T) {
 // The provider is given place and tags only: what the JSON does not say, endpoints or credentials, cannot be reviewed.
 func TestEverythingIsTagged(t *testing.T) {
 	eachStack(t, func(s stack) {
+		provider := s.only("provider")
 		expected := map[string]string{"Project": "tap", "ManagedBy": "cdktf", "Environment": "account"}
 		if s.environment != nil {
 			expected["Environment"] = s.suffix
 			maps.Copy(expected, s.environment.Tags)
-			s.provider().want("region", s.environment.Region)
+			provider.want("region", s.environment.Region)
 		}
-		for attribute := range s.provider().attributes {
+		for attribute := range provider.attributes {
 			if !slices.Contains([]string{"region", "default_tags", "allowed_account_ids"}, attribute) {
 				s.Errorf("the provider has the attribute %s", attribute)
 			}
 		}
-		s.provider().want("default_tags", []any{map[string]any{"tags": expected}})
+		provider.want("default_tags", []any{map[string]any{"tags": expected}})
 		for _, r := range s.all() {
 			for _, tag := range config.OwnTags {
-				if tag != config.TagName && r.at("tags."+tag) != nil {
-					s.Errorf("%s has a %s of its own", r.address(), tag)
+				if tag != config.TagName {
+					r.want("tags."+tag, nil)
 				}
 			}
 		}
@@ -71,14 +73,14 @@ func TestEverythingIsTagged(t *testing.T) {
 func TestStatesAreApart(t *testing.T) {
 	seen := map[string]string{}
 	eachStack(t, func(s stack) {
-		state := encoded(s.terraform().at("backend"))
+		state := encoded(s.only("terraform").at("backend"))
 		if other := seen[state]; other != "" {
 			s.Errorf("tap-%s has the state of tap-%s", s.suffix, other)
 		}
 		seen[state] = s.suffix
 		if s.environment != nil && s.environment.StatesBucket == "" {
 			// Above cdktf.out, whose folders the CDKTF command line may delete.
-			s.terraform().want("backend.local.path", "../../../terraform.tap-"+s.suffix+".tfstate")
+			s.want("terraform.backend.local.path", "../../../terraform.tap-"+s.suffix+".tfstate")
 		}
 	})
 }
@@ -93,10 +95,8 @@ func TestNamesHaveSuffix(t *testing.T) {
 		for _, r := range s.all() {
 			for _, attribute := range attributes {
 				name := r.text(attribute)
-				if name == "" || name[0] == '$' || slices.Contains(shared, r.kind) {
-					continue
-				}
-				if !strings.Contains(name, "-"+s.suffix) {
+				isLiteral := name != "" && name[0] != '$' && !slices.Contains(shared, r.kind)
+				if isLiteral && !strings.Contains(name, "-"+s.suffix) {
 					s.Errorf("%s has the %s %s", r.address(), attribute, name)
 				}
 			}
@@ -107,31 +107,28 @@ func TestNamesHaveSuffix(t *testing.T) {
 // While protect is false nothing stays behind but what the class keeps: in production the last snapshot, and time to
 // restore key and secret.
 func TestDestroyLeavesWhatClassKeeps(t *testing.T) {
-	for _, r := range development(t).all() {
+	dev := development(t)
+	for _, r := range dev.all() {
 		if r.at("lifecycle.prevent_destroy") == true {
 			t.Errorf("%s cannot be destroyed", r.address())
 		}
 	}
-	cluster := development(t).only("aws_rds_cluster")
-	cluster.want("skip_final_snapshot", true)
-	cluster.want("deletion_protection", false)
-	development(t).only("aws_secretsmanager_secret").want("recovery_window_in_days", 0)
-	development(t).only("aws_s3_bucket").want("force_destroy", true)
+	dev.want("aws_rds_cluster.skip_final_snapshot", true)
+	dev.want("aws_rds_cluster.deletion_protection", false)
+	dev.want("aws_secretsmanager_secret.recovery_window_in_days", 0)
+	dev.want("aws_s3_bucket.force_destroy", true)
 
 	// The other production environment has protect: false.
 	for _, s := range []stack{production(t), stacks(t)["options"].in(t)} {
-		cluster, deployment := s.only("aws_rds_cluster"), s.only("terraform_data")
-		cluster.want("skip_final_snapshot", false)
+		s.want("aws_rds_cluster.skip_final_snapshot", false)
 		// The same as long as the environment is deployed, and another one for its successor.
-		cluster.want("final_snapshot_identifier", "paymentdb-"+s.suffix+"-final-"+deployment.ref("id"))
-		deployment.want("lifecycle.ignore_changes", []string{"input"})
-		s.only("aws_kms_key").want("deletion_window_in_days", 30) // KMS.3
-		s.only("aws_secretsmanager_secret").want("recovery_window_in_days", 30)
+		s.want("aws_rds_cluster.final_snapshot_identifier", "paymentdb-"+s.suffix+"-final-${terraform_data.id}")
+		s.want("terraform_data.lifecycle.ignore_changes", []string{"input"})
+		s.want("aws_kms_key.deletion_window_in_days", 30) // KMS.3
+		s.want("aws_secretsmanager_secret.recovery_window_in_days", 30)
 		for _, kind := range []string{"aws_vpc", "aws_subnet", "aws_rds_cluster", "aws_secretsmanager_secret", "aws_kms_key",
 			"aws_s3_bucket", "aws_cloudwatch_log_group"} {
-			for _, r := range s.some(kind) {
-				r.want("lifecycle.prevent_destroy", s.environment.Protect)
-			}
+			s.want(kind+".lifecycle.prevent_destroy", s.environment.Protect)
 		}
 	}
 }
