@@ -72,30 +72,41 @@ func New(scope constructs.Construct, id string, props Props) Database {
 	version, ignored := newVersion(this, props)
 
 	clusterConfig := rdscluster.RdsClusterConfig{
-		ClusterIdentifier: jsii.String(identifier), DbClusterParameterGroupName: clusterParameters.Name(),
-		Engine: jsii.String(engine), EngineVersion: version, AllowMajorVersionUpgrade: jsii.Bool(true),
-		DbSubnetGroupName: subnets.Name(), VpcSecurityGroupIds: &[]*string{group.ID}, Port: jsii.Number(Port),
-		MasterUsername: jsii.String(props.Config.MasterUsername), MasterPasswordWo: secret.storedPassword,
-		PerformanceInsightsEnabled: jsii.Bool(true), PerformanceInsightsKmsKeyId: d.KeyARN,
-		Tags: d.Tags("PaymentDB"), Lifecycle: d.Lifecycle(), DependsOn: &[]cdktf.ITerraformDependable{logs},
+		ClusterIdentifier:                jsii.String(identifier),
+		Engine:                           jsii.String(engine),
+		EngineVersion:                    version,
+		AllowMajorVersionUpgrade:         jsii.Bool(true),
+		DbClusterParameterGroupName:      clusterParameters.Name(),
+		DbInstanceParameterGroupName:     instanceParameters.Name(), // a major upgrade moves the instances to it
+		DbSubnetGroupName:                subnets.Name(),
+		VpcSecurityGroupIds:              &[]*string{group.ID},
+		Port:                             jsii.Number(Port),
+		MasterUsername:                   jsii.String(props.Config.MasterUsername),
+		MasterPasswordWo:                 secret.storedPassword,
+		MasterPasswordWoVersion:          jsii.Number(props.Config.PasswordVersion),
+		IamDatabaseAuthenticationEnabled: jsii.Bool(true), // RDS.12, CKV_AWS_162
 
-		DbInstanceParameterGroupName:       instanceParameters.Name(), // a major upgrade moves the instances to it
-		MasterPasswordWoVersion:            jsii.Number(props.Config.PasswordVersion),
-		IamDatabaseAuthenticationEnabled:   jsii.Bool(true),            // RDS.12, CKV_AWS_162
 		StorageEncrypted:                   jsii.Bool(true),            // RDS.27, CKV_AWS_96
 		KmsKeyId:                           d.KeyARN,                   // CKV_AWS_327
 		EnabledCloudwatchLogsExports:       jsii.Strings("postgresql"), // RDS.37, CKV_AWS_324
 		DatabaseInsightsMode:               jsii.String("standard"),
+		PerformanceInsightsEnabled:         jsii.Bool(true),
+		PerformanceInsightsKmsKeyId:        d.KeyARN,
 		PerformanceInsightsRetentionPeriod: jsii.Number(insightsRetentionDays),
-		BackupRetentionPeriod:              jsii.Number(props.Config.BackupRetentionDays), // RDS.50 asks for 7 or more
-		PreferredBackupWindow:              jsii.String(props.Config.BackupWindow),
-		PreferredMaintenanceWindow:         jsii.String(props.Config.MaintenanceWindow),
-		CopyTagsToSnapshot:                 jsii.Bool(true),      // RDS.16, CKV_AWS_313
-		DeletionProtection:                 jsii.Bool(d.Protect), // RDS.7, CKV_AWS_139
-		SkipFinalSnapshot:                  jsii.Bool(!props.Config.FinalSnapshot),
+
+		BackupRetentionPeriod:      jsii.Number(props.Config.BackupRetentionDays), // RDS.50 asks for 7 or more
+		PreferredBackupWindow:      jsii.String(props.Config.BackupWindow),
+		PreferredMaintenanceWindow: jsii.String(props.Config.MaintenanceWindow),
+		CopyTagsToSnapshot:         jsii.Bool(true),      // RDS.16, CKV_AWS_313
+		DeletionProtection:         jsii.Bool(d.Protect), // RDS.7, CKV_AWS_139
+		SkipFinalSnapshot:          jsii.Bool(!props.Config.FinalSnapshot),
 		// Otherwise a new master password would wait for the window while the tasks already use it:
 		// https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/Aurora.Modifying.html
 		ApplyImmediately: jsii.Bool(true),
+
+		Tags:      d.Tags("PaymentDB"),
+		DependsOn: &[]cdktf.ITerraformDependable{logs},
+		Lifecycle: d.Lifecycle(),
 	}
 	// It would replace the cluster to change or remove what it was made from.
 	ignored = append(ignored, "restore_to_point_in_time", "snapshot_identifier")
@@ -114,11 +125,15 @@ func New(scope constructs.Construct, id string, props Props) Database {
 	// of a serverless cluster would always be as large as the writer.
 	newInstance := func(name string, tier int, after ...cdktf.ITerraformDependable) rdsclusterinstance.RdsClusterInstance {
 		return rdsclusterinstance.NewRdsClusterInstance(this, jsii.String(name), &rdsclusterinstance.RdsClusterInstanceConfig{
-			Identifier: jsii.String(identifier + "-" + name), ClusterIdentifier: cluster.Id(), Engine: jsii.String(engine),
-			InstanceClass: jsii.String(props.Config.InstanceClass), PromotionTier: jsii.Number(tier),
-			DbParameterGroupName: instanceParameters.Name(), CopyTagsToSnapshot: jsii.Bool(true), DependsOn: &after,
-			MonitoringInterval: jsii.Number(monitoringIntervalSeconds), MonitoringRoleArn: monitoring.ARN,
-
+			Identifier:                         jsii.String(identifier + "-" + name),
+			ClusterIdentifier:                  cluster.Id(),
+			Engine:                             jsii.String(engine),
+			InstanceClass:                      jsii.String(props.Config.InstanceClass),
+			PromotionTier:                      jsii.Number(tier),
+			DbParameterGroupName:               instanceParameters.Name(),
+			CopyTagsToSnapshot:                 jsii.Bool(true),
+			MonitoringInterval:                 jsii.Number(monitoringIntervalSeconds),
+			MonitoringRoleArn:                  monitoring.ARN,
 			PubliclyAccessible:                 jsii.Bool(false),                          // RDS.2, CKV_AWS_17
 			AutoMinorVersionUpgrade:            jsii.Bool(!props.Config.IsExactVersion()), // RDS.13, RDS.35, CKV_AWS_226
 			ApplyImmediately:                   jsii.Bool(props.Config.ApplyInstancesImmediately),
@@ -127,6 +142,7 @@ func New(scope constructs.Construct, id string, props Props) Database {
 			PerformanceInsightsKmsKeyId:        d.KeyARN,        // CKV_AWS_354
 			PerformanceInsightsRetentionPeriod: jsii.Number(insightsRetentionDays),
 			Tags:                               &map[string]*string{"Name": jsii.String(d.Name("PaymentDB") + "-" + name)},
+			DependsOn:                          &after,
 		})
 	}
 	writer := newInstance("writer", 0, monitoring.Permissions)
