@@ -44,13 +44,13 @@ func TestOnlyLoadBalancerIsInPublicSubnets(t *testing.T) {
 		var subnets, tables []resource
 		var ways, expected, public, private, privateTables []string
 		for _, association := range s.some("aws_route_table_association") {
-			subnet, table := association.text("subnet_id"), association.text("route_table_id")
-			subnets, tables = append(subnets, association.follow("subnet_id")), append(tables, association.follow("route_table_id"))
-			ways = append(ways, association.follow("subnet_id").text("availability_zone")+" -> "+leads[table])
+			subnet, table := association.follow("subnet_id"), association.text("route_table_id")
+			subnets, tables = append(subnets, subnet), append(tables, association.follow("route_table_id"))
+			ways = append(ways, subnet.text("availability_zone")+" -> "+leads[table])
 			if leads[table] == theInternet {
-				public = append(public, subnet)
+				public = append(public, subnet.ref("id"))
 			} else {
-				private, privateTables = append(private, subnet), append(privateTables, table)
+				private, privateTables = append(private, subnet.ref("id")), append(privateTables, table)
 			}
 		}
 		same(s, "the subnets with a route table", addresses(subnets), addresses(s.each("aws_subnet")))
