@@ -24,8 +24,7 @@ func main() {
 	}
 }
 
-// run reads every environment before it starts anything: a wrong file leaves the output of the last
-// synthesis as it was.
+// run reads every environment before it starts anything: a wrong file leaves the last synthesis as it was.
 func run() error {
 	kernel.Accelerate()
 	defer kernel.Close()
@@ -42,20 +41,21 @@ func run() error {
 			fmt.Fprintf(os.Stderr, "warning: tap-%s: %s\n", environment.Suffix, warning)
 		}
 	}
-	if err := constructs.Synthesize(environments, accounts, ""); err != nil {
+	output := cmp.Or(os.Getenv("CDKTF_OUTDIR"), "cdktf.out")
+	if err := constructs.Synthesize(environments, accounts, output); err != nil {
 		return err
 	}
-	return lockProviders()
+	return lockProviders(output)
 }
 
 // lockProviders gives every stack the hashes of the providers that may run, where make lock has written them. With the
 // argument -unlocked it does not: the local deployment takes its provider from wherever this machine has one.
-func lockProviders() error {
+func lockProviders(output string) error {
 	hashes, err := os.ReadFile("terraform.lock.hcl")
 	if errors.Is(err, fs.ErrNotExist) || slices.Contains(os.Args, "-unlocked") {
 		return nil
 	}
-	stacks, globErr := filepath.Glob(filepath.Join(cmp.Or(os.Getenv("CDKTF_OUTDIR"), "cdktf.out"), "stacks", "*"))
+	stacks, globErr := filepath.Glob(filepath.Join(output, "stacks", "*"))
 	err = errors.Join(err, globErr)
 	for _, stack := range stacks {
 		err = errors.Join(err, os.WriteFile(filepath.Join(stack, ".terraform.lock.hcl"), hashes, 0o644))

@@ -14,7 +14,7 @@ import (
 	"strings"
 )
 
-//go:generate go run ../internal/generate
+//go:generate go run -C .. ./internal/generate
 
 // Load returns the environments of a folder, sorted by suffix: one for each *.yaml file, and one of class development
 // for the requested suffix when no file has it. Without a file and a request it returns the environment dev. A

@@ -37,13 +37,7 @@ type Addition func(stack cdktf.TerraformStack, areas Areas) []connection.Connect
 // NewTapStack declares the stack tap-<suffix>: everything of one environment.
 func NewTapStack(app constructs.Construct, environment config.Environment, additions ...Addition) cdktf.TerraformStack {
 	name := "tap-" + environment.Suffix
-	stack := newStack(app, name, environment.Region, environment.Account, environment.Suffix, environment.Tags)
-	if environment.StatesBucket == "" {
-		newLocalBackend(stack, name)
-	} else {
-		newS3Backend(stack, environment.StatesBucket, name, environment.Region, environment.Account)
-	}
-
+	stack := newStack(app, name, name, environment)
 	place := environment.Network.CIDR
 	if environment.Network.IsExisting() {
 		place = environment.Network.Existing.PrivateSubnets[0]
@@ -60,37 +54,24 @@ func NewTapStack(app constructs.Construct, environment config.Environment, addit
 			"network.cidr": place,
 		}),
 	}
-	key := encryption.New(stack, "encryption", encryption.Props{
-		Deployment: deployed,
-		Config:     environment.Encryption,
-	})
+	key := encryption.New(stack, "encryption", encryption.Props{Deployment: deployed, Config: environment.Encryption})
 	deployed.KeyARN = key.ARN
 
 	imageAccount, _, _, _ := environment.Service.PrivateRepository()
 	vpc := network.New(stack, "network", network.Props{
-		Deployment:   deployed,
-		Config:       environment.Network,
-		ImageAccount: imageAccount,
+		Deployment: deployed, Config: environment.Network, ImageAccount: imageAccount,
 	})
 	data := database.New(stack, "database", database.Props{
-		Deployment: deployed,
-		Config:     environment.Database,
-		Network:    vpc,
+		Deployment: deployed, Config: environment.Database, Network: vpc,
 	})
 	balancer := loadbalancer.New(stack, "load-balancer", loadbalancer.Props{
-		Deployment:                 deployed,
-		Config:                     environment.LoadBalancer,
-		Network:                    vpc,
-		Port:                       environment.Service.Port,
-		HealthCheck:                environment.Service.HealthCheck,
+		Deployment: deployed, Config: environment.LoadBalancer, Network: vpc,
+		Port: environment.Service.Port, HealthCheck: environment.Service.HealthCheck,
 		DeregistrationDelaySeconds: environment.Service.DeregistrationDelaySeconds,
 	})
 	topic := monitoring.NewTopic(stack, "alarm-topic", deployed, environment.Monitoring.Emails)
 	requests := monitoring.NewRequests(stack, "request-alarms", monitoring.RequestsProps{
-		Deployment:   deployed,
-		Config:       environment.Monitoring,
-		Topic:        topic,
-		LoadBalancer: balancer,
+		Deployment: deployed, Config: environment.Monitoring, TopicARN: topic, LoadBalancer: balancer,
 	})
 	cluster := service.NewCluster(stack, "cluster", deployed, environment.Service.ContainerInsights)
 	uses := []connection.Connection{data.Connection}
@@ -98,31 +79,16 @@ func NewTapStack(app constructs.Construct, environment config.Environment, addit
 		uses = append(uses, add(stack, Areas{Deployment: deployed, Key: key, Network: vpc, Cluster: cluster})...)
 	}
 	api := service.New(stack, "service", service.Props{
-		Deployment:       deployed,
-		Name:             "Payment",
-		LogName:          "payment-api",
-		Config:           environment.Service,
-		Cluster:          cluster,
-		Network:          vpc,
-		Key:              key,
-		Uses:             uses,
-		MigrationUses:    []connection.Connection{data.Owner},
-		Ingress:          &balancer.Ingress,
-		DeploymentAlarms: []*string{requests.ErrorRateAlarm, requests.LatencyAlarm},
+		Deployment: deployed, Name: "Payment", LogName: "payment-api", Config: environment.Service,
+		Cluster: cluster, Network: vpc, Key: key, Ingress: &balancer.Ingress,
+		Uses: uses, MigrationUses: []connection.Connection{data.Owner},
+		DeploymentAlarms: requests.DeploymentAlarms,
 	})
 	acl := firewall.New(stack, "firewall", firewall.Props{
-		Deployment:      deployed,
-		Config:          environment.Firewall,
-		LoadBalancerARN: balancer.ARN,
+		Deployment: deployed, Config: environment.Firewall, LoadBalancerARN: balancer.ARN,
 	})
 	alarms := monitoring.New(stack, "monitoring", monitoring.Props{
-		Deployment:   deployed,
-		Topic:        topic,
-		Requests:     requests,
-		LoadBalancer: balancer,
-		Service:      api,
-		Database:     data,
-		Firewall:     acl,
+		Requests: requests, Service: api, Database: data, Firewall: acl,
 	})
 
 	output(stack, "VPCId", "VPC ID", vpc.VPCID)
@@ -135,7 +101,7 @@ func NewTapStack(app constructs.Construct, environment config.Environment, addit
 	output(stack, "TargetGroupArn", "Target group ARN", balancer.TargetGroupARN)
 	output(stack, "DashboardName", "CloudWatch dashboard name", alarms.DashboardName)
 	output(stack, "WebACLArn", "WAF web ACL ARN", acl.ARN)
-	output(stack, "AlarmTopicArn", "SNS topic of the alarms, for a pager", topic.ARN)
+	output(stack, "AlarmTopicArn", "SNS topic of the alarms, for a pager", topic)
 	if len(vpc.NATAddresses) > 0 {
 		output(stack, "NATAddresses", "Public addresses that the tasks call out from, for allow-lists", vpc.NATAddresses)
 	}
@@ -145,8 +111,9 @@ func NewTapStack(app constructs.Construct, environment config.Environment, addit
 // NewAccountStack declares the stack tap-account-<account>: what the account's environments share. Its state is in its
 // own bucket from the start, under a key that the pipeline's roles cannot reach.
 func NewAccountStack(app constructs.Construct, file config.Account) cdktf.TerraformStack {
-	stack := newStack(app, "tap-account-"+file.ID, file.Region, file.ID, "account", nil)
-	newS3Backend(stack, file.StatesBucket(), "account", file.Region, file.ID)
+	stack := newStack(app, "tap-account-"+file.ID, "account", config.Environment{
+		Suffix: "account", Region: file.Region, Account: file.ID, StatesBucket: file.StatesBucket(),
+	})
 	shared := account.New(stack, "account", file)
 	output(stack, "StatesBucket", "S3 bucket of the Terraform states", shared.StatesBucket)
 	output(stack, "RepositoryURL", "ECR repository of the API's image", shared.RepositoryURL)
@@ -159,51 +126,43 @@ func NewAccountStack(app constructs.Construct, file config.Account) cdktf.Terraf
 	return stack
 }
 
-// newStack declares a stack with its provider and the tags that every resource has.
-func newStack(app constructs.Construct, name, region, account, environment string,
-	tags map[string]string) cdktf.TerraformStack {
+// newStack declares a stack with its provider, the tags that every resource has, and where its state is: encrypted in a
+// folder of the account's bucket and locked while it is in use, or in a local file.
+func newStack(app constructs.Construct, name, folder string, environment config.Environment) cdktf.TerraformStack {
 	stack := cdktf.NewTerraformStack(app, jsii.String(name))
 	stack.AddOverride(jsii.String("terraform.required_version"), versions.Terraform)
 	// The bindings ask for exactly the version that they are made from.
 	stack.AddOverride(jsii.String("terraform.required_providers.aws"), map[string]string{
 		"source": versions.Provider, "version": versions.ProviderVersions,
 	})
-	all := map[string]*string{
-		config.TagProject:     jsii.String("tap"),
-		config.TagEnvironment: jsii.String(environment),
-		config.TagManagedBy:   jsii.String("cdktf"),
+	tags := map[string]*string{
+		config.TagProject: jsii.String("tap"), config.TagEnvironment: jsii.String(environment.Suffix),
+		config.TagManagedBy: jsii.String("cdktf"),
 	}
-	for key, value := range tags {
-		all[key] = jsii.String(value)
+	for key, value := range environment.Tags {
+		tags[key] = jsii.String(value)
 	}
 	aws := &provider.AwsProviderConfig{
-		Region:      jsii.String(region),
-		DefaultTags: []*provider.AwsProviderDefaultTags{{Tags: &all}},
+		Region: jsii.String(environment.Region), DefaultTags: []*provider.AwsProviderDefaultTags{{Tags: &tags}},
 	}
-	if account != "" {
-		aws.AllowedAccountIds = jsii.Strings(account)
+	if environment.Account != "" {
+		aws.AllowedAccountIds = jsii.Strings(environment.Account)
 	}
 	provider.NewAwsProvider(stack, jsii.String("aws"), aws)
-	return stack
-}
-
-// newLocalBackend keeps a stack's state in terraform.<stack>.tfstate beside cdktf.out: the CDKTF command line deletes
-// the folders of stacks that a synthesis did not produce, and with them what is in cdktf.out/stacks/<stack>.
-func newLocalBackend(stack cdktf.TerraformStack, name string) {
-	cdktf.NewLocalBackend(stack, &cdktf.LocalBackendConfig{Path: jsii.String("../../../terraform." + name + ".tfstate")})
-}
-
-// newS3Backend keeps a stack's state in its account's bucket, encrypted, in a folder of its own, and locked while it
-// is in use.
-func newS3Backend(stack cdktf.TerraformStack, bucket, folder, region, account string) {
+	if environment.StatesBucket == "" {
+		// Beside cdktf.out: the CDKTF command line deletes the folders of stacks that a synthesis did not produce, and
+		// with them what is in cdktf.out/stacks/<stack>.
+		path := jsii.String("../../../terraform." + name + ".tfstate")
+		cdktf.NewLocalBackend(stack, &cdktf.LocalBackendConfig{Path: path})
+		return stack
+	}
 	backend := cdktf.NewS3Backend(stack, &cdktf.S3BackendConfig{
-		Bucket:  jsii.String(bucket),
-		Key:     jsii.String(folder + "/terraform.tfstate"),
-		Region:  jsii.String(region),
-		Encrypt: jsii.Bool(true),
+		Bucket: jsii.String(environment.StatesBucket), Key: jsii.String(folder + "/terraform.tfstate"),
+		Region: jsii.String(environment.Region), Encrypt: jsii.Bool(true),
 	})
 	backend.AddOverride(jsii.String("use_lockfile"), true)
-	backend.AddOverride(jsii.String("allowed_account_ids"), jsii.Strings(account))
+	backend.AddOverride(jsii.String("allowed_account_ids"), jsii.Strings(environment.Account))
+	return stack
 }
 
 func output(stack cdktf.TerraformStack, name, description string, value any) {

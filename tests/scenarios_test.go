@@ -150,12 +150,12 @@ func metrics(alarm resource) map[string]resource {
 	return all
 }
 
-// statistic names how a period's value of a metric comes from its samples.
+// statistic names how CloudWatch makes one value of a metric from the samples of a period.
 func statistic(metric resource) string {
 	return cmp.Or(metric.text("stat"), metric.text("statistic"), metric.text("extended_statistic"))
 }
 
-// summarize computes it.
+// summarize returns that value.
 func summarize(metric resource, samples []float64) float64 {
 	sum := 0.0
 	for _, sample := range samples {
@@ -230,7 +230,7 @@ func states(alarm resource, minutes []traffic, from int) []bool {
 
 // The table is what people on call read.
 func TestGoldenSaysWhatAlarmsDo(t *testing.T) {
-	var file struct {
+	var file struct { // scenarios.yaml
 		Ordinary  traffic
 		Scenarios []struct {
 			Happens string

@@ -11,25 +11,20 @@ import (
 // Connection is everything that a task needs in order to use one thing. The area that owns the thing hands it over
 // whole: what a second place had to add could be forgotten there.
 type Connection struct {
-	// Name is the thing's, for the ids of constructs, for example database.
-	Name string
-	// Variables are environment variables of the containers, by name.
-	Variables map[string]string
+	Name      string            // the thing's, for the ids of constructs, for example database
+	Variables map[string]string // environment variables of the containers, by name
 	// Secrets are environment variables with the value of a secret, by name, in the form that a container definition
 	// takes (valueFrom).
 	Secrets map[string]string
-	// Start is what ECS needs in order to start a task.
-	Start Access
-	// Run is what the program in the task needs.
-	Run Access
+	Start   Access // what ECS needs in order to start a task
+	Run     Access // what the program in the task needs
 	// Endpoints are the interface endpoints through which the AWS services behind it are reached without the internet,
 	// for example sqs of com.amazonaws.us-east-1.sqs.
 	Endpoints []string
 	// Group and Port are what tasks open TCP connections to; Port is 0 where there is nothing such.
 	Group network.SecurityGroup
 	Port  int
-	// Ready has to exist before a task starts.
-	Ready []cdktf.ITerraformDependable
+	Ready []cdktf.ITerraformDependable // has to exist before a task starts
 }
 
 // Access is what a role has to be allowed.
@@ -43,8 +38,7 @@ type Access struct {
 type Ingress struct {
 	SecurityGroup  network.SecurityGroup // whose members may connect to the tasks
 	TargetGroupARN *string
-	// RequestLabel names load balancer and target group in a scaling policy on requests.
-	RequestLabel *string
+	RequestLabel   *string // load balancer and target group in a scaling policy on requests
 	// Ready has to exist before a service can be attached: ECS refuses a target group that no listener uses.
 	Ready cdktf.ITerraformDependable
 }

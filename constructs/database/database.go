@@ -56,17 +56,13 @@ type Database struct {
 
 // New creates the database.
 func New(scope constructs.Construct, id string, props Props) Database {
-	this := constructs.NewConstruct(scope, jsii.String(id))
-	d := props.Deployment
+	this, d := constructs.NewConstruct(scope, jsii.String(id)), props.Deployment
 	identifier := "paymentdb-" + d.Suffix
-
 	group := props.Network.NewSecurityGroup(this, "security-group", d.Name("PaymentDB"),
 		"Aurora cluster of the payment API")
 	subnets := dbsubnetgroup.NewDbSubnetGroup(this, jsii.String("subnet-group"), &dbsubnetgroup.DbSubnetGroupConfig{
-		Name:        jsii.String(identifier),
-		Description: jsii.String("Private subnets of the payment API"),
-		SubnetIds:   &props.Network.PrivateSubnets,
-		Tags:        d.Tags("PaymentDB"),
+		Name: jsii.String(identifier), Description: jsii.String("Private subnets of the payment API"),
+		SubnetIds: &props.Network.PrivateSubnets, Tags: d.Tags("PaymentDB"),
 	})
 	secret := newSecret(this, props, identifier)
 	monitoring := newMonitoringRole(this, d)
@@ -74,48 +70,42 @@ func New(scope constructs.Construct, id string, props Props) Database {
 	logs := d.NewMaskedLogGroup(this, "postgresql-logs", "/aws/rds/cluster/"+identifier+"/postgresql")
 	clusterParameters, instanceParameters := newParameterGroups(this, props.Config, identifier)
 	version, ignored := newVersion(this, props)
-	lifecycle := d.Lifecycle()
-	// It would replace the cluster to change or remove what it was made from.
-	lifecycle.IgnoreChanges = jsii.Strings(append(ignored, "restore_to_point_in_time", "snapshot_identifier")...)
 
 	clusterConfig := rdscluster.RdsClusterConfig{
-		ClusterIdentifier:                jsii.String(identifier),
-		Engine:                           jsii.String(engine),
-		EngineVersion:                    version,
-		AllowMajorVersionUpgrade:         jsii.Bool(true),
-		DbInstanceParameterGroupName:     instanceParameters.Name(), // a major upgrade moves the instances to it
-		Port:                             jsii.Number(Port),
-		DbSubnetGroupName:                subnets.Name(),
-		VpcSecurityGroupIds:              &[]*string{group.ID},
-		MasterUsername:                   jsii.String(props.Config.MasterUsername),
-		MasterPasswordWo:                 secret.storedPassword,
-		MasterPasswordWoVersion:          jsii.Number(props.Config.PasswordVersion),
-		IamDatabaseAuthenticationEnabled: jsii.Bool(true), // RDS.12, CKV_AWS_162
+		ClusterIdentifier: jsii.String(identifier), DbClusterParameterGroupName: clusterParameters.Name(),
+		Engine: jsii.String(engine), EngineVersion: version, AllowMajorVersionUpgrade: jsii.Bool(true),
+		DbSubnetGroupName: subnets.Name(), VpcSecurityGroupIds: &[]*string{group.ID}, Port: jsii.Number(Port),
+		MasterUsername: jsii.String(props.Config.MasterUsername), MasterPasswordWo: secret.storedPassword,
+		PerformanceInsightsEnabled: jsii.Bool(true), PerformanceInsightsKmsKeyId: d.KeyARN,
+		Tags: d.Tags("PaymentDB"), Lifecycle: d.Lifecycle(), DependsOn: &[]cdktf.ITerraformDependable{logs},
 
-		StorageEncrypted:                   jsii.Bool(true), // RDS.27, CKV_AWS_96, CKV_AWS_327
-		KmsKeyId:                           d.KeyARN,
-		DbClusterParameterGroupName:        clusterParameters.Name(),
+		DbInstanceParameterGroupName:       instanceParameters.Name(), // a major upgrade moves the instances to it
+		MasterPasswordWoVersion:            jsii.Number(props.Config.PasswordVersion),
+		IamDatabaseAuthenticationEnabled:   jsii.Bool(true),            // RDS.12, CKV_AWS_162
+		StorageEncrypted:                   jsii.Bool(true),            // RDS.27, CKV_AWS_96
+		KmsKeyId:                           d.KeyARN,                   // CKV_AWS_327
 		EnabledCloudwatchLogsExports:       jsii.Strings("postgresql"), // RDS.37, CKV_AWS_324
 		DatabaseInsightsMode:               jsii.String("standard"),
-		PerformanceInsightsEnabled:         jsii.Bool(true),
-		PerformanceInsightsKmsKeyId:        d.KeyARN,
 		PerformanceInsightsRetentionPeriod: jsii.Number(insightsRetentionDays),
-
-		BackupRetentionPeriod:      jsii.Number(props.Config.BackupRetentionDays), // RDS.50 asks for 7 or more
-		PreferredBackupWindow:      jsii.String(props.Config.BackupWindow),
-		PreferredMaintenanceWindow: jsii.String(props.Config.MaintenanceWindow),
+		BackupRetentionPeriod:              jsii.Number(props.Config.BackupRetentionDays), // RDS.50 asks for 7 or more
+		PreferredBackupWindow:              jsii.String(props.Config.BackupWindow),
+		PreferredMaintenanceWindow:         jsii.String(props.Config.MaintenanceWindow),
+		CopyTagsToSnapshot:                 jsii.Bool(true),      // RDS.16, CKV_AWS_313
+		DeletionProtection:                 jsii.Bool(d.Protect), // RDS.7, CKV_AWS_139
+		SkipFinalSnapshot:                  jsii.Bool(!props.Config.FinalSnapshot),
 		// Otherwise a new master password would wait for the window while the tasks already use it:
 		// https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/Aurora.Modifying.html
-		ApplyImmediately:                 jsii.Bool(true),
-		CopyTagsToSnapshot:               jsii.Bool(true),      // RDS.16, CKV_AWS_313
-		DeletionProtection:               jsii.Bool(d.Protect), // RDS.7, CKV_AWS_139
-		SkipFinalSnapshot:                jsii.Bool(!props.Config.FinalSnapshot),
-		FinalSnapshotIdentifier:          finalSnapshot(props, identifier),
-		Serverlessv2ScalingConfiguration: serverless(props.Config),
-
-		Tags:      d.Tags("PaymentDB"),
-		DependsOn: &[]cdktf.ITerraformDependable{logs},
-		Lifecycle: lifecycle,
+		ApplyImmediately: jsii.Bool(true),
+	}
+	// It would replace the cluster to change or remove what it was made from.
+	ignored = append(ignored, "restore_to_point_in_time", "snapshot_identifier")
+	clusterConfig.Lifecycle.IgnoreChanges = jsii.Strings(ignored...)
+	if props.Config.FinalSnapshot {
+		// The name is the deployment's: AWS refuses that of a snapshot which an earlier one left.
+		clusterConfig.FinalSnapshotIdentifier = jsii.Sprintf("%s-final-%s", identifier, *d.ID)
+	}
+	if props.Config.IsServerless() {
+		clusterConfig.Serverlessv2ScalingConfiguration = capacity(props.Config)
 	}
 	restore(&clusterConfig, props.Config)
 	cluster := rdscluster.NewRdsCluster(this, jsii.String("cluster"), &clusterConfig)
@@ -124,24 +114,19 @@ func New(scope constructs.Construct, id string, props Props) Database {
 	// of a serverless cluster would always be as large as the writer.
 	newInstance := func(name string, tier int, after ...cdktf.ITerraformDependable) rdsclusterinstance.RdsClusterInstance {
 		return rdsclusterinstance.NewRdsClusterInstance(this, jsii.String(name), &rdsclusterinstance.RdsClusterInstanceConfig{
-			Identifier:                         jsii.String(identifier + "-" + name),
-			ClusterIdentifier:                  cluster.Id(),
-			Engine:                             jsii.String(engine),
-			InstanceClass:                      jsii.String(props.Config.InstanceClass),
-			PromotionTier:                      jsii.Number(tier),
-			DbParameterGroupName:               instanceParameters.Name(),
+			Identifier: jsii.String(identifier + "-" + name), ClusterIdentifier: cluster.Id(), Engine: jsii.String(engine),
+			InstanceClass: jsii.String(props.Config.InstanceClass), PromotionTier: jsii.Number(tier),
+			DbParameterGroupName: instanceParameters.Name(), CopyTagsToSnapshot: jsii.Bool(true), DependsOn: &after,
+			MonitoringInterval: jsii.Number(monitoringIntervalSeconds), MonitoringRoleArn: monitoring.ARN,
+
 			PubliclyAccessible:                 jsii.Bool(false),                          // RDS.2, CKV_AWS_17
 			AutoMinorVersionUpgrade:            jsii.Bool(!props.Config.IsExactVersion()), // RDS.13, RDS.35, CKV_AWS_226
-			CopyTagsToSnapshot:                 jsii.Bool(true),
 			ApplyImmediately:                   jsii.Bool(props.Config.ApplyInstancesImmediately),
 			PreferredMaintenanceWindow:         jsii.String(props.Config.MaintenanceWindow),
-			MonitoringInterval:                 jsii.Number(monitoringIntervalSeconds),
-			MonitoringRoleArn:                  monitoring.ARN,
-			PerformanceInsightsEnabled:         jsii.Bool(true), // CKV_AWS_353, CKV_AWS_354
-			PerformanceInsightsKmsKeyId:        d.KeyARN,
+			PerformanceInsightsEnabled:         jsii.Bool(true), // CKV_AWS_353
+			PerformanceInsightsKmsKeyId:        d.KeyARN,        // CKV_AWS_354
 			PerformanceInsightsRetentionPeriod: jsii.Number(insightsRetentionDays),
 			Tags:                               &map[string]*string{"Name": jsii.String(d.Name("PaymentDB") + "-" + name)},
-			DependsOn:                          &after,
 		})
 	}
 	writer := newInstance("writer", 0, monitoring.Permissions)
@@ -152,12 +137,8 @@ func New(scope constructs.Construct, id string, props Props) Database {
 	}
 	api, owner := newConnections(props, cluster, secret, group, writer)
 	return Database{
-		Identifier:   cluster.ClusterIdentifier(),
-		SecretARN:    secret.arn,
-		Readers:      props.Config.Readers,
-		IsServerless: props.Config.IsServerless(),
-		Connection:   api,
-		Owner:        owner,
+		Identifier: cluster.ClusterIdentifier(), SecretARN: secret.arn, Readers: props.Config.Readers,
+		IsServerless: props.Config.IsServerless(), Connection: api, Owner: owner,
 	}
 }
 
@@ -169,10 +150,10 @@ func newParameterGroups(scope constructs.Construct, database config.Database, id
 	parameter := func(name, value string) *rdsclusterparametergroup.RdsClusterParameterGroupParameter {
 		return &rdsclusterparametergroup.RdsClusterParameterGroupParameter{Name: jsii.String(name), Value: jsii.String(value)}
 	}
-	family := jsii.String(database.ParameterGroupFamily())
+	prefix, family := jsii.String(identifier+"-"), jsii.String(database.ParameterGroupFamily())
+	createFirst := &cdktf.TerraformResourceLifecycle{CreateBeforeDestroy: jsii.Bool(true)}
 	cluster := rdsclusterparametergroup.NewRdsClusterParameterGroup(scope, jsii.String("cluster-parameters"), &rdsclusterparametergroup.RdsClusterParameterGroupConfig{
-		NamePrefix:  jsii.String(identifier + "-"),
-		Family:      family,
+		NamePrefix: prefix, Family: family, Lifecycle: createFirst,
 		Description: jsii.String("TLS only; connections, DDL and slow statements are logged without their parameters"),
 		Parameter: []*rdsclusterparametergroup.RdsClusterParameterGroupParameter{
 			// Who connected, from where and when (PCI DSS 10.2.1).
@@ -188,13 +169,10 @@ func newParameterGroups(scope constructs.Construct, database config.Database, id
 			parameter("log_statement", "ddl"),
 			parameter("rds.force_ssl", "1"),
 		},
-		Lifecycle: &cdktf.TerraformResourceLifecycle{CreateBeforeDestroy: jsii.Bool(true)},
 	})
 	instance := dbparametergroup.NewDbParameterGroup(scope, jsii.String("instance-parameters"), &dbparametergroup.DbParameterGroupConfig{
-		NamePrefix:  jsii.String(identifier + "-"),
-		Family:      family,
+		NamePrefix: prefix, Family: family, Lifecycle: createFirst,
 		Description: jsii.String("Inherits the cluster's parameters; one set here would need no restart to be attached"),
-		Lifecycle:   &cdktf.TerraformResourceLifecycle{CreateBeforeDestroy: jsii.Bool(true)},
 	})
 	return cluster, instance
 }
@@ -202,23 +180,15 @@ func newParameterGroups(scope constructs.Construct, database config.Database, id
 // newMonitoringRole creates the role that sends enhanced monitoring, with the permissions of the AWS managed
 // policy AmazonRDSEnhancedMonitoringRole, narrowed to the account.
 func newMonitoringRole(scope constructs.Construct, d deployment.Deployment) policy.Role {
-	group := *d.Account.ARN("logs", "log-group:RDS*")
+	group := d.Account.ARN("logs", "log-group:RDS*")
 	return d.NewRole(scope, "monitoring-role", policy.RoleProps{
-		Name:        "PaymentDBMonitoringRole",
-		Description: "Sends the database's enhanced monitoring",
-		Service:     "monitoring.rds.amazonaws.com",
-		Conditions:  []policy.Condition{policy.Equals("aws:SourceAccount", d.Account.ID)},
+		Name: "PaymentDBMonitoringRole", Description: "Sends the database's enhanced monitoring",
+		Service:    "monitoring.rds.amazonaws.com",
+		Conditions: []policy.Condition{policy.Equals("aws:SourceAccount", d.Account.ID)},
 		Statements: []policy.Statement{
-			{
-				Sid: "CreateGroups", Resources: []*string{jsii.String(group)},
-				Actions: []string{"logs:CreateLogGroup", "logs:PutRetentionPolicy"},
-			},
-			{
-				Sid: "WriteStreams", Resources: []*string{jsii.String(group + ":log-stream:*")},
-				Actions: []string{
-					"logs:CreateLogStream", "logs:DescribeLogStreams", "logs:GetLogEvents", "logs:PutLogEvents",
-				},
-			},
+			policy.Allow("CreateGroups", group, "logs:CreateLogGroup", "logs:PutRetentionPolicy"),
+			policy.Allow("WriteStreams", jsii.String(*group+":log-stream:*"),
+				"logs:CreateLogStream", "logs:DescribeLogStreams", "logs:GetLogEvents", "logs:PutLogEvents"),
 		},
 	})
 }
@@ -233,11 +203,22 @@ func newVersion(scope constructs.Construct, props Props) (version *string, ignor
 		return jsii.String(props.Config.EngineVersion), nil
 	}
 	newest := dataawsrdsengineversion.NewDataAwsRdsEngineVersion(scope, jsii.String("newest-version"), &dataawsrdsengineversion.DataAwsRdsEngineVersionConfig{
-		Engine:               jsii.String(engine),
-		ParameterGroupFamily: jsii.String(props.Config.ParameterGroupFamily()),
-		Latest:               jsii.Bool(true),
+		Engine: jsii.String(engine), ParameterGroupFamily: jsii.String(props.Config.ParameterGroupFamily()),
+		Latest: jsii.Bool(true),
 	})
 	return newest.Version(), []string{"engine_version"}
+}
+
+// capacity is the range of a cluster whose instances are db.serverless.
+func capacity(database config.Database) *rdscluster.RdsClusterServerlessv2ScalingConfiguration {
+	minimum, maximum := database.Serverless.MinimumCapacity, database.Serverless.MaximumCapacity
+	scaling := &rdscluster.RdsClusterServerlessv2ScalingConfiguration{
+		MinCapacity: jsii.Number(minimum), MaxCapacity: jsii.Number(maximum),
+	}
+	if minimum == 0 {
+		scaling.SecondsUntilAutoPause = jsii.Number(autoPauseSeconds)
+	}
+	return scaling
 }
 
 // restore makes the cluster from what the file names, and stops an apply in which that is not what the file says: the
@@ -259,39 +240,12 @@ func restore(cluster *rdscluster.RdsClusterConfig, database config.Database) {
 	default:
 		return
 	}
-	cluster.Lifecycle.Postcondition = &[]*cdktf.Postcondition{
-		{
-			Condition: jsii.Sprintf("${self.master_username == %q}", database.MasterUsername),
-			ErrorMessage: jsii.Sprintf("database.restore: the master user is ${self.master_username}, and that of this class "+
-				"%s; destroy the environment, and restore into one of the other class", database.MasterUsername),
-		},
-		{
-			Condition:    jsii.String("${self.iam_database_authentication_enabled}"),
-			ErrorMessage: jsii.String("database.restore: logins with IAM are not restored with a snapshot; apply once more"),
-		},
-	}
-}
-
-// finalSnapshot names the snapshot that a deleted cluster leaves: always the same for one deployment of the
-// environment, and another one for the next, whose snapshot AWS would refuse under the same name.
-func finalSnapshot(props Props, identifier string) *string {
-	if !props.Config.FinalSnapshot {
-		return nil
-	}
-	return jsii.Sprintf("%s-final-%s", identifier, *props.Deployment.ID)
-}
-
-// serverless is the capacity range of a cluster whose instances are db.serverless.
-func serverless(database config.Database) *rdscluster.RdsClusterServerlessv2ScalingConfiguration {
-	if !database.IsServerless() {
-		return nil
-	}
-	scaling := &rdscluster.RdsClusterServerlessv2ScalingConfiguration{
-		MinCapacity: jsii.Number(database.Serverless.MinimumCapacity),
-		MaxCapacity: jsii.Number(database.Serverless.MaximumCapacity),
-	}
-	if database.Serverless.MinimumCapacity == 0 {
-		scaling.SecondsUntilAutoPause = jsii.Number(autoPauseSeconds)
-	}
-	return scaling
+	cluster.Lifecycle.Postcondition = &[]*cdktf.Postcondition{{
+		Condition: jsii.Sprintf("${self.master_username == %q}", database.MasterUsername),
+		ErrorMessage: jsii.Sprintf("database.restore: the master user is ${self.master_username}, and that of this class "+
+			"%s; destroy the environment, and restore into one of the other class", database.MasterUsername),
+	}, {
+		Condition:    jsii.String("${self.iam_database_authentication_enabled}"),
+		ErrorMessage: jsii.String("database.restore: logins with IAM are not restored with a snapshot; apply once more"),
+	}}
 }

@@ -19,20 +19,13 @@ import (
 
 // Deployment is one environment in one AWS account.
 type Deployment struct {
-	// Suffix ends the name of every resource.
-	Suffix string
-	// Account is where the environment is deployed.
-	Account policy.Account
-	// Shared is whether the account has a stack of its own (tap-account-<account>) with what its environments share.
-	Shared bool
-	// ID is unique to the deployment, and the same for as long as it lasts.
-	ID *string
-	// Protect refuses plans that destroy or replace what holds data, evidence or traffic.
-	Protect bool
-	// LogRetentionDays is how long logs are kept (CKV_AWS_338 asks for 365 in production).
-	LogRetentionDays int
-	// KeyARN is the KMS key that encrypts whatever the environment stores.
-	KeyARN *string
+	Suffix           string         // ends the name of every resource
+	Account          policy.Account // where the environment is deployed
+	Shared           bool           // the account has a stack (tap-account-<account>) with what its environments share
+	ID               *string        // unique to the deployment, and the same for as long as it lasts
+	Protect          bool           // refuses plans that destroy or replace what holds data, evidence or traffic
+	LogRetentionDays int            // how long logs are kept (CKV_AWS_338 asks for 365 in production)
+	KeyARN           *string        // the KMS key that encrypts whatever the environment stores
 }
 
 // Name returns the name of a resource, <kind>-<suffix>.
@@ -58,15 +51,12 @@ func (d Deployment) NewRole(scope constructs.Construct, id string, props policy.
 	return policy.NewRole(scope, id, props)
 }
 
-// NewLogGroup creates a log group under the environment's key (CKV_AWS_158). The service that writes to it
-// has to depend on it: a group that AWS creates by itself is kept for ever, unencrypted, and left behind
-// by a destroy.
+// NewLogGroup creates a log group under the environment's key (CKV_AWS_158). The service that writes to it has to
+// depend on it: a group that AWS creates by itself is kept for ever, unencrypted, and left behind by a destroy.
 func (d Deployment) NewLogGroup(scope constructs.Construct, id, name string) cloudwatchloggroup.CloudwatchLogGroup {
 	return cloudwatchloggroup.NewCloudwatchLogGroup(scope, jsii.String(id), &cloudwatchloggroup.CloudwatchLogGroupConfig{
-		Name:            jsii.String(name),
-		RetentionInDays: jsii.Number(d.LogRetentionDays),
-		KmsKeyId:        d.KeyARN,
-		Lifecycle:       d.Lifecycle(),
+		Name: jsii.String(name), RetentionInDays: jsii.Number(d.LogRetentionDays), KmsKeyId: d.KeyARN,
+		Lifecycle: d.Lifecycle(),
 	})
 }
 
@@ -76,27 +66,27 @@ func (d Deployment) NewLogGroup(scope constructs.Construct, id, name string) clo
 func (d Deployment) NewMaskedLogGroup(scope constructs.Construct,
 	id, name string) cloudwatchloggroup.CloudwatchLogGroup {
 	group := d.NewLogGroup(scope, id, name)
-	const digits = "CardNumber"
-	identifiers := []string{
-		"arn:" + *d.Account.Partition + ":dataprotection::aws:data-identifier/CreditCardNumber", digits,
-	}
-	statement := func(sid string, operation map[string]any) map[string]any {
-		return map[string]any{"Sid": sid, "DataIdentifier": identifiers, "Operation": operation}
-	}
 	cloudwatchlogdataprotectionpolicy.NewCloudwatchLogDataProtectionPolicy(scope, jsii.String(id+"-masking"), &cloudwatchlogdataprotectionpolicy.CloudwatchLogDataProtectionPolicyConfig{
-		LogGroupName: group.Name(),
-		PolicyDocument: policy.JSON(map[string]any{
-			"Name": "card-numbers", "Version": "2021-06-01",
-			"Configuration": map[string]any{"CustomDataIdentifier": []any{
-				map[string]any{"Name": digits, "Regex": CardNumberPattern},
-			}},
-			"Statement": []any{
-				statement("Audit", map[string]any{"Audit": map[string]any{"FindingsDestination": map[string]any{}}}),
-				statement("Mask", map[string]any{"Deidentify": map[string]any{"MaskConfig": map[string]any{}}}),
-			},
-		}),
+		LogGroupName: group.Name(), PolicyDocument: policy.JSON(masking(*d.Account.Partition)),
 	})
 	return group
+}
+
+// masking is the log group's data protection policy.
+func masking(partition string) any {
+	type object = map[string]any
+	identifiers := []string{"arn:" + partition + ":dataprotection::aws:data-identifier/CreditCardNumber", "CardNumber"}
+	statement := func(sid string, operation object) object {
+		return object{"Sid": sid, "DataIdentifier": identifiers, "Operation": operation}
+	}
+	return object{
+		"Name": "card-numbers", "Version": "2021-06-01",
+		"Configuration": object{"CustomDataIdentifier": []any{object{"Name": "CardNumber", "Regex": CardNumberPattern}}},
+		"Statement": []any{
+			statement("Audit", object{"Audit": object{"FindingsDestination": object{}}}),
+			statement("Mask", object{"Deidentify": object{"MaskConfig": object{}}}),
+		},
+	}
 }
 
 // CardNumberPattern matches 13 to 19 digits, alone or in groups. It is within what CloudWatch Logs takes, which are 200
@@ -119,12 +109,9 @@ func NewID(scope constructs.Construct, id string, values map[string]string) *str
 				key, deployed, values[key]),
 		})
 	}
+	lifecycle := &cdktf.TerraformResourceLifecycle{IgnoreChanges: jsii.Strings("input"), Postcondition: &conditions}
 	record := cdktf.NewTerraformResource(scope, jsii.String(id), &cdktf.TerraformResourceConfig{
-		TerraformResourceType: jsii.String("terraform_data"),
-		Lifecycle: &cdktf.TerraformResourceLifecycle{
-			IgnoreChanges: jsii.Strings("input"),
-			Postcondition: &conditions,
-		},
+		TerraformResourceType: jsii.String("terraform_data"), Lifecycle: lifecycle,
 	})
 	record.AddOverride(jsii.String("input"), values)
 	return record.GetStringAttribute(jsii.String("id"))

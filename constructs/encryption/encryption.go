@@ -31,17 +31,14 @@ type Key struct {
 
 // New creates the key, the alias alias/payment-<suffix> and an explicit key policy (CKV2_AWS_64).
 func New(scope constructs.Construct, id string, props Props) *Key {
-	this := constructs.NewConstruct(scope, jsii.String(id))
-	suffix := props.Deployment.Suffix
+	this, suffix := constructs.NewConstruct(scope, jsii.String(id)), props.Deployment.Suffix
 	key := kmskey.NewKmsKey(this, jsii.String("key"), &kmskey.KmsKeyConfig{
-		Description:          jsii.String("Everything that the payment API of environment " + suffix + " stores"),
-		EnableKeyRotation:    jsii.Bool(true),
-		DeletionWindowInDays: jsii.Number(props.Config.DeletionWindowDays),
-		Lifecycle:            props.Deployment.Lifecycle(),
+		Description:       jsii.String("Everything that the payment API of environment " + suffix + " stores"),
+		EnableKeyRotation: jsii.Bool(true), DeletionWindowInDays: jsii.Number(props.Config.DeletionWindowDays),
+		Lifecycle: props.Deployment.Lifecycle(),
 	})
 	kmsalias.NewKmsAlias(this, jsii.String("alias"), &kmsalias.KmsAliasConfig{
-		Name:        jsii.String("alias/payment-" + suffix),
-		TargetKeyId: key.KeyId(),
+		Name: jsii.String("alias/payment-" + suffix), TargetKeyId: key.KeyId(),
 	})
 	result := &Key{ARN: key.Arn(), key: key, account: props.Deployment.Account}
 	result.Admit("rds", "secretsmanager") // the database and the secret of its password
@@ -64,45 +61,35 @@ func (k *Key) statements() []policy.Statement {
 	for _, service := range k.services {
 		via = append(via, account.Endpoint(service))
 	}
-	root := policy.Principal{Type: "AWS", Identifier: account.Root()}
-	return []policy.Statement{
-		{
-			// Administration only: no principal of the account can decrypt with the key directly.
-			Sid: "Administer", Principal: root, Resources: key,
-			Actions: []string{
-				"kms:CancelKeyDeletion", "kms:CreateAlias", "kms:DeleteAlias", "kms:Describe*", "kms:Disable*",
-				"kms:Enable*", "kms:Get*", "kms:List*", "kms:Put*", "kms:Revoke*", "kms:RotateKeyOnDemand",
-				"kms:ScheduleKeyDeletion", "kms:TagResource", "kms:UntagResource", "kms:Update*",
-			},
+	return []policy.Statement{{
+		// Administration only: no principal of the account can decrypt with the key directly.
+		Sid: "Administer", Principal: account.Root(), Resources: key,
+		Actions: []string{
+			"kms:CancelKeyDeletion", "kms:CreateAlias", "kms:DeleteAlias", "kms:Describe*", "kms:Disable*", "kms:Enable*",
+			"kms:Get*", "kms:List*", "kms:Put*", "kms:Revoke*", "kms:RotateKeyOnDemand", "kms:ScheduleKeyDeletion",
+			"kms:TagResource", "kms:UntagResource", "kms:Update*",
 		},
-		{
-			// These services work with the permissions of whoever calls them.
-			Sid: "UseThroughServices", Principal: root, Resources: key,
-			Actions: []string{
-				"kms:CreateGrant", "kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*",
-				"kms:ReEncrypt*",
-			},
-			Conditions: []policy.Condition{
-				policy.Equals("kms:CallerAccount", account.ID),
-				policy.Equals("kms:ViaService", via...),
-			},
+	}, {
+		// These services work with the permissions of whoever calls them.
+		Sid: "UseThroughServices", Principal: account.Root(), Resources: key,
+		Actions: []string{
+			"kms:CreateGrant", "kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*",
 		},
-		{
-			// https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html
-			Sid: "EncryptLogs", Principal: policy.Service(*account.Endpoint("logs")), Resources: key,
-			Actions: []string{
-				"kms:Decrypt*", "kms:Describe*", "kms:Encrypt*", "kms:GenerateDataKey*", "kms:ReEncrypt*",
-			},
-			Conditions: []policy.Condition{
-				policy.ARNLike("kms:EncryptionContext:aws:logs:arn", account.ARN("logs", "log-group:*")),
-			},
+		Conditions: []policy.Condition{
+			policy.Equals("kms:CallerAccount", account.ID), policy.Equals("kms:ViaService", via...),
 		},
-		{
-			// Without this an alarm cannot publish to the encrypted topic, and stays silent. AWS documents it
-			// without a condition; the topic's policy limits whose alarms may publish:
-			// https://repost.aws/knowledge-center/cloudwatch-configure-alarm-sns
-			Sid: "PublishAlarms", Principal: policy.Service("cloudwatch.amazonaws.com"), Resources: key,
-			Actions: []string{"kms:Decrypt", "kms:GenerateDataKey*"},
+	}, {
+		// https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html
+		Sid: "EncryptLogs", Principal: policy.Service(*account.Endpoint("logs")), Resources: key,
+		Actions: []string{"kms:Decrypt*", "kms:Describe*", "kms:Encrypt*", "kms:GenerateDataKey*", "kms:ReEncrypt*"},
+		Conditions: []policy.Condition{
+			policy.ARNLike("kms:EncryptionContext:aws:logs:arn", account.ARN("logs", "log-group:*")),
 		},
-	}
+	}, {
+		// Without this an alarm cannot publish to the encrypted topic, and stays silent. AWS documents it without a
+		// condition; the topic's policy limits whose alarms may publish:
+		// https://repost.aws/knowledge-center/cloudwatch-configure-alarm-sns
+		Sid: "PublishAlarms", Principal: policy.Service("cloudwatch.amazonaws.com"), Resources: key,
+		Actions: []string{"kms:Decrypt", "kms:GenerateDataKey*"},
+	}}
 }

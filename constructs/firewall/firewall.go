@@ -33,59 +33,43 @@ type Firewall struct {
 // New creates the firewall. Rule names and priorities are a contract with the logs and dashboards:
 // add rules, never renumber them.
 func New(scope constructs.Construct, id string, props Props) Firewall {
-	this := constructs.NewConstruct(scope, jsii.String(id))
-	name := props.Deployment.Name("PaymentWAF")
+	this, d := constructs.NewConstruct(scope, jsii.String(id)), props.Deployment
+	name := d.Name("PaymentWAF")
 	acl := wafv2webacl.NewWafv2WebAcl(this, jsii.String("web-acl"), &wafv2webacl.Wafv2WebAclConfig{
-		Name:          jsii.String(name),
-		Description:   jsii.String("Filters requests to the payment API"),
-		Scope:         jsii.String("REGIONAL"),
+		Name: jsii.String(name), Description: jsii.String("Filters requests to the payment API"), Tags: d.Tags("PaymentWAF"),
+		Scope: jsii.String("REGIONAL"), Rule: rules(props.Config),
 		DefaultAction: &wafv2webacl.Wafv2WebAclDefaultAction{Allow: &wafv2webacl.Wafv2WebAclDefaultActionAllow{}},
-		Rule:          rules(props.Config),
 		// In logs and in sampled requests, which are on for every rule: what identifies a session or a caller.
 		DataProtectionConfig: &wafv2webacl.Wafv2WebAclDataProtectionConfig{DataProtection: protectedFields()},
 		// Metrics and samples of the web ACL and of every rule (WAF.12).
-		VisibilityConfig: &wafv2webacl.Wafv2WebAclVisibilityConfig{
-			CloudwatchMetricsEnabled: jsii.Bool(true),
-			SampledRequestsEnabled:   jsii.Bool(true),
-			MetricName:               jsii.String(name),
-		},
-		Tags: props.Deployment.Tags("PaymentWAF"),
+		VisibilityConfig: (*wafv2webacl.Wafv2WebAclVisibilityConfig)(visible(name)),
 	})
 	wafv2webaclassociation.NewWafv2WebAclAssociation(this, jsii.String("association"), &wafv2webaclassociation.Wafv2WebAclAssociationConfigA{
-		ResourceArn: props.LoadBalancerARN,
-		WebAclArn:   acl.Arn(),
+		ResourceArn: props.LoadBalancerARN, WebAclArn: acl.Arn(),
 	})
-	newLogging(this, props, acl)
-	return Firewall{ARN: acl.Arn(), Name: name}
-}
-
-// newLogging logs every request that the firewall saw (WAF.11).
-func newLogging(scope constructs.Construct, props Props, acl wafv2webacl.Wafv2WebAcl) {
-	group := props.Deployment.NewMaskedLogGroup(scope, "logs", LogGroup(props.Deployment.Suffix))
+	// Every request that the firewall saw (WAF.11).
+	logs := d.NewMaskedLogGroup(this, "logs", LogGroup(d.Suffix))
 	ready := []cdktf.ITerraformDependable{}
-	if d := props.Deployment; !d.Shared {
-		ready = append(ready, AllowLogDelivery(scope, "logs-policy", d.Name("PaymentWAF"), d.Account, LogGroup(d.Suffix)))
+	if !d.Shared {
+		ready = append(ready, AllowLogDelivery(this, "logs-policy", name, d.Account, LogGroup(d.Suffix)))
 	}
-	wafv2webaclloggingconfiguration.NewWafv2WebAclLoggingConfiguration(scope, jsii.String("logging"), &wafv2webaclloggingconfiguration.Wafv2WebAclLoggingConfigurationConfig{
-		ResourceArn:           acl.Arn(),
-		LogDestinationConfigs: &[]*string{group.Arn()},
-		DependsOn:             &ready,
+	wafv2webaclloggingconfiguration.NewWafv2WebAclLoggingConfiguration(this, jsii.String("logging"), &wafv2webaclloggingconfiguration.Wafv2WebAclLoggingConfigurationConfig{
+		ResourceArn: acl.Arn(), LogDestinationConfigs: &[]*string{logs.Arn()}, DependsOn: &ready,
 	})
+	return Firewall{ARN: acl.Arn(), Name: name}
 }
 
 // protectedFields replaces headers and the query string by a fixed text wherever the web ACL shows a request:
 // https://docs.aws.amazon.com/waf/latest/developerguide/data-protection-masking.html
 func protectedFields() []*wafv2webacl.Wafv2WebAclDataProtectionConfigDataProtection {
-	protect := func(kind string, keys ...string) *wafv2webacl.Wafv2WebAclDataProtectionConfigDataProtection {
-		field := &wafv2webacl.Wafv2WebAclDataProtectionConfigDataProtectionField{FieldType: jsii.String(kind)}
-		if len(keys) > 0 {
-			field.FieldKeys = jsii.Strings(keys...)
-		}
-		return &wafv2webacl.Wafv2WebAclDataProtectionConfigDataProtection{Action: jsii.String("SUBSTITUTION"), Field: field}
-	}
+	substitute := jsii.String("SUBSTITUTION")
 	return []*wafv2webacl.Wafv2WebAclDataProtectionConfigDataProtection{
-		protect("SINGLE_HEADER", "authorization", "cookie", "x-api-key"),
-		protect("QUERY_STRING"),
+		{Action: substitute, Field: &wafv2webacl.Wafv2WebAclDataProtectionConfigDataProtectionField{
+			FieldType: jsii.String("SINGLE_HEADER"), FieldKeys: jsii.Strings("authorization", "cookie", "x-api-key"),
+		}},
+		{Action: substitute, Field: &wafv2webacl.Wafv2WebAclDataProtectionConfigDataProtectionField{
+			FieldType: jsii.String("QUERY_STRING"),
+		}},
 	}
 }
 
@@ -100,56 +84,49 @@ func AllowLogDelivery(scope constructs.Construct, id, name string, account polic
 	return cloudwatchlogresourcepolicy.NewCloudwatchLogResourcePolicy(scope, jsii.String(id), &cloudwatchlogresourcepolicy.CloudwatchLogResourcePolicyConfig{
 		PolicyName: jsii.String(name),
 		PolicyDocument: policy.Document(policy.Statement{
-			Sid:       "DeliverFirewallLogs",
-			Principal: policy.Service("delivery.logs.amazonaws.com"),
-			Actions:   []string{"logs:CreateLogStream", "logs:PutLogEvents"},
-			Resources: []*string{account.ARN("logs", "log-group:"+group+":*")},
-			Conditions: []policy.Condition{
-				policy.Equals("aws:SourceAccount", account.ID),
-				policy.ARNLike("aws:SourceArn", account.ARN("logs", "*")),
-			},
+			Sid: "DeliverFirewallLogs", Principal: policy.Service("delivery.logs.amazonaws.com"),
+			Actions:    []string{"logs:CreateLogStream", "logs:PutLogEvents"},
+			Resources:  []*string{account.ARN("logs", "log-group:"+group+":*")},
+			Conditions: account.Sources("logs", "*"),
 		}),
 	})
 }
+
+// object is a statement of a rule, or a part of one, in the provider's words.
+type object = map[string]any
 
 // rules are the web ACL's rules by priority. Together they cost 1,175 web ACL capacity units of the
 // managed groups and some 40 of our own; 1,500 are included in the price:
 // https://docs.aws.amazon.com/waf/latest/developerguide/aws-managed-rule-groups-list.html
 func rules(firewall config.Firewall) []*wafv2webacl.Wafv2WebAclRule {
-	counted := func(name string) bool { return slices.Contains(firewall.Count, name) }
-	onlyCounted := func(name string) []string {
-		if counted(name) {
-			return []string{name}
-		}
-		return nil
+	bodySize := ""
+	if slices.Contains(firewall.Count, config.BodySizeRule) {
+		bodySize = config.BodySizeRule
 	}
 	return []*wafv2webacl.Wafv2WebAclRule{
-		blocking(1, config.RateLimitRule, counted, map[string]any{
-			"rate_based_statement": map[string]any{"limit": firewall.RateLimit, "aggregate_key_type": "IP"},
+		own(firewall, 1, config.RateLimitRule, object{
+			"rate_based_statement": object{"limit": firewall.RateLimit, "aggregate_key_type": "IP"},
 		}),
-		blocking(2, config.SQLInjectionRule, counted, map[string]any{
-			"sqli_match_statement": map[string]any{
-				"field_to_match":      map[string]any{"body": map[string]any{"oversize_handling": "CONTINUE"}},
-				"text_transformation": []any{map[string]any{"priority": 0, "type": "URL_DECODE"}},
-			},
-		}),
-		managed(10, config.ReputationRules, counted),
+		own(firewall, 2, config.SQLInjectionRule, object{"sqli_match_statement": object{
+			"field_to_match":      object{"body": object{"oversize_handling": "CONTINUE"}},
+			"text_transformation": []any{object{"priority": 0, "type": "URL_DECODE"}},
+		}}),
+		managed(firewall, 10, config.ReputationRules, ""),
 		// Merchants call from servers in a cloud, which the hosting rule takes for anonymous (CKV2_AWS_76).
-		managed(20, config.AnonymousRules, counted, "HostingProviderIPList"),
+		managed(firewall, 20, config.AnonymousRules, "HostingProviderIPList"),
 		// SizeRestrictions_BODY blocks bodies over 8 KB: the firewall of a load balancer inspects no more than that, and
 		// padding would hide the rest from every rule.
 		// https://docs.aws.amazon.com/waf/latest/developerguide/waf-oversize-request-components.html
-		managed(30, config.CommonRules, counted, onlyCounted(config.BodySizeRule)...),
-		managed(40, config.BadInputRules, counted), // CKV_AWS_192
-		managed(50, config.SQLInjectionRules, counted),
+		managed(firewall, 30, config.CommonRules, bodySize),
+		managed(firewall, 40, config.BadInputRules, ""), // CKV_AWS_192
+		managed(firewall, 50, config.SQLInjectionRules, ""),
 	}
 }
 
-// blocking is a rule of the project that blocks what it matches, or counts it while it is tried out.
-func blocking(priority int, name string, counted func(string) bool,
-	statement map[string]any) *wafv2webacl.Wafv2WebAclRule {
+// own is a rule of the project that blocks what it matches, or counts it while it is tried out.
+func own(firewall config.Firewall, priority int, name string, statement object) *wafv2webacl.Wafv2WebAclRule {
 	action := &wafv2webacl.Wafv2WebAclRuleAction{Block: &wafv2webacl.Wafv2WebAclRuleActionBlock{}}
-	if counted(name) {
+	if slices.Contains(firewall.Count, name) {
 		action = &wafv2webacl.Wafv2WebAclRuleAction{Count: &wafv2webacl.Wafv2WebAclRuleActionCount{}}
 	}
 	return &wafv2webacl.Wafv2WebAclRule{
@@ -158,32 +135,24 @@ func blocking(priority int, name string, counted func(string) bool,
 	}
 }
 
-// managed is a rule group of AWS with its own actions, except that countedRules only count.
-func managed(priority int, name string, counted func(string) bool,
-	countedRules ...string) *wafv2webacl.Wafv2WebAclRule {
+// managed is a rule group of AWS with its own actions, except that countedRule, if there is one, only counts.
+func managed(firewall config.Firewall, priority int, name, countedRule string) *wafv2webacl.Wafv2WebAclRule {
 	override := &wafv2webacl.Wafv2WebAclRuleOverrideAction{None: &wafv2webacl.Wafv2WebAclRuleOverrideActionNone{}}
-	if counted(name) {
+	if slices.Contains(firewall.Count, name) {
 		override = &wafv2webacl.Wafv2WebAclRuleOverrideAction{Count: &wafv2webacl.Wafv2WebAclRuleOverrideActionCount{}}
 	}
-	group := map[string]any{"vendor_name": "AWS", "name": name}
-	exceptions := []any{}
-	for _, rule := range countedRules {
-		count := map[string]any{"count": map[string]any{}}
-		exceptions = append(exceptions, map[string]any{"name": rule, "action_to_use": count})
-	}
-	if len(exceptions) > 0 {
-		group["rule_action_override"] = exceptions
+	group := object{"vendor_name": "AWS", "name": name}
+	if countedRule != "" {
+		group["rule_action_override"] = []any{object{"name": countedRule, "action_to_use": object{"count": object{}}}}
 	}
 	return &wafv2webacl.Wafv2WebAclRule{
 		Name: jsii.String(name), Priority: jsii.Number(priority), OverrideAction: override,
-		Statement: map[string]any{"managed_rule_group_statement": group}, VisibilityConfig: visible(name),
+		Statement: object{"managed_rule_group_statement": group}, VisibilityConfig: visible(name),
 	}
 }
 
 func visible(metric string) *wafv2webacl.Wafv2WebAclRuleVisibilityConfig {
 	return &wafv2webacl.Wafv2WebAclRuleVisibilityConfig{
-		CloudwatchMetricsEnabled: jsii.Bool(true),
-		SampledRequestsEnabled:   jsii.Bool(true),
-		MetricName:               jsii.String(metric),
+		CloudwatchMetricsEnabled: jsii.Bool(true), SampledRequestsEnabled: jsii.Bool(true), MetricName: jsii.String(metric),
 	}
 }

@@ -3,13 +3,14 @@
 package loadbalancer
 
 import (
-	"slices"
-
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
+	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/acmcertificate"
+	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/acmcertificatevalidation"
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/lb"
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/lblistener"
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/lbtargetgroup"
+	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/route53record"
 	"github.com/hashicorp/terraform-cdk-go/cdktf"
 
 	"tap/config"
@@ -20,22 +21,20 @@ import (
 	"tap/constructs/policy"
 )
 
-// tlsPolicy offers TLS 1.3 and 1.2 with forward secrecy only (ELB.17):
-// https://docs.aws.amazon.com/elasticloadbalancing/latest/application/describe-ssl-policies.html
-const tlsPolicy = "ELBSecurityPolicy-TLS13-1-2-Res-2021-06"
-
-// The health check's time-out and thresholds are those of the original system.
 const (
+	// tlsPolicy offers TLS 1.3 and 1.2 with forward secrecy only (ELB.17):
+	// https://docs.aws.amazon.com/elasticloadbalancing/latest/application/describe-ssl-policies.html
+	tlsPolicy = "ELBSecurityPolicy-TLS13-1-2-Res-2021-06"
+	// strictTransportSecurity makes browsers use HTTPS for a year.
+	strictTransportSecurity = "max-age=31536000; includeSubDomains"
+	// replacedLogDays is how long a version of an access log that expired or was overwritten can be restored.
+	replacedLogDays = 7
+
+	// The health check's time-out and thresholds are those of the original system.
 	healthCheckTimeoutSeconds = 5
 	healthyThreshold          = 2 // checks in a row that make a target healthy
 	unhealthyThreshold        = 3 // failed checks in a row that make it unhealthy
 )
-
-// strictTransportSecurity makes browsers use HTTPS for a year.
-const strictTransportSecurity = "max-age=31536000; includeSubDomains"
-
-// replacedLogDays is how long a version of an access log that expired or was overwritten can be restored.
-const replacedLogDays = 7
 
 // Props configures New.
 type Props struct {
@@ -52,11 +51,9 @@ type LoadBalancer struct {
 	ARN            *string // output LoadBalancerArn
 	DNSName        *string // output LoadBalancerDNS
 	TargetGroupARN *string // output TargetGroupArn
+	CertificateARN *string // of the certificate that clients see; nil without HTTPS
 	// Dimensions of the AWS/ApplicationELB metrics.
-	FullName            *string
-	TargetGroupFullName *string
-	// CertificateARN is the certificate that clients see; nil without HTTPS.
-	CertificateARN *string
+	FullName, TargetGroupFullName *string
 	// Ingress is what a service needs in order to be reached from the load balancer.
 	Ingress connection.Ingress
 }
@@ -65,105 +62,79 @@ type LoadBalancer struct {
 // without one it serves HTTP on 80. The listener on 80 and the target group are the same in both,
 // so that HTTPS can be added to a running environment.
 func New(scope constructs.Construct, id string, props Props) LoadBalancer {
-	this := constructs.NewConstruct(scope, jsii.String(id))
+	this, d := constructs.NewConstruct(scope, jsii.String(id)), props.Deployment
 	https := props.Config.HTTPS()
 
-	group := props.Network.NewSecurityGroup(this, "security-group", props.Deployment.Name("PaymentALB"),
+	group := props.Network.NewSecurityGroup(this, "security-group", d.Name("PaymentALB"),
 		"Load balancer of the payment API")
 	ready := []cdktf.ITerraformDependable{network.AllowFromInternet(this, "http", group, 80)}
 	if https {
 		ready = append(ready, network.AllowFromInternet(this, "https", group, 443))
 	}
-
 	logs := newAccessLogs(this, props)
-	ready = slices.Concat(ready, props.Network.Ready, logs.Ready)
+	ready = append(ready, props.Network.Ready...)
+	ready = append(ready, logs.Ready)
 	balancer := lb.NewLb(this, jsii.String("load-balancer"), &lb.LbConfig{
-		Name:                     jsii.String(props.Deployment.Name("PaymentALB")),
-		LoadBalancerType:         jsii.String("application"),
-		Internal:                 jsii.Bool(false),
-		Subnets:                  &props.Network.PublicSubnets,
-		SecurityGroups:           &[]*string{group.ID},
+		Name: jsii.String(d.Name("PaymentALB")), LoadBalancerType: jsii.String("application"), Internal: jsii.Bool(false),
+		Subnets: &props.Network.PublicSubnets, SecurityGroups: &[]*string{group.ID}, Tags: d.Tags("PaymentALB"),
 		IdleTimeout:              jsii.Number(props.Config.IdleTimeoutSeconds),
-		DropInvalidHeaderFields:  jsii.Bool(true),                     // ELB.4, CKV_AWS_131
-		DesyncMitigationMode:     jsii.String("defensive"),            // ELB.12, CKV_AWS_328
-		EnableDeletionProtection: jsii.Bool(props.Deployment.Protect), // ELB.6, CKV_AWS_150
+		DropInvalidHeaderFields:  jsii.Bool(true),          // ELB.4, CKV_AWS_131
+		DesyncMitigationMode:     jsii.String("defensive"), // ELB.12, CKV_AWS_328
+		EnableDeletionProtection: jsii.Bool(d.Protect),     // ELB.6, CKV_AWS_150
 		AccessLogs:               &lb.LbAccessLogs{Bucket: logs.Name, Enabled: jsii.Bool(true)},
-		Tags:                     props.Deployment.Tags("PaymentALB"),
 		DependsOn:                &ready,
 	})
 	targets := newTargetGroup(this, props)
-
-	listener := lblistener.LbListenerConfig{
-		LoadBalancerArn: balancer.Arn(),
-		Port:            jsii.Number(80),
-		Protocol:        jsii.String("HTTP"),
-		DefaultAction:   forward(targets),
-	}
 	result := LoadBalancer{
-		ARN:                 balancer.Arn(),
-		DNSName:             balancer.DnsName(),
-		TargetGroupARN:      targets.Arn(),
-		FullName:            balancer.ArnSuffix(),
-		TargetGroupFullName: targets.ArnSuffix(),
+		ARN: balancer.Arn(), DNSName: balancer.DnsName(), FullName: balancer.ArnSuffix(),
+		TargetGroupARN: targets.Arn(), TargetGroupFullName: targets.ArnSuffix(),
 		Ingress: connection.Ingress{
-			SecurityGroup:  group,
-			TargetGroupARN: targets.Arn(),
-			RequestLabel:   jsii.Sprintf("%s/%s", *balancer.ArnSuffix(), *targets.ArnSuffix()),
+			SecurityGroup: group, TargetGroupARN: targets.Arn(),
+			RequestLabel: jsii.Sprintf("%s/%s", *balancer.ArnSuffix(), *targets.ArnSuffix()),
 		},
 	}
+
+	forward := []*lblistener.LbListenerDefaultAction{{Type: jsii.String("forward"), TargetGroupArn: targets.Arn()}}
+	onHTTP := lblistener.LbListenerConfig{
+		LoadBalancerArn: balancer.Arn(), Port: jsii.Number(80), Protocol: jsii.String("HTTP"), DefaultAction: forward,
+	}
 	if !https {
-		result.Ingress.Ready = lblistener.NewLbListener(this, jsii.String("http-listener"), &listener)
+		result.Ingress.Ready = lblistener.NewLbListener(this, jsii.String("http-listener"), &onHTTP)
 		return result
 	}
 	result.CertificateARN = newCertificate(this, props.Config, balancer)
 	result.Ingress.Ready = lblistener.NewLbListener(this, jsii.String("https-listener"), &lblistener.LbListenerConfig{
-		LoadBalancerArn: balancer.Arn(),
-		Port:            jsii.Number(443),
-		Protocol:        jsii.String("HTTPS"),
-		SslPolicy:       jsii.String(tlsPolicy),
-		CertificateArn:  result.CertificateARN,
-		DefaultAction:   forward(targets),
-
+		LoadBalancerArn: balancer.Arn(), Port: jsii.Number(443), Protocol: jsii.String("HTTPS"), DefaultAction: forward,
+		SslPolicy: jsii.String(tlsPolicy), CertificateArn: result.CertificateARN,
 		RoutingHttpResponseStrictTransportSecurityHeaderValue: jsii.String(strictTransportSecurity),
 	})
-	listener.DefaultAction = []*lblistener.LbListenerDefaultAction{{
+	onHTTP.DefaultAction = []*lblistener.LbListenerDefaultAction{{
 		Type: jsii.String("redirect"),
 		Redirect: &lblistener.LbListenerDefaultActionRedirect{
 			Protocol: jsii.String("HTTPS"), Port: jsii.String("443"), StatusCode: jsii.String("HTTP_301"),
 		},
 	}}
 	// Clients are only sent to HTTPS once it answers.
-	listener.DependsOn = &[]cdktf.ITerraformDependable{result.Ingress.Ready}
-	lblistener.NewLbListener(this, jsii.String("http-listener"), &listener)
+	onHTTP.DependsOn = &[]cdktf.ITerraformDependable{result.Ingress.Ready}
+	lblistener.NewLbListener(this, jsii.String("http-listener"), &onHTTP)
 	return result
-}
-
-func forward(targets lbtargetgroup.LbTargetGroup) []*lblistener.LbListenerDefaultAction {
-	return []*lblistener.LbListenerDefaultAction{{Type: jsii.String("forward"), TargetGroupArn: targets.Arn()}}
 }
 
 // newTargetGroup creates the group that the service's tasks register with. Another port replaces it, and AWS
 // refuses to delete a group that a listener uses: the new one is created first, so AWS completes its name.
 func newTargetGroup(scope constructs.Construct, props Props) lbtargetgroup.LbTargetGroup {
 	return lbtargetgroup.NewLbTargetGroup(scope, jsii.String("target-group"), &lbtargetgroup.LbTargetGroupConfig{
-		NamePrefix:          jsii.String("PayTG-"), // the provider refuses more than six characters when it plans
-		VpcId:               props.Network.VPCID,
-		Port:                jsii.Number(props.Port),
-		Protocol:            jsii.String("HTTP"),
-		TargetType:          jsii.String("ip"),
+		NamePrefix: jsii.String("PayTG-"), // the provider refuses more than six characters when it plans
+		VpcId:      props.Network.VPCID, TargetType: jsii.String("ip"), Tags: props.Deployment.Tags("PaymentTG"),
+		Port: jsii.Number(props.Port), Protocol: jsii.String("HTTP"),
 		DeregistrationDelay: jsii.Sprintf("%d", props.DeregistrationDelaySeconds),
 		HealthCheck: &lbtargetgroup.LbTargetGroupHealthCheck{
-			Enabled:            jsii.Bool(true),
-			Path:               jsii.String(props.HealthCheck.Path),
-			Protocol:           jsii.String("HTTP"),
-			Matcher:            jsii.String("200"),
-			Interval:           jsii.Number(props.HealthCheck.IntervalSeconds),
-			Timeout:            jsii.Number(healthCheckTimeoutSeconds),
-			HealthyThreshold:   jsii.Number(healthyThreshold),
-			UnhealthyThreshold: jsii.Number(unhealthyThreshold),
+			Enabled: jsii.Bool(true), Protocol: jsii.String("HTTP"), Matcher: jsii.String("200"),
+			Path: jsii.String(props.HealthCheck.Path), Interval: jsii.Number(props.HealthCheck.IntervalSeconds),
+			Timeout:          jsii.Number(healthCheckTimeoutSeconds),
+			HealthyThreshold: jsii.Number(healthyThreshold), UnhealthyThreshold: jsii.Number(unhealthyThreshold),
 		},
 		Stickiness: &lbtargetgroup.LbTargetGroupStickiness{Enabled: jsii.Bool(false), Type: jsii.String("lb_cookie")},
-		Tags:       props.Deployment.Tags("PaymentTG"),
 		Lifecycle:  &cdktf.TerraformResourceLifecycle{CreateBeforeDestroy: jsii.Bool(true)},
 	})
 }
@@ -171,23 +142,55 @@ func newTargetGroup(scope constructs.Construct, props Props) lbtargetgroup.LbTar
 // newAccessLogs creates the bucket of the access logs (ELB.5, CKV_AWS_91):
 // https://docs.aws.amazon.com/elasticloadbalancing/latest/application/enable-access-logging.html
 func newAccessLogs(scope constructs.Construct, props Props) bucket.Bucket {
-	account := props.Deployment.Account
+	d, account := props.Deployment, props.Deployment.Account
 	return bucket.New(scope, "access-logs", bucket.Props{
 		// The account makes the name unique among all buckets of the world.
-		Name:           jsii.Sprintf("payment-alb-logs-%s-%s-%s", props.Deployment.Suffix, *account.ID, account.Region),
-		Protect:        props.Deployment.Protect,
-		ExpireDays:     props.Deployment.LogRetentionDays,
-		NoncurrentDays: replacedLogDays,
+		Name:    jsii.Sprintf("payment-alb-logs-%s-%s-%s", d.Suffix, *account.ID, account.Region),
+		Protect: d.Protect, ExpireDays: d.LogRetentionDays, NoncurrentDays: replacedLogDays,
 		Statements: func(arn string) []policy.Statement {
+			balancers := account.ARN("elasticloadbalancing", "loadbalancer/*")
 			return []policy.Statement{{
-				Sid:       "DeliverAccessLogs",
-				Principal: policy.Service("logdelivery.elasticloadbalancing.amazonaws.com"),
-				Actions:   []string{"s3:PutObject"},
-				Resources: []*string{jsii.Sprintf("%s/AWSLogs/%s/*", arn, *account.ID)},
-				Conditions: []policy.Condition{
-					policy.ARNLike("aws:SourceArn", account.ARN("elasticloadbalancing", "loadbalancer/*")),
-				},
+				Sid: "DeliverAccessLogs", Principal: policy.Service("logdelivery.elasticloadbalancing.amazonaws.com"),
+				Actions:    []string{"s3:PutObject"},
+				Resources:  []*string{jsii.Sprintf("%s/AWSLogs/%s/*", arn, *account.ID)},
+				Conditions: []policy.Condition{policy.ARNLike("aws:SourceArn", balancers)},
 			}}
 		},
 	})
+}
+
+// newCertificate returns the ARN of a certificate that can be used at once: the configured one, or one
+// requested for the domain and validated by DNS, which ACM renews as long as the validation record exists.
+// The domain then also gets its alias record.
+func newCertificate(scope constructs.Construct, config config.LoadBalancer, balancer lb.Lb) *string {
+	if config.CertificateARN != "" {
+		return jsii.String(config.CertificateARN)
+	}
+	this := constructs.NewConstruct(scope, jsii.String("domain"))
+	name, zone := jsii.String(config.Domain.Name), jsii.String(config.Domain.ZoneID)
+	certificate := acmcertificate.NewAcmCertificate(this, jsii.String("certificate"), &acmcertificate.AcmCertificateConfig{
+		DomainName: name, ValidationMethod: jsii.String("DNS"),
+		// A listener's certificate cannot be deleted before the listener has another.
+		Lifecycle: &cdktf.TerraformResourceLifecycle{CreateBeforeDestroy: jsii.Bool(true)},
+	})
+	proof := certificate.DomainValidationOptions().Get(jsii.Number(0))
+	record := route53record.NewRoute53Record(this, jsii.String("validation-record"), &route53record.Route53RecordConfig{
+		ZoneId: zone, Name: proof.ResourceRecordName(), Type: proof.ResourceRecordType(),
+		Records: &[]*string{proof.ResourceRecordValue()}, Ttl: jsii.Number(60),
+		// ACM asks for the same record for every certificate of one name, also for that of another environment
+		// that had the name before.
+		AllowOverwrite: jsii.Bool(true),
+	})
+	validated := acmcertificatevalidation.NewAcmCertificateValidation(this, jsii.String("validation"), &acmcertificatevalidation.AcmCertificateValidationConfig{
+		CertificateArn: certificate.Arn(), ValidationRecordFqdns: &[]*string{record.Fqdn()},
+		// Minutes, where the zone answers for the domain. Where it does not, waiting longer would not help.
+		Timeouts: &acmcertificatevalidation.AcmCertificateValidationTimeouts{Create: jsii.String("15m")},
+	})
+	route53record.NewRoute53Record(this, jsii.String("alias"), &route53record.Route53RecordConfig{
+		ZoneId: zone, Name: name, Type: jsii.String("A"),
+		Alias: &route53record.Route53RecordAlias{
+			Name: balancer.DnsName(), ZoneId: balancer.ZoneId(), EvaluateTargetHealth: jsii.Bool(true),
+		},
+	})
+	return validated.CertificateArn()
 }

@@ -36,37 +36,29 @@ type Props struct {
 
 // Network is a VPC with a public and a private subnet in each zone.
 type Network struct {
-	VPCID          *string
-	PublicSubnets  []*string
-	PrivateSubnets []*string
-	// NATAddresses are the public addresses of the NAT gateways.
-	NATAddresses []*string
-	// Ready has to exist before anything in a subnet can reach AWS and the internet, or be reached: routes and
-	// endpoints.
+	VPCID                         *string
+	PublicSubnets, PrivateSubnets []*string
+	NATAddresses                  []*string // the public addresses of the NAT gateways
+	// Ready has to exist before anything in a subnet can reach AWS and the internet, or be reached: routes and endpoints.
 	Ready []cdktf.ITerraformDependable
 
-	deployment     deployment.Deployment
-	imageAccount   string
-	onlyEndpoints  bool       // of this network lead to AWS, and nothing to the internet
-	endpoints      *endpoints // nil without interface endpoints
+	props          Props
+	privateTables  []*string            // the route tables of the private subnets that are made here
+	endpoints      constructs.Construct // of AWS's services; nil without interface endpoints
+	endpointGroup  SecurityGroup
 	s3PrefixListID *string
 }
 
 // New creates the network, or finds the one that exists. Interface endpoints are made as they are needed (see Reach).
 func New(scope constructs.Construct, id string, props Props) *Network {
 	this := constructs.NewConstruct(scope, jsii.String(id))
-	network := &Network{
-		deployment:    props.Deployment,
-		imageAccount:  props.ImageAccount,
-		onlyEndpoints: props.Config.NATGateways == 0 && !props.Config.IsExisting(),
-	}
-	var privateTables []*string
+	network := &Network{props: props}
 	if props.Config.IsExisting() {
 		network.find(this, props.Config.Existing)
 	} else {
-		privateTables = network.create(this, props)
+		network.create(this)
 	}
-	network.newEndpoints(this, props.Config.InterfaceEndpoints, privateTables)
+	network.newEndpoints(this)
 	return network
 }
 
@@ -89,8 +81,7 @@ func (n *Network) find(scope constructs.Construct, existing config.Existing) {
 			})
 		}
 		found := dataawssubnet.NewDataAwsSubnet(scope, jsii.String(id), &dataawssubnet.DataAwsSubnetConfig{
-			Id:        jsii.String(id),
-			Lifecycle: &cdktf.TerraformResourceLifecycle{Postcondition: &conditions},
+			Id: jsii.String(id), Lifecycle: &cdktf.TerraformResourceLifecycle{Postcondition: &conditions},
 		})
 		if n.VPCID == nil {
 			n.VPCID = found.VpcId()
@@ -98,125 +89,87 @@ func (n *Network) find(scope constructs.Construct, existing config.Existing) {
 	}
 }
 
-// create makes the VPC, and returns the route tables of the private subnets. Each subnet has a table of its own, so
-// that another number of NAT gateways changes routes and nothing else.
-func (n *Network) create(this constructs.Construct, props Props) (privateTables []*string) {
-	named := props.Deployment.Tags
-
-	main := vpc.NewVpc(this, jsii.String("vpc"), &vpc.VpcConfig{
-		CidrBlock:          jsii.String(props.Config.CIDR),
-		EnableDnsHostnames: jsii.Bool(true),
-		EnableDnsSupport:   jsii.Bool(true),
-		InstanceTenancy:    jsii.String("default"),
-		Tags:               named("PaymentVPC"),
-		Lifecycle:          props.Deployment.Lifecycle(), // what is in its range cannot move
-	})
+// create makes the VPC. Each subnet has a route table of its own, so that another number of NAT gateways changes routes
+// and nothing else.
+func (n *Network) create(this constructs.Construct) {
+	d, config := n.props.Deployment, n.props.Config
+	n.VPCID = vpc.NewVpc(this, jsii.String("vpc"), &vpc.VpcConfig{
+		CidrBlock: jsii.String(config.CIDR), InstanceTenancy: jsii.String("default"), Tags: d.Tags("PaymentVPC"),
+		EnableDnsHostnames: jsii.Bool(true), EnableDnsSupport: jsii.Bool(true),
+		Lifecycle: d.Lifecycle(), // what is in its range cannot move
+	}).Id()
 	// Declared without rules: Terraform removes those that AWS puts there (EC2.2).
-	defaultsecuritygroup.NewDefaultSecurityGroup(this, jsii.String("default-security-group"), &defaultsecuritygroup.DefaultSecurityGroupConfig{
-		VpcId: main.Id(),
-		Tags:  named("PaymentVPCDefault"),
-	})
-	internet := internetgateway.NewInternetGateway(this, jsii.String("internet-gateway"), &internetgateway.InternetGatewayConfig{
-		VpcId: main.Id(),
-		Tags:  named("PaymentInternetGateway"),
-	})
+	defaultsecuritygroup.NewDefaultSecurityGroup(this, jsii.String("default-security-group"),
+		&defaultsecuritygroup.DefaultSecurityGroupConfig{VpcId: n.VPCID, Tags: d.Tags("PaymentVPCDefault")})
+	internet := internetgateway.NewInternetGateway(this, jsii.String("internet-gateway"),
+		&internetgateway.InternetGatewayConfig{VpcId: n.VPCID, Tags: d.Tags("PaymentInternetGateway")})
 
-	n.VPCID = main.Id()
-	var gateways []natgateway.NatGateway
-	for index, zone := range props.Config.Subnets() {
+	var gateways []*string
+	var toNAT []cdktf.ITerraformDependable
+	for index, zone := range config.Subnets() {
 		number := index + 1
-		public, publicTable := newSubnet(this, props.Deployment, "public", number, main.Id(), zone.Zone, zone.Public)
+		public, publicTable := n.newSubnet(this, "Public", zone.Zone, zone.Public, number)
+		private, privateTable := n.newSubnet(this, "Private", zone.Zone, zone.Private, number)
+		n.PublicSubnets, n.PrivateSubnets = append(n.PublicSubnets, public), append(n.PrivateSubnets, private)
+		n.privateTables = append(n.privateTables, privateTable)
 		toInternet := route.NewRoute(this, jsii.Sprintf("public-%d-default", number), &route.RouteConfig{
-			RouteTableId:         publicTable,
-			DestinationCidrBlock: jsii.String(anywhere),
-			GatewayId:            internet.Id(),
+			RouteTableId: publicTable, DestinationCidrBlock: jsii.String(anywhere), GatewayId: internet.Id(),
 		})
 		n.Ready = append(n.Ready, toInternet)
-		if index < props.Config.NATGateways {
+		if index < config.NATGateways {
+			tags := d.Tags(fmt.Sprintf("PaymentNATGateway%d", number))
 			address := eip.NewEip(this, jsii.Sprintf("nat-%d-address", number), &eip.EipConfig{
-				Domain: jsii.String("vpc"),
-				Tags:   named(fmt.Sprintf("PaymentNATGateway%d", number)),
+				Domain: jsii.String("vpc"), Tags: tags,
 			})
-			n.NATAddresses = append(n.NATAddresses, address.PublicIp())
-			gateways = append(gateways, natgateway.NewNatGateway(this, jsii.Sprintf("nat-%d", number), &natgateway.NatGatewayConfig{
-				AllocationId: address.Id(),
-				SubnetId:     public,
-				Tags:         named(fmt.Sprintf("PaymentNATGateway%d", number)),
-				DependsOn:    &[]cdktf.ITerraformDependable{toInternet},
+			gateway := natgateway.NewNatGateway(this, jsii.Sprintf("nat-%d", number), &natgateway.NatGatewayConfig{
+				AllocationId: address.Id(), SubnetId: public, Tags: tags,
+				DependsOn: &[]cdktf.ITerraformDependable{toInternet},
+			})
+			n.NATAddresses, gateways = append(n.NATAddresses, address.PublicIp()), append(gateways, gateway.Id())
+		}
+		if len(gateways) > 0 { // a zone without one of its own uses another's
+			toNAT = append(toNAT, route.NewRoute(this, jsii.Sprintf("private-%d-default", number), &route.RouteConfig{
+				RouteTableId: privateTable, DestinationCidrBlock: jsii.String(anywhere),
+				NatGatewayId: gateways[index%len(gateways)],
 			}))
 		}
-		private, privateTable := newSubnet(this, props.Deployment, "private", number, main.Id(), zone.Zone, zone.Private)
-		privateTables = append(privateTables, privateTable)
-		n.PublicSubnets = append(n.PublicSubnets, public)
-		n.PrivateSubnets = append(n.PrivateSubnets, private)
 	}
-	for index, table := range privateTables {
-		if len(gateways) == 0 {
-			break
-		}
-		n.Ready = append(n.Ready, route.NewRoute(this, jsii.Sprintf("private-%d-default", index+1), &route.RouteConfig{
-			RouteTableId:         table,
-			DestinationCidrBlock: jsii.String(anywhere),
-			NatGatewayId:         gateways[index%len(gateways)].Id(),
-		}))
-	}
-
-	newFlowLog(this, main.Id(), props)
-	return privateTables
+	n.Ready = append(n.Ready, toNAT...)
+	n.newFlowLog(this)
 }
 
 // newSubnet creates the public or private subnet of a zone with its own route table. Nothing that starts in it
 // gets a public address by itself (EC2.15).
-func newSubnet(scope constructs.Construct, d deployment.Deployment, kind string, number int, vpcID *string,
-	zone, cidr string) (subnetID, tableID *string) {
-	id := fmt.Sprintf("%s-%d", kind, number)
-	tags := d.Tags(fmt.Sprintf("Payment%sSubnet%d", strings.ToUpper(kind[:1])+kind[1:], number))
-	created := subnet.NewSubnet(scope, jsii.String(id), &subnet.SubnetConfig{
-		VpcId:               vpcID,
-		AvailabilityZone:    jsii.String(zone),
-		CidrBlock:           jsii.String(cidr),
-		MapPublicIpOnLaunch: jsii.Bool(false),
-		Tags:                tags,
-		Lifecycle:           d.Lifecycle(),
-	})
-	table := routetable.NewRouteTable(scope, jsii.String(id+"-routes"), &routetable.RouteTableConfig{
-		VpcId: vpcID,
-		Tags:  tags,
-	})
-	routetableassociation.NewRouteTableAssociation(scope, jsii.String(id+"-association"), &routetableassociation.RouteTableAssociationConfig{
-		SubnetId:     created.Id(),
-		RouteTableId: table.Id(),
-	})
-	return created.Id(), table.Id()
+func (n *Network) newSubnet(scope constructs.Construct, kind, zone, cidr string, number int) (subnetID, table *string) {
+	d, id := n.props.Deployment, fmt.Sprintf("%s-%d", strings.ToLower(kind), number)
+	tags := d.Tags(fmt.Sprintf("Payment%sSubnet%d", kind, number))
+	subnetID = subnet.NewSubnet(scope, jsii.String(id), &subnet.SubnetConfig{
+		VpcId: n.VPCID, AvailabilityZone: jsii.String(zone), CidrBlock: jsii.String(cidr),
+		MapPublicIpOnLaunch: jsii.Bool(false), Tags: tags, Lifecycle: d.Lifecycle(),
+	}).Id()
+	table = routetable.NewRouteTable(scope, jsii.String(id+"-routes"), &routetable.RouteTableConfig{
+		VpcId: n.VPCID, Tags: tags,
+	}).Id()
+	routetableassociation.NewRouteTableAssociation(scope, jsii.String(id+"-association"),
+		&routetableassociation.RouteTableAssociationConfig{SubnetId: subnetID, RouteTableId: table})
+	return subnetID, table
 }
 
-// newFlowLog records all traffic of the VPC, accepted and rejected (EC2.6, CKV2_AWS_11).
-func newFlowLog(scope constructs.Construct, vpcID *string, props Props) {
-	this := constructs.NewConstruct(scope, jsii.String("flow-log"))
-	group := props.Deployment.NewLogGroup(this, "group", "/tap-"+props.Deployment.Suffix+"/vpc-flow-logs")
-	role := props.Deployment.NewRole(this, "role", policy.RoleProps{
-		Name:        "PaymentFlowLogRole",
-		Description: "Writes the VPC's flow logs",
-		Service:     "vpc-flow-logs.amazonaws.com",
-		// https://docs.aws.amazon.com/vpc/latest/userguide/flow-logs-iam-role.html
-		Conditions: []policy.Condition{
-			policy.Equals("aws:SourceAccount", props.Deployment.Account.ID),
-			policy.ARNLike("aws:SourceArn", props.Deployment.Account.ARN("ec2", "vpc-flow-log/*")),
-		},
-		Statements: []policy.Statement{{
-			Sid:       "WriteFlowLogs",
-			Actions:   []string{"logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"},
-			Resources: []*string{jsii.String(*group.Arn() + ":*")},
-		}},
+// newFlowLog records all traffic of the VPC, accepted and rejected (EC2.6, CKV2_AWS_11):
+// https://docs.aws.amazon.com/vpc/latest/userguide/flow-logs-iam-role.html
+func (n *Network) newFlowLog(scope constructs.Construct) {
+	this, d := constructs.NewConstruct(scope, jsii.String("flow-log")), n.props.Deployment
+	group := d.NewLogGroup(this, "group", "/tap-"+d.Suffix+"/vpc-flow-logs")
+	role := d.NewRole(this, "role", policy.RoleProps{
+		Name: "PaymentFlowLogRole", Description: "Writes the VPC's flow logs", Service: "vpc-flow-logs.amazonaws.com",
+		Conditions: d.Account.Sources("ec2", "vpc-flow-log/*"),
+		Statements: []policy.Statement{policy.Allow("WriteFlowLogs", jsii.String(*group.Arn()+":*"),
+			"logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents")},
 	})
 	flowlog.NewFlowLog(this, jsii.String("flow-log"), &flowlog.FlowLogConfig{
-		VpcId:                  vpcID,
-		TrafficType:            jsii.String("ALL"),
-		LogDestinationType:     jsii.String("cloud-watch-logs"),
-		LogDestination:         group.Arn(),
-		IamRoleArn:             role.ARN,
-		MaxAggregationInterval: jsii.Number(props.Config.FlowLogIntervalSeconds),
-		Tags:                   props.Deployment.Tags("PaymentFlowLog"),
+		VpcId: n.VPCID, TrafficType: jsii.String("ALL"), Tags: d.Tags("PaymentFlowLog"), IamRoleArn: role.ARN,
+		LogDestinationType: jsii.String("cloud-watch-logs"), LogDestination: group.Arn(),
+		MaxAggregationInterval: jsii.Number(n.props.Config.FlowLogIntervalSeconds),
 		DependsOn:              &[]cdktf.ITerraformDependable{role.Permissions},
 	})
 }

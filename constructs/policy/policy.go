@@ -8,6 +8,8 @@ import (
 
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
+	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/dataawscalleridentity"
+	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/dataawspartition"
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/iamrole"
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/iamrolepolicy"
 )
@@ -24,7 +26,7 @@ type Statement struct {
 
 // Principal is whom a statement of a resource's policy applies to.
 type Principal struct {
-	Type       string // AWS or Service
+	Type       string // AWS, Federated or Service
 	Identifier *string
 }
 
@@ -36,13 +38,14 @@ type Condition struct {
 }
 
 // Service is the principal of an AWS service.
-func Service(name string) Principal {
-	return Principal{Type: "Service", Identifier: jsii.String(name)}
-}
+func Service(name string) Principal { return Principal{"Service", jsii.String(name)} }
 
 // Anyone is every principal; the conditions of the statement limit it.
-func Anyone() Principal {
-	return Principal{Type: "AWS", Identifier: jsii.String("*")}
+func Anyone() Principal { return Principal{"AWS", jsii.String("*")} }
+
+// Allow is the statement that the actions are allowed on a resource.
+func Allow(sid string, resource *string, actions ...string) Statement {
+	return Statement{Sid: sid, Resources: []*string{resource}, Actions: actions}
 }
 
 // Equals is the condition that a key has one of the values.
@@ -55,12 +58,10 @@ func ARNLike(variable string, values ...*string) Condition {
 	return Condition{Test: "ArnLike", Variable: variable, Values: values}
 }
 
-// DenyClearText refuses every request to the resources that does not come over TLS
-// (Security Hub S3.5).
+// DenyClearText refuses every request to the resources that does not come over TLS (Security Hub S3.5).
 func DenyClearText(action string, resources ...*string) Statement {
 	return Statement{
-		Sid: "DenyClearText", Deny: true,
-		Actions: []string{action}, Resources: resources, Principal: Anyone(),
+		Sid: "DenyClearText", Deny: true, Principal: Anyone(), Actions: []string{action}, Resources: resources,
 		Conditions: []Condition{{Test: "Bool", Variable: "aws:SecureTransport", Values: *jsii.Strings("false")}},
 	}
 }
@@ -68,7 +69,7 @@ func DenyClearText(action string, resources ...*string) Statement {
 // Document returns the JSON of a policy. It is text and not a data source, so that a reviewer sees the policy
 // itself in the plan: Terraform reads a data source only during the apply when something that it names changes.
 func Document(statements ...Statement) *string {
-	rendered := make([]map[string]any, 0, len(statements))
+	rendered := []map[string]any{}
 	for _, statement := range statements {
 		rendered = append(rendered, statement.render())
 	}
@@ -131,19 +132,62 @@ type RoleProps struct {
 // NewRole creates a role and its one inline policy.
 func NewRole(scope constructs.Construct, id string, props RoleProps) Role {
 	this := constructs.NewConstruct(scope, jsii.String(id))
+	assume := Statement{
+		Sid: "Assume", Actions: []string{"sts:AssumeRole"}, Principal: Service(props.Service), Conditions: props.Conditions,
+	}
 	role := iamrole.NewIamRole(this, jsii.String("role"), &iamrole.IamRoleConfig{
-		Name:                jsii.String(props.Name),
-		Description:         jsii.String(props.Description),
-		PermissionsBoundary: props.Boundary,
-		AssumeRolePolicy: Document(Statement{
-			Sid: "Assume", Actions: []string{"sts:AssumeRole"}, Principal: Service(props.Service),
-			Conditions: props.Conditions,
-		}),
+		Name: jsii.String(props.Name), Description: jsii.String(props.Description),
+		PermissionsBoundary: props.Boundary, AssumeRolePolicy: Document(assume),
 	})
 	permissions := iamrolepolicy.NewIamRolePolicy(this, jsii.String("policy"), &iamrolepolicy.IamRolePolicyConfig{
-		Name:   jsii.String("permissions"),
-		Role:   role.Name(),
-		Policy: Document(props.Statements...),
+		Name: jsii.String("permissions"), Role: role.Name(), Policy: Document(props.Statements...),
 	})
 	return Role{ARN: role.Arn(), Permissions: permissions}
+}
+
+// Account is the AWS account and Region of a stack, the parts of its ARNs. Terraform learns ID and Partition
+// only when it plans.
+type Account struct {
+	ID        *string // 12 digits
+	Partition *string // aws or aws-us-gov
+	Region    string
+}
+
+// NewAccount looks the account up with the credentials that Terraform runs with.
+func NewAccount(scope constructs.Construct, id, region string) Account {
+	this := constructs.NewConstruct(scope, jsii.String(id))
+	identity := dataawscalleridentity.NewDataAwsCallerIdentity(this, jsii.String("identity"),
+		&dataawscalleridentity.DataAwsCallerIdentityConfig{})
+	return AccountOf(this, "partition", *identity.AccountId(), region)
+}
+
+// AccountOf is an account whose ID is known already.
+func AccountOf(scope constructs.Construct, id, account, region string) Account {
+	partition := dataawspartition.NewDataAwsPartition(scope, jsii.String(id), &dataawspartition.DataAwsPartitionConfig{})
+	return Account{ID: jsii.String(account), Partition: partition.Partition(), Region: region}
+}
+
+// ARN names a resource of a regional service in this account.
+func (a Account) ARN(service, resource string) *string {
+	return jsii.Sprintf("arn:%s:%s:%s:%s:%s", *a.Partition, service, a.Region, *a.ID, resource)
+}
+
+// GlobalARN names a resource of a service without Regions, for example IAM.
+func (a Account) GlobalARN(service, resource string) *string {
+	return jsii.Sprintf("arn:%s:%s::%s:%s", *a.Partition, service, *a.ID, resource)
+}
+
+// Root is the principal that delegates to the account's own IAM policies.
+func (a Account) Root() Principal { return Principal{"AWS", a.GlobalARN("iam", "root")} }
+
+// Endpoint is the host name of a service in the Region, for example logs.us-east-1.amazonaws.com, which
+// policies name the service by.
+func (a Account) Endpoint(service string) *string {
+	return jsii.String(service + "." + a.Region + ".amazonaws.com")
+}
+
+// Sources are the conditions that a service acts for such resources of this account, and not for somebody else:
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html
+func (a Account) Sources(service, resource string) []Condition {
+	return []Condition{Equals("aws:SourceAccount", a.ID), ARNLike("aws:SourceArn", a.ARN(service, resource))}
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
 
 	"tap/constructs/connection"
 	"tap/constructs/deployment"
@@ -17,50 +18,104 @@ import (
 // what the program in it may do (CKV_AWS_249 asks that they differ).
 func newRoles(scope constructs.Construct, props Props, uses []connection.Connection) (execution, task policy.Role) {
 	d := props.Deployment
-	newRole := func(id, kind, description string, access func(connection.Connection) connection.Access) policy.Role {
+	newRole := func(id, kind, description string, accesses []connection.Access) policy.Role {
 		return d.NewRole(scope, id, policy.RoleProps{
-			Name:        props.Name + kind,
-			Description: description + props.LogName,
-			Service:     "ecs-tasks.amazonaws.com",
-			// Only ECS, and only for this account.
-			Conditions: []policy.Condition{
-				policy.Equals("aws:SourceAccount", d.Account.ID),
-				policy.ARNLike("aws:SourceArn", d.Account.ARN("ecs", "*")),
-			},
-			Statements: statements(d, uses, access),
+			Name: props.Name + kind, Description: description + props.LogName, Service: "ecs-tasks.amazonaws.com",
+			Conditions: d.Account.Sources("ecs", "*"), Statements: statements(d, accesses),
 		})
 	}
-	execution = newRole("execution-role", "ExecutionRole", "Starts tasks (image, secrets, logs) of the service ",
-		func(use connection.Connection) connection.Access { return use.Start })
-	task = newRole("task-role", "TaskRole", "What the program itself may do in the service ",
-		func(use connection.Connection) connection.Access { return use.Run })
+	var start, run []connection.Access
+	for _, use := range uses {
+		start, run = append(start, use.Start), append(run, use.Run)
+	}
+	execution = newRole("execution-role", "ExecutionRole", "Starts tasks (image, secrets, logs) of the service ", start)
+	task = newRole("task-role", "TaskRole", "What the program itself may do in the service ", run)
 	return execution, task
 }
 
-// statements are those of all connections, and the use of the key that goes with them. A statement that two connections
-// share is there once.
-func statements(d deployment.Deployment, uses []connection.Connection,
-	access func(connection.Connection) connection.Access) []policy.Statement {
+// statements are those of the accesses, each once, and the use of the key that goes with them.
+func statements(d deployment.Deployment, accesses []connection.Access) []policy.Statement {
 	var all []policy.Statement
 	key := map[string][]string{}
-	for _, use := range uses {
-		for _, statement := range access(use).Statements {
+	for _, access := range accesses {
+		for _, statement := range access.Statements {
 			if !slices.ContainsFunc(all, func(s policy.Statement) bool { return reflect.DeepEqual(s, statement) }) {
 				all = append(all, statement)
 			}
 		}
-		for service, actions := range access(use).Key {
+		for service, actions := range access.Key {
 			key[service] = append(key[service], actions...)
 		}
 	}
 	for _, service := range slices.Sorted(maps.Keys(key)) {
-		slices.Sort(key[service])
-		all = append(all, policy.Statement{
-			Sid:        "UseKeyThrough" + strings.ToUpper(service[:1]) + service[1:],
-			Actions:    slices.Compact(key[service]),
-			Resources:  []*string{d.KeyARN},
-			Conditions: []policy.Condition{policy.Equals("kms:ViaService", d.Account.Endpoint(service))},
-		})
+		actions := slices.Compact(slices.Sorted(slices.Values(key[service])))
+		use := policy.Allow("UseKeyThrough"+strings.ToUpper(service[:1])+service[1:], d.KeyARN, actions...)
+		use.Conditions = []policy.Condition{policy.Equals("kms:ViaService", d.Account.Endpoint(service))}
+		all = append(all, use)
 	}
 	return all
+}
+
+func logGroup(props Props) string { return "/tap-" + props.Deployment.Suffix + "/" + props.LogName }
+
+// platform is what every task uses: its log group, the repository of its image, the variables and secrets of the
+// environment file, and ECS Exec.
+func platform(props Props) []connection.Connection {
+	account, every := props.Deployment.Account, jsii.String("*") // where AWS takes no resource
+	events := func(group string) *string { return jsii.String(*account.ARN("logs", "log-group:"+group) + ":*") }
+	uses := []connection.Connection{{
+		Name: "logs",
+		Start: connection.Access{Statements: []policy.Statement{
+			policy.Allow("WriteLogs", events(logGroup(props)), "logs:CreateLogStream", "logs:PutLogEvents"),
+		}},
+		Endpoints: []string{"logs"},
+	}, {
+		Name: "service.environment", Variables: props.Config.Environment,
+	}}
+	if owner, region, name, private := props.Config.PrivateRepository(); private {
+		repository := jsii.Sprintf("arn:%s:ecr:%s:%s:repository/%s", *account.Partition, region, owner, name)
+		uses = append(uses, connection.Connection{
+			Name: "image",
+			Start: connection.Access{Statements: []policy.Statement{
+				policy.Allow("SignInToECR", every, "ecr:GetAuthorizationToken"),
+				policy.Allow("PullImage", repository,
+					"ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"),
+			}},
+			Endpoints: []string{"ecr.api", "ecr.dkr"},
+		})
+	}
+	if secrets := props.Config.Secrets; len(secrets) > 0 {
+		var arns []string
+		for _, reference := range secrets {
+			parts := strings.Split(reference, ":") // seven of an ARN; what follows selects a value of the secret
+			arns = append(arns, strings.Join(parts[:7], ":"))
+		}
+		slices.Sort(arns)
+		uses = append(uses, connection.Connection{
+			Name: "service.secrets", Secrets: secrets,
+			Start: connection.Access{
+				Statements: []policy.Statement{{
+					Sid: "ReadFurtherSecrets", Resources: *jsii.Strings(slices.Compact(arns)...),
+					Actions: []string{"secretsmanager:GetSecretValue"},
+				}},
+				Key: map[string][]string{"secretsmanager": {"kms:Decrypt"}},
+			},
+			Endpoints: []string{"secretsmanager"},
+		})
+	}
+	if props.Config.ExecuteCommand {
+		// With logged sessions: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-exec.html
+		uses = append(uses, connection.Connection{
+			Name: "sessions",
+			Run: connection.Access{Statements: []policy.Statement{
+				policy.Allow("OpenSessions", every, "ssmmessages:CreateControlChannel", "ssmmessages:CreateDataChannel",
+					"ssmmessages:OpenControlChannel", "ssmmessages:OpenDataChannel"),
+				policy.Allow("FindSessionLog", account.ARN("logs", "log-group:*"), "logs:DescribeLogGroups"),
+				policy.Allow("LogSessions", events(sessionsLogGroup(props.Deployment.Suffix)),
+					"logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"),
+			}},
+			Endpoints: []string{"logs", "ssmmessages"},
+		})
+	}
+	return uses
 }

@@ -9,6 +9,9 @@ import (
 
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
+	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/appautoscalingpolicy"
+	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/appautoscalingtarget"
+	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/ecscluster"
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/ecsservice"
 	"github.com/hashicorp/terraform-cdk-go/cdktf"
 
@@ -26,32 +29,63 @@ const (
 	maximumPercent        = 200
 )
 
+// Cluster is an ECS cluster for any number of services.
+type Cluster struct {
+	Name *string // output ECSClusterName
+
+	id *string
+}
+
+// NewCluster creates the cluster with Container Insights (ECS.12, CKV_AWS_65), whose mode is enabled or enhanced. The
+// log group of ECS Exec's sessions exists whether or not anybody may open one: switching ECS Exec off does not delete
+// the evidence.
+func NewCluster(scope constructs.Construct, id string, d deployment.Deployment, containerInsights string) Cluster {
+	this := constructs.NewConstruct(scope, jsii.String(id))
+	name := d.Name("PaymentCluster")
+	insights := d.NewLogGroup(this, "container-insights-logs", "/aws/ecs/containerinsights/"+name+"/performance")
+	sessions := d.NewLogGroup(this, "sessions-logs", sessionsLogGroup(d.Suffix))
+	cluster := ecscluster.NewEcsCluster(this, jsii.String("cluster"), &ecscluster.EcsClusterConfig{
+		Name: jsii.String(name),
+		Setting: []*ecscluster.EcsClusterSetting{
+			{Name: jsii.String("containerInsights"), Value: jsii.String(containerInsights)},
+		},
+		Configuration: &ecscluster.EcsClusterConfiguration{
+			ExecuteCommandConfiguration: &ecscluster.EcsClusterConfigurationExecuteCommandConfiguration{
+				Logging: jsii.String("OVERRIDE"),
+				LogConfiguration: &ecscluster.EcsClusterConfigurationExecuteCommandConfigurationLogConfiguration{
+					CloudWatchLogGroupName: sessions.Name(), CloudWatchEncryptionEnabled: jsii.Bool(true),
+				},
+			},
+		},
+		Tags:      d.Tags("PaymentCluster"),
+		DependsOn: &[]cdktf.ITerraformDependable{insights},
+	})
+	return Cluster{Name: cluster.Name(), id: cluster.Id()}
+}
+
+func sessionsLogGroup(suffix string) string { return "/tap-" + suffix + "/execute-command" }
+
 // Props configures New.
 type Props struct {
 	Deployment deployment.Deployment
-	// Name begins the names of the service's resources, for example Payment of PaymentService-<suffix>.
-	Name string
-	// LogName is the log group /tap-<suffix>/<LogName> and the prefix of its streams.
-	LogName string
-	Config  config.Service
-	Cluster Cluster
-	Network *network.Network
-	Key     *encryption.Key
+	Name       string // begins the names of the service's resources, for example Payment of PaymentService-<suffix>
+	LogName    string // ends the name of the log group, /tap-<suffix>/<LogName>, and begins its streams
+	Config     config.Service
+	Cluster    Cluster
+	Network    *network.Network
+	Key        *encryption.Key
+	Ingress    *connection.Ingress // the way in to the tasks; nil for a worker, which nobody calls
 	// Uses is what the containers use; no two set the same variable. MigrationUses is what only the migration uses, whose
 	// variables are set instead of those of Uses.
 	Uses, MigrationUses []connection.Connection
-	// Ingress is the way in to the tasks; nil for a worker, which nobody calls.
-	Ingress *connection.Ingress
 	// DeploymentAlarms roll a deployment back when one of them is raised, if Config.DeploymentAlarms is set.
 	DeploymentAlarms []*string
 }
 
 // Service is a running service.
 type Service struct {
-	ClusterName *string
-	Name        *string
-	// Running completes when the first tasks are healthy: depend on it to wait for them.
-	Running cdktf.ITerraformDependable
+	ClusterName, Name *string
+	Running           cdktf.ITerraformDependable // completes when the first tasks are healthy
 }
 
 // New creates a service whose tasks can use everything in Uses: permissions, endpoints, use of the key, security group
@@ -81,11 +115,6 @@ func New(scope constructs.Construct, id string, props Props) Service {
 	}
 	ready = append(ready, props.Network.AllowAWS(this, "to-aws", group)...)
 	ready = append(ready, props.Network.Ready...)
-	if props.Ingress != nil {
-		ready = append(ready, props.Ingress.Ready)
-		ready = append(ready,
-			network.Allow(this, "from-load-balancer", props.Ingress.SecurityGroup, group, props.Config.Port)...)
-	}
 
 	definition := newTaskDefinition(this, props, execution.ARN, task.ARN)
 	service := &ecsservice.EcsServiceConfig{
@@ -105,8 +134,7 @@ func New(scope constructs.Construct, id string, props Props) Service {
 		PropagateTags:               jsii.String("SERVICE"),
 		WaitForSteadyState:          jsii.Bool(true),
 		NetworkConfiguration: &ecsservice.EcsServiceNetworkConfiguration{
-			Subnets:        &props.Network.PrivateSubnets,
-			SecurityGroups: &[]*string{group.ID},
+			Subnets: &props.Network.PrivateSubnets, SecurityGroups: &[]*string{group.ID},
 			AssignPublicIp: jsii.Bool(false), // ECS.2, CKV_AWS_333
 		},
 		Tags: d.Tags(props.Name + "Service"),
@@ -131,10 +159,12 @@ func New(scope constructs.Construct, id string, props Props) Service {
 			Rollback:   jsii.Bool(props.Config.DeploymentAlarms),
 		}
 	}
-	if props.Ingress != nil {
+	if ingress := props.Ingress; ingress != nil {
+		ready = append(ready, ingress.Ready)
+		ready = append(ready, network.Allow(this, "from-load-balancer", ingress.SecurityGroup, group, props.Config.Port)...)
 		service.HealthCheckGracePeriodSeconds = jsii.Number(props.Config.HealthCheck.GracePeriodSeconds)
 		service.LoadBalancer = []*ecsservice.EcsServiceLoadBalancer{{
-			TargetGroupArn: props.Ingress.TargetGroupARN,
+			TargetGroupArn: ingress.TargetGroupARN,
 			ContainerName:  jsii.String(d.Name(props.Name + "Container")),
 			ContainerPort:  jsii.Number(props.Config.Port),
 		}}
@@ -162,5 +192,37 @@ func refuseSharedVariables(uses []connection.Connection) {
 			}
 			by[name] = use.Name
 		}
+	}
+}
+
+// newScaling lets target tracking choose the number of tasks. Of several policies the one that asks for most wins:
+// https://docs.aws.amazon.com/autoscaling/application/userguide/target-tracking-scaling-policy-overview.html
+func newScaling(scope constructs.Construct, props Props, service *string) {
+	this := constructs.NewConstruct(scope, jsii.String("scaling"))
+	scaling := props.Config.Scaling
+	target := appautoscalingtarget.NewAppautoscalingTarget(this, jsii.String("target"), &appautoscalingtarget.AppautoscalingTargetConfig{
+		ServiceNamespace: jsii.String("ecs"), ScalableDimension: jsii.String("ecs:service:DesiredCount"),
+		ResourceId:  jsii.Sprintf("service/%s/%s", *props.Cluster.Name, *service),
+		MinCapacity: jsii.Number(scaling.MinimumTasks), MaxCapacity: jsii.Number(scaling.MaximumTasks),
+	})
+	track := func(id, name, metric string, label *string, value int) {
+		appautoscalingpolicy.NewAppautoscalingPolicy(this, jsii.String(id), &appautoscalingpolicy.AppautoscalingPolicyConfig{
+			Name: jsii.String(props.Deployment.Name(name)), PolicyType: jsii.String("TargetTrackingScaling"),
+			ServiceNamespace: target.ServiceNamespace(), ScalableDimension: target.ScalableDimension(),
+			ResourceId: target.ResourceId(),
+			TargetTrackingScalingPolicyConfiguration: &appautoscalingpolicy.AppautoscalingPolicyTargetTrackingScalingPolicyConfiguration{
+				TargetValue: jsii.Number(value),
+				PredefinedMetricSpecification: &appautoscalingpolicy.AppautoscalingPolicyTargetTrackingScalingPolicyConfigurationPredefinedMetricSpecification{
+					PredefinedMetricType: jsii.String(metric), ResourceLabel: label,
+				},
+			},
+		})
+	}
+	track("cpu", "CPUScaling", "ECSServiceAverageCPUUtilization", nil, scaling.CPUPercent)
+	if scaling.MemoryPercent > 0 {
+		track("memory", "MemoryScaling", "ECSServiceAverageMemoryUtilization", nil, scaling.MemoryPercent)
+	}
+	if scaling.RequestsPerTarget > 0 && props.Ingress != nil {
+		track("requests", "RequestScaling", "ALBRequestCountPerTarget", props.Ingress.RequestLabel, scaling.RequestsPerTarget)
 	}
 }

@@ -1,9 +1,9 @@
 package service
 
 import (
+	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/aws/constructs-go/constructs/v10"
@@ -25,12 +25,12 @@ type containerDefinition struct {
 	ReadonlyRootFilesystem bool                `json:"readonlyRootFilesystem"`
 	StopTimeout            int                 `json:"stopTimeout"`
 	DependsOn              []dependency        `json:"dependsOn,omitempty"`
-	PortMappings           []portMapping       `json:"portMappings,omitempty"`
-	Environment            []map[string]string `json:"environment"` // by named
+	PortMappings           []map[string]any    `json:"portMappings,omitempty"`
+	Environment            []map[string]string `json:"environment"`
 	Secrets                []map[string]string `json:"secrets"`
 	HealthCheck            map[string][]string `json:"healthCheck,omitempty"`
 	LinuxParameters        linuxParameters     `json:"linuxParameters"`
-	LogConfiguration       logConfiguration    `json:"logConfiguration"`
+	LogConfiguration       map[string]any      `json:"logConfiguration"`
 }
 
 type dependency struct {
@@ -38,15 +38,7 @@ type dependency struct {
 	Condition     string `json:"condition"`
 }
 
-type portMapping struct {
-	ContainerPort int    `json:"containerPort"`
-	HostPort      int    `json:"hostPort"`
-	Protocol      string `json:"protocol"`
-}
-
 type linuxParameters struct {
-	// InitProcessEnabled runs an init process that reaps the children of sessions and of programs that were not
-	// written to be process 1.
 	InitProcessEnabled bool                `json:"initProcessEnabled"`
 	Capabilities       map[string][]string `json:"capabilities"`
 	Tmpfs              []tmpfs             `json:"tmpfs"`
@@ -58,11 +50,6 @@ type tmpfs struct {
 	MountOptions  []string `json:"mountOptions"`
 }
 
-type logConfiguration struct {
-	LogDriver string            `json:"logDriver"`
-	Options   map[string]string `json:"options"`
-}
-
 // newTaskDefinition creates the task definition and the log group of its containers.
 func newTaskDefinition(scope constructs.Construct, props Props,
 	executionRole, taskRole *string) ecstaskdefinition.EcsTaskDefinition {
@@ -72,10 +59,8 @@ func newTaskDefinition(scope constructs.Construct, props Props,
 		Family:                  jsii.String(d.Name(props.Name + "Task")),
 		RequiresCompatibilities: jsii.Strings("FARGATE"),
 		NetworkMode:             jsii.String("awsvpc"),
-		Cpu:                     jsii.String(strconv.Itoa(props.Config.CPU)),
-		Memory:                  jsii.String(strconv.Itoa(props.Config.Memory)),
-		ExecutionRoleArn:        executionRole,
-		TaskRoleArn:             taskRole,
+		Cpu:                     jsii.Sprintf("%d", props.Config.CPU), Memory: jsii.Sprintf("%d", props.Config.Memory),
+		ExecutionRoleArn: executionRole, TaskRoleArn: taskRole,
 		RuntimePlatform: &ecstaskdefinition.EcsTaskDefinitionRuntimePlatform{
 			OperatingSystemFamily: jsii.String("LINUX"),
 			CpuArchitecture:       jsii.String(strings.ToUpper(props.Config.Architecture)),
@@ -93,7 +78,9 @@ func newContainers(props Props, logGroup string) []containerDefinition {
 	program := newContainer(props, props.Name+"Container", props.LogName, service.Command, logGroup)
 	program.Essential = true
 	if props.Ingress != nil {
-		program.PortMappings = []portMapping{{ContainerPort: service.Port, HostPort: service.Port, Protocol: "tcp"}}
+		program.PortMappings = []map[string]any{
+			{"containerPort": service.Port, "hostPort": service.Port, "protocol": "tcp"},
+		}
 	}
 	if len(service.ContainerHealthCheck) > 0 {
 		program.HealthCheck = map[string][]string{"command": service.ContainerHealthCheck}
@@ -117,15 +104,21 @@ func newContainers(props Props, logGroup string) []containerDefinition {
 // overriding ones.
 func newContainer(props Props, name, logPrefix string, command []string, logGroup string,
 	overriding ...connection.Connection) containerDefinition {
-	variables, secrets := map[string]string{}, map[string]string{}
+	values := map[string]map[string]string{}
 	for _, use := range slices.Concat(props.Uses, overriding) {
 		for name, value := range use.Variables {
-			variables[name] = value
-			delete(secrets, name)
+			values[name] = map[string]string{"name": name, "value": value}
 		}
-		for name, value := range use.Secrets {
-			secrets[name] = value
-			delete(variables, name)
+		for name, secret := range use.Secrets {
+			values[name] = map[string]string{"name": name, "valueFrom": secret}
+		}
+	}
+	variables, secrets := []map[string]string{}, []map[string]string{}
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		if values[name]["valueFrom"] == "" {
+			variables = append(variables, values[name])
+		} else {
+			secrets = append(secrets, values[name])
 		}
 	}
 	return containerDefinition{
@@ -135,10 +128,10 @@ func newContainer(props Props, name, logPrefix string, command []string, logGrou
 		User:                   props.Config.User,                   // ECS.20
 		ReadonlyRootFilesystem: props.Config.ReadonlyRootFilesystem, // ECS.5, CKV_AWS_336
 		StopTimeout:            props.Config.StopTimeoutSeconds,
-		Environment:            named(variables, "value"),
-		Secrets:                named(secrets, "valueFrom"),
+		Environment:            variables,
+		Secrets:                secrets,
 		LinuxParameters: linuxParameters{
-			InitProcessEnabled: true,
+			InitProcessEnabled: true, // which reaps children of sessions and of programs not written to be process 1
 			Capabilities:       map[string][]string{"drop": {"ALL"}},
 			// A volume would belong to root, and a user that is not root could not write to it:
 			// https://github.com/aws/containers-roadmap/issues/938
@@ -146,19 +139,44 @@ func newContainer(props Props, name, logPrefix string, command []string, logGrou
 				ContainerPath: "/tmp", Size: props.Config.TmpfsMiB, MountOptions: []string{"nosuid", "nodev", "noexec"},
 			}},
 		},
-		LogConfiguration: logConfiguration{LogDriver: "awslogs", Options: map[string]string{
-			"awslogs-group":         logGroup,
-			"awslogs-region":        props.Deployment.Account.Region,
-			"awslogs-stream-prefix": logPrefix,
+		LogConfiguration: map[string]any{"logDriver": "awslogs", "options": map[string]string{
+			"awslogs-group": logGroup, "awslogs-region": props.Deployment.Account.Region, "awslogs-stream-prefix": logPrefix,
 		}},
 	}
 }
 
-// named lists variables by name, each with its value under the given key.
-func named(values map[string]string, key string) []map[string]string {
-	list := []map[string]string{}
-	for _, name := range slices.Sorted(maps.Keys(values)) {
-		list = append(list, map[string]string{"name": name, key: values[name]})
-	}
-	return list
+// PlaceholderImage runs while an environment has no image of its own.
+const PlaceholderImage = "public.ecr.aws/nginx/nginx:latest"
+
+// PlaceholderDroppedCapabilities are those of Fargate's default set that nginx does not need as root: it keeps those
+// with which it binds to a port under 1024, gives its folders to its workers and lets these be another user.
+var PlaceholderDroppedCapabilities = []string{
+	"AUDIT_WRITE", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "MKNOD", "NET_RAW", "SETFCAP", "SETPCAP",
+	"SYS_CHROOT",
+}
+
+// PlaceholderCommand makes nginx answer the health check with 200 and everything else with 404. The image by itself
+// answers 404 to the health check, so that no task would ever become healthy. All files are in /tmp: the root file
+// system is read-only.
+func PlaceholderCommand(port int, healthCheckPath string) []string {
+	location, _, _ := strings.Cut(healthCheckPath, "?") // nginx compares without the query
+	configuration := fmt.Sprintf(`pid /tmp/nginx.pid;
+error_log /dev/stderr warn;
+events {}
+http {
+  access_log /dev/stdout;
+  client_body_temp_path /tmp/client_body;
+  proxy_temp_path /tmp/proxy;
+  fastcgi_temp_path /tmp/fastcgi;
+  uwsgi_temp_path /tmp/uwsgi;
+  scgi_temp_path /tmp/scgi;
+  server {
+    listen %d;
+    default_type text/plain;
+    location = %s { return 200 "ok\n"; }
+    location / { return 404 "placeholder of the payment API\n"; }
+  }
+}`, port, location)
+	return []string{"sh", "-c", "cat >/tmp/nginx.conf <<'END'\n" + configuration +
+		"\nEND\nexec nginx -c /tmp/nginx.conf -g 'daemon off;'"}
 }

@@ -4,25 +4,22 @@
 package main
 
 import (
+	"bytes"
+	_ "embed"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
-
-	"tap/internal/repository"
+	"text/template"
 )
 
 func main() {
-	root, err := repository.Root()
-	var files map[string][]byte
-	if err == nil {
-		files, err = renderAll(root)
-	}
+	files, err := render()
 	for name, content := range files {
-		if err == nil {
-			err = os.WriteFile(filepath.Join(root, name), content, 0o644)
-		}
+		err = errors.Join(err, os.WriteFile(name, content, 0o644))
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "generate:", err)
@@ -30,20 +27,54 @@ func main() {
 	}
 }
 
-// renderAll returns the content of each generated file by its path from the repository's root.
-func renderAll(root string) (map[string][]byte, error) {
-	files, err := render(root)
-	if err != nil {
-		return nil, err
-	}
-	environments, err := filepath.Glob(filepath.Join(root, "environments", "*.yaml"))
+// render returns the content of each generated file, by its path from the repository's root, the working folder.
+func render() (map[string][]byte, error) {
+	files, err := describeKeys()
+	environments, problem := filepath.Glob("environments/*.yaml")
+	err = errors.Join(err, problem)
 	for _, environment := range environments {
 		stack := "tap-" + strings.TrimSuffix(filepath.Base(environment), ".yaml")
-		golden, problem := os.ReadFile(filepath.Join(root, "tests", "golden", stack+".json"))
+		golden, problem := os.ReadFile("tests/golden/" + stack + ".json")
 		if problem == nil {
-			files["generated/"+stack+".md"], problem = renderPicture(stack, golden)
+			files["generated/"+stack+".md"], problem = draw(stack, golden)
 		}
 		err = errors.Join(err, problem)
 	}
 	return files, err
+}
+
+var (
+	//go:embed picture.md.tmpl
+	pictureText     string
+	picture         = template.Must(template.New("picture").Funcs(pictureFunctions).Parse(pictureText))
+	notInIdentifier = regexp.MustCompile(`[^A-Za-z0-9]+`)
+	securityGroup   = regexp.MustCompile(`^\$\{aws_security_group\.([\w-]+?)(_security-group_[0-9A-F]{8})?\.id\}$`)
+)
+
+var pictureFunctions = template.FuncMap{
+	"hasPrefix": strings.HasPrefix,
+	"words":     strings.Fields,
+	// identifier is a Mermaid node's id.
+	"identifier": identifier,
+	// node is the id of what has a security group, after that.
+	"node": func(group string) string { return identifier(securityGroup.ReplaceAllString(group, "$1")) },
+	// serviceOf is the end of com.amazonaws.<Region>.<service>.
+	"serviceOf": func(name string) string { return strings.SplitN(name, ".", 4)[3] },
+}
+
+func identifier(name string) string { return notInIdentifier.ReplaceAllString(name, "_") }
+
+// draw draws a stack as a Mermaid diagram: what is in it, and each flow that a security group rule allows, with its
+// port.
+func draw(stack string, golden []byte) ([]byte, error) {
+	data := struct {
+		Stack    string
+		Resource map[string]map[string]map[string]any // attributes by type and name
+	}{Stack: stack}
+	if err := json.Unmarshal(golden, &data); err != nil {
+		return nil, fmt.Errorf("%s: %w", stack, err)
+	}
+	var text bytes.Buffer
+	err := picture.Execute(&text, data)
+	return text.Bytes(), err
 }

@@ -3,6 +3,9 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -11,16 +14,6 @@ import (
 	"tap/constructs/deployment"
 	"tap/tests/must"
 )
-
-// parsePlan reads a plan that consists of a resource that does not change and the resource changes of the text.
-func parsePlan(t *testing.T, changes string) *tfjson.Plan {
-	t.Helper()
-	plan := &tfjson.Plan{}
-	unchanged := change("aws_vpc", `"no-op"`, `"before": {}, "after": {}`)
-	text := `{"format_version": "1.2", "resource_changes": [` + unchanged + "," + changes + `]}`
-	must.Do(t, json.Unmarshal([]byte(text), plan))
-	return plan
-}
 
 // change is the JSON of a resource change; the fields go into its change.
 func change(kind, actions, fields string) string {
@@ -38,11 +31,6 @@ func update(kind, before, after string) string {
 	return change(kind, `"update"`, fmt.Sprintf(`"before": {%s}, "after": {%s}`, before, after))
 }
 
-// set is the JSON of a change of one attribute in place.
-func set(kind, attribute, before, after string) string {
-	return update(kind, fmt.Sprintf("%q: %s", attribute, before), fmt.Sprintf("%q: %s", attribute, after))
-}
-
 func TestOutcomes(t *testing.T) {
 	const (
 		data, traffic, protection, nothing = deployment.Data, deployment.Traffic, deployment.Protection, deployment.Nothing
@@ -53,12 +41,17 @@ func TestOutcomes(t *testing.T) {
 		hushed  = `"cidr_ipv4": "hush", "from_port": 443, "to_port": 443, "ip_protocol": "tcp"`
 		read    = `"policy": "{\"Statement\": [{\"Effect\": \"Allow\", \"Action\": \"Get\"}]}"`
 		all     = `"policy": "{\"Statement\": [{\"Effect\": \"Allow\", \"Action\": \"*\"}]}"`
+		safe    = `"deletion_protection": true` // AWS refuses to delete something
 		guarded = `"policy": "{\"Statement\": [{\"Effect\": \"Allow\", \"Action\": \"*\"}, {\"Effect\": \"Deny\"}]}"`
 	)
+	// Terraform's plan does not contain prevent_destroy.
+	configuration := decode([]byte(`{"resource": {"aws_rds_cluster": {"x": {}},
+		"aws_kms_key": {"x": {"lifecycle": {"prevent_destroy": true}}}}}`))
+	deployed := change("aws_vpc", `"no-op"`, `"before": {}, "after": {}`) + ","
 	for _, test := range []struct {
-		loses  deployment.Holding
-		says   string // below the heading; empty if nothing is lost
-		change string
+		loses   deployment.Holding
+		says    string // below the heading; empty if nothing is lost
+		changes string
 	}{
 		{data, "does not say what its type holds", change("aws_dynamodb_table", `"delete"`, `"before": {}`)},
 		{data, "because of `[[engine]]`", change("aws_rds_cluster", `"delete", "create"`,
@@ -68,71 +61,52 @@ func TestOutcomes(t *testing.T) {
 		{protection, "nothing manages it", change("aws_rds_cluster", `"forget"`, `"before": {}`)},
 		{nothing, "", change("aws_ecs_task_definition", `"create", "delete"`, `"before": {}, "after": {}`)},
 		{nothing, "", change("aws_rds_cluster", `"create"`, `"after": {"skip_final_snapshot": true}`)},
-		{nothing, "", set("aws_rds_cluster", "tags", `{"a": "b"}`, `{"a": "c"}`)},
-
-		{traffic, "from `15.4` to `16.1`", set("aws_rds_cluster", "engine_version", `"15.4"`, `"16.1"`)},
-		{traffic, "no task runs", set("aws_ecs_service", "desired_count", `2`, `0`)},
-		{nothing, "", set("aws_ecs_service", "desired_count", `2`, `3`)},
+		{nothing, "", update("aws_rds_cluster", `"tags": {"a": "b"}`, `"tags": {"a": "c"}`)},
+		{traffic, "from `15.4` to `16.1`", update("aws_rds_cluster", `"engine_version": "15.4"`, `"engine_version": "16.1"`)},
+		{traffic, "no task runs", update("aws_ecs_service", `"desired_count": 2`, `"desired_count": 0`)},
+		{nothing, "", update("aws_ecs_service", `"desired_count": 2`, `"desired_count": 3`)},
 		{traffic, "`port` (sensitive)", change("aws_rds_cluster", `"update"`,
 			`"before": {"port": "hush"}, "after": {"port": "hush!"}, "before_sensitive": {"port": true}`)},
-
-		{protection, "lets `tcp, ports 443 to 443, 0.0.0.0/0` through.", change(rule, `"create"`, `"after": {`+anybody+`}`)},
+		{protection, "lets `tcp, ports 443 to 443, 0.0.0.0/0` through.",
+			deployed + change(rule, `"create"`, `"after": {`+anybody+`}`)},
+		{nothing, "", change(rule, `"create"`, `"after": {`+anybody+`}`)}, // nothing can be opened before there is anything
 		{protection, "instead of `tcp, ports 443 to 443, 10.0.0.0/8`", update(rule, inside, anybody)},
-		{protection, "lets other connections through", change(rule, `"create"`,
-			`"after": {`+hushed+`}, "after_sensitive": {"cidr_ipv4": true}`)},
+		{protection, "lets other connections through",
+			deployed + change(rule, `"create"`, `"after": {`+hushed+`}, "after_sensitive": {"cidr_ipv4": true}`)},
 		{nothing, "", update(rule, anybody, anybody+`, "description": "web"`)},
-
-		{protection, "from `true` to `false`", set("aws_lb", "enable_deletion_protection", `true`, `false`)},
-		{nothing, "", set("aws_lb", "enable_deletion_protection", `false`, `true`)},
-		{protection, "not recorded", set("aws_lb", "access_logs", `[{"enabled": true}]`, `[]`)},
+		{protection, "from `true` to `false`",
+			update("aws_lb", `"enable_deletion_protection": true`, `"enable_deletion_protection": false`)},
+		{nothing, "", update("aws_lb", `"enable_deletion_protection": false`, `"enable_deletion_protection": true`)},
+		{protection, "not recorded", update("aws_lb", `"access_logs": [{"enabled": true}]`, `"access_logs": []`)},
 		{protection, "shells", update("aws_ecs_service", "", `"enable_execute_command": true`)},
-		{protection, "older logs", set("aws_cloudwatch_log_group", "retention_in_days", `0`, `30`)},
-		{nothing, "", set("aws_cloudwatch_log_group", "retention_in_days", `30`, `0`)},
-		{protection, "from `35` to `7`", set("aws_rds_cluster", "backup_retention_period", `35`, `7`)},
-		{protection, "encrypted", set("aws_sns_topic", "kms_master_key_id", `"k"`, `""`)},
+		{protection, "older logs", update("aws_cloudwatch_log_group", `"retention_in_days": 0`, `"retention_in_days": 30`)},
+		{nothing, "", update("aws_cloudwatch_log_group", `"retention_in_days": 30`, `"retention_in_days": 0`)},
+		{protection, "from `35` to `7`",
+			update("aws_rds_cluster", `"backup_retention_period": 35`, `"backup_retention_period": 7`)},
+		{protection, "encrypted", update("aws_sns_topic", `"kms_master_key_id": "k"`, `"kms_master_key_id": ""`)},
 		{nothing, "", change("aws_sns_topic", `"update"`,
 			`"before": {"kms_master_key_id": "k"}, "after": {}, "after_unknown": {"kms_master_key_id": true}`)},
-		{protection, "TLS", set("aws_lb_listener", "ssl_policy", `"new"`, `"old"`)},
-		{protection, "`rule`", set("aws_wafv2_web_acl", "rule", `[{"name": "a"}]`, `[{"name": "b"}]`)},
-		{nothing, "", set("aws_wafv2_web_acl", "rule", `[{"name": "b"}]`, `[{"name": "a"}, {"name": "b"}]`)},
+		{protection, "has no `prevent_destroy`", change("aws_rds_cluster", `"no-op"`, `"before": {`+safe+`}`)},
+		{nothing, "", update("aws_kms_key", safe, safe)},
+		{protection, "TLS", update("aws_lb_listener", `"ssl_policy": "new"`, `"ssl_policy": "old"`)},
+		{protection, "`rule`", update("aws_wafv2_web_acl", `"rule": [{"name": "a"}]`, `"rule": [{"name": "b"}]`)},
+		{nothing, "", update("aws_wafv2_web_acl", `"rule": [{"name": "b"}]`, `"rule": [{"name": "a"}, {"name": "b"}]`)},
 		{protection, "allows more", update("aws_iam_role_policy", read, all)},
 		{nothing, "", update("aws_iam_role_policy", all, guarded)},
 		{protection, "denies less", update("aws_s3_bucket_policy", guarded, all)},
 		{protection, "known only after", change("aws_iam_role_policy", `"update"`,
 			`"before": {`+read+`}, "after": {}, "after_unknown": {"policy": true}`)},
 	} {
-		findings := judge(parsePlan(t, test.change), nil)
-		if len(findings) != 1 || findings[0].loses != test.loses {
-			t.Errorf("%s: %v, expected one that loses %v", test.change, findings, test.loses)
-		}
+		var plan tfjson.Plan
+		must.Do(t, json.Unmarshal([]byte(`{"format_version": "1.2", "resource_changes": [`+test.changes+`]}`), &plan))
+		findings := judge(&plan, configuration)
 		said := summarize("tap-prod", findings, nil)
-		if !strings.Contains(said, headings[test.loses]) || !strings.Contains(said, test.says) ||
+		status := map[bool]int{true: 2, false: 3}[test.loses == nothing]
+		if len(findings) != 1 || findings[0].loses != test.loses || statusOf(findings) != status ||
+			!strings.Contains(said, headings[test.loses]) || !strings.Contains(said, test.says) ||
 			strings.Contains(said, "hush") {
-			t.Errorf("%s: says %q, expected %q below %q", test.change, said, test.says, headings[test.loses])
-		}
-		if want := map[bool]int{true: 2, false: 3}[test.loses == nothing]; statusOf(findings) != want {
-			t.Errorf("%s: status %d, expected %d", test.change, statusOf(findings), want)
-		}
-	}
-}
-
-func TestFirstDeploymentIsHarmless(t *testing.T) {
-	rule := resource{"aws_vpc_security_group_ingress_rule", "x", map[string]any{"cidr_ipv4": "0.0.0.0/0"}}
-	findings := judge(&tfjson.Plan{ResourceChanges: []*tfjson.ResourceChange{rule.change(tfjson.ActionCreate)}}, nil)
-	if statusOf(findings) != 2 {
-		t.Errorf("%v, expected a harmless change", findings)
-	}
-}
-
-// Terraform's plan does not contain prevent_destroy.
-func TestPreventDestroySwitchedOff(t *testing.T) {
-	for lifecycle, want := range map[string]int{`{"prevent_destroy": true}`: 0, `{}`: 3} {
-		var configuration any
-		text := `{"resource": {"aws_rds_cluster": {"x": {"lifecycle": ` + lifecycle + `}}}}`
-		must.Do(t, json.Unmarshal([]byte(text), &configuration))
-		same := change("aws_rds_cluster", `"no-op"`, `"before": {"deletion_protection": true}, "after": {}`)
-		if findings := judge(parsePlan(t, same), configuration); statusOf(findings) != want {
-			t.Errorf("%s: %v, expected status %d", text, findings, want)
+			t.Errorf("%s: %v, expected one that loses %v; says %q, expected %q below %q; status %d, expected %d",
+				test.changes, findings, test.loses, said, test.says, headings[test.loses], statusOf(findings), status)
 		}
 	}
 }
@@ -140,17 +114,117 @@ func TestPreventDestroySwitchedOff(t *testing.T) {
 // The plan text and what is said may both be longer than GitHub takes.
 func TestCommentIsBounded(t *testing.T) {
 	long := strings.Repeat("aws_lb.x: ÄÖÜ, a line of Terraform's own text\n", 4000)
-	var moves []move
-	for range 1000 {
-		moves = append(moves, move{"aws_lb.a_rather_long_name", "aws_lb.another_rather_long_name"})
-	}
+	moves := slices.Repeat([]move{{"aws_lb.a_rather_long_name", "aws_lb.another_rather_long_name"}}, 1000)
 	for _, said := range []string{summarize("tap-prod", nil, nil), summarize("tap-prod", nil, moves)} {
 		text := comment(said, long)
-		if len(text) > 65536 || strings.Count(text, "```")%2 != 0 || !strings.HasSuffix(text, "</details>\n") {
+		if len(text) > 65536 || !strings.HasSuffix(text, "\n(cut here: GitHub takes no more)\n\n``````\n\n</details>\n") {
 			t.Errorf("%d bytes that begin with %.40q and end with %q", len(text), text, text[len(text)-80:])
 		}
-		if !strings.Contains(text, "cut here") {
-			t.Error("does not say that it is cut")
+	}
+}
+
+// golden returns the removals of all resources of the synthesized stacks whose name matches a pattern.
+func golden(t *testing.T, pattern string) (removals []*tfjson.ResourceChange) {
+	t.Helper()
+	for _, file := range must.Get(filepath.Glob("../../tests/golden/" + pattern + ".json"))(t) {
+		var stack struct {
+			Resource map[string]map[string]map[string]any
 		}
+		must.Do(t, json.Unmarshal(must.Get(os.ReadFile(file))(t), &stack))
+		for kind, named := range stack.Resource {
+			for name, attributes := range named {
+				removals = append(removals, removal(kind, name, attributes))
+			}
+		}
+	}
+	if removals == nil {
+		t.Fatalf("no golden %s", pattern)
+	}
+	slices.SortFunc(removals, func(a, b *tfjson.ResourceChange) int { return strings.Compare(a.Address, b.Address) })
+	return removals
+}
+
+func removal(kind, name string, attributes map[string]any) *tfjson.ResourceChange {
+	return &tfjson.ResourceChange{Address: kind + "." + name, Mode: tfjson.ManagedResourceMode, Type: kind, Name: name,
+		Change: &tfjson.Change{Actions: tfjson.Actions{tfjson.ActionDelete}, Before: attributes}}
+}
+
+// creation creates under another name what a removal removes. What refers to other resources is known in the state and
+// not in a plan; so that this does not decide, each resource also has an attribute that is another afterwards.
+func creation(old *tfjson.ResourceChange, name string) *tfjson.ResourceChange {
+	after, unknown := map[string]any{"other": "after"}, map[string]any{"id": true}
+	for key, value := range old.Change.Before.(map[string]any) {
+		if text, _ := json.Marshal(value); strings.Contains(string(text), "${") {
+			unknown[key] = true
+		} else if !slices.Contains([]string{"//", "depends_on", "lifecycle"}, key) { // these are no attributes
+			after[key] = value
+		}
+	}
+	created := removal(old.Type, name, nil)
+	created.Change = &tfjson.Change{Actions: tfjson.Actions{tfjson.ActionCreate}, After: after, AfterUnknown: unknown}
+	return created
+}
+
+// An attribute that no stack has may be misspelled.
+func TestRulesAreOfStacks(t *testing.T) {
+	removals := golden(t, "*")
+	for _, list := range rules {
+		for _, rule := range list {
+			has := func(r *tfjson.ResourceChange) bool { return at(r.Change.Before, rule.path) != nil }
+			if !slices.ContainsFunc(removals, has) {
+				t.Errorf("no stack has a resource with %s", rule.path)
+			}
+		}
+	}
+}
+
+// prevent_destroy is of no use for these: the configuration does not contain them any more.
+func TestRemovals(t *testing.T) {
+	for _, r := range golden(t, "*") {
+		want, known := deployment.Kind(r.Type)
+		if !known {
+			t.Errorf("%s: constructs/deployment/protected.go does not say what a %s holds", r.Address, r.Type)
+		}
+		for _, actions := range []tfjson.Actions{{tfjson.ActionDelete}, {tfjson.ActionDelete, tfjson.ActionCreate}} {
+			r.Change.Actions = actions
+			findings := judge(&tfjson.Plan{ResourceChanges: []*tfjson.ResourceChange{r}}, nil)
+			if len(findings) != 1 || findings[0].loses != want || findings[0].address != r.Address {
+				t.Errorf("%v %s: %v, expected one that loses %v", actions, r.Address, findings, want)
+			}
+		}
+	}
+}
+
+// Every resource is renamed alone, every area, and all areas at once.
+func TestRenames(t *testing.T) {
+	removals := golden(t, "tap-prod")
+	prefixes := map[string]bool{"": true}
+	for _, r := range removals {
+		area, _, _ := strings.Cut(hash.ReplaceAllString(r.Name, ""), "_")
+		prefixes[area], prefixes[r.Name] = true, true
+	}
+	for prefix := range prefixes {
+		var changes []*tfjson.ResourceChange
+		var want []move
+		for _, old := range removals {
+			if strings.HasPrefix(old.Name, prefix) {
+				renamed := creation(old, "new"+strings.TrimPrefix(hash.ReplaceAllString(old.Name, "_0123ABCD"), prefix))
+				changes = append(changes, old, renamed)
+				want = append(want, move{old.Address, renamed.Address})
+			}
+		}
+		if got := findMoves(changes); !slices.Equal(got, want) {
+			t.Errorf("renamed %q: %v, expected %v", prefix, got, want)
+		}
+	}
+}
+
+func TestAttributesIdentifyMoreThanNames(t *testing.T) {
+	reader, writer := map[string]any{"identifier": "reader"}, map[string]any{"identifier": "writer"}
+	const kind = "aws_rds_cluster_instance"
+	one, two := removal(kind, "db_one", reader), removal(kind, "db_two", writer)
+	moves := findMoves([]*tfjson.ResourceChange{one, two, creation(two, "database_one"), creation(one, "database_two")})
+	if want := (move{one.Address, kind + ".database_two"}); len(moves) != 2 || moves[0] != want {
+		t.Errorf("%v, expected %v first", moves, want)
 	}
 }

@@ -9,23 +9,17 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
-	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
 
 	"tap/config"
-	"tap/internal/repository"
 )
 
 func main() {
-	root, err := repository.Root()
-	if err == nil && len(os.Args) != 3 {
-		err = errors.New("usage: release STACK IMAGE")
-	}
-	if err == nil {
-		err = release(root, os.Args[1], os.Args[2])
+	err := errors.New("usage: release STACK IMAGE")
+	if len(os.Args) == 3 {
+		err = release(os.Args[1], os.Args[2])
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -33,10 +27,11 @@ func main() {
 	}
 }
 
-func release(root, stack, image string) error {
+// release works in the repository's root.
+func release(stack, image string) error {
 	suffix := strings.TrimPrefix(stack, "tap-")
 	name := "environments/" + suffix + ".yaml"
-	before, err := os.ReadFile(filepath.Join(root, name))
+	before, err := os.ReadFile(name)
 	if err != nil {
 		return fmt.Errorf("%s has no file: %w", stack, err)
 	}
@@ -47,6 +42,7 @@ func release(root, stack, image string) error {
 		return fmt.Errorf("%s: service.image: is missing, or not all on one line; write it there once", name)
 	}
 	lines[old.Line-1] = strings.Replace(lines[old.Line-1], old.Value, image, 1)
+	after := []byte(strings.Join(lines, "\n"))
 
 	// The loader reads a copy, so that the file is changed only after it has accepted the content.
 	copied, err := os.MkdirTemp("", "release")
@@ -54,25 +50,25 @@ func release(root, stack, image string) error {
 		return err
 	}
 	defer os.RemoveAll(copied)
-	err = os.CopyFS(copied+"/environments", os.DirFS(filepath.Join(root, "environments")))
-	if accounts, missing := os.ReadFile(filepath.Join(root, "accounts.yaml")); missing == nil {
+	err = os.CopyFS(copied+"/environments", os.DirFS("environments"))
+	if accounts, missing := os.ReadFile("accounts.yaml"); missing == nil {
 		err = errors.Join(err, os.WriteFile(copied+"/accounts.yaml", accounts, 0o600))
 	}
-	after := []byte(strings.Join(lines, "\n"))
-	if err = errors.Join(err, os.WriteFile(filepath.Join(copied, name), after, 0o600)); err != nil {
+	if err = errors.Join(err, os.WriteFile(copied+"/"+name, after, 0o600)); err != nil {
 		return err
 	}
 	environments, _, err := config.Load(copied+"/environments", config.RequestedSuffix{})
 	if err != nil {
 		return errors.New(strings.ReplaceAll(err.Error(), copied+"/", ""))
 	}
-	e := environments[slices.IndexFunc(environments, func(e config.Environment) bool { return e.Suffix == suffix })]
-	account, _, _, _ := e.Service.PrivateRepository()
-	if e.Service.Image != image || !strings.Contains(image, "@sha256:") ||
-		e.StatesBucket != "" && account != e.Account {
-		return fmt.Errorf("%s:%d: service.image: %q is not valid for a release; allowed: an image with a digest "+
-			"(@sha256:...), of the repository %s of the environment's account where accounts.yaml has that", name,
-			old.Line, image, config.Repository)
+	for _, e := range environments {
+		account, _, _, _ := e.Service.PrivateRepository()
+		if e.Suffix == suffix && e.Service.Image == image && strings.Contains(image, "@sha256:") &&
+			(e.StatesBucket == "" || account == e.Account) {
+			return os.WriteFile(name, after, 0o644)
+		}
 	}
-	return os.WriteFile(filepath.Join(root, name), after, 0o644)
+	return fmt.Errorf("%s:%d: service.image: %q is not valid for a release; allowed: an image with a digest "+
+		"(@sha256:...), of the repository %s of the environment's account where accounts.yaml has that", name, old.Line,
+		image, config.Repository)
 }

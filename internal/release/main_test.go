@@ -2,7 +2,6 @@ package main
 
 import (
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -27,18 +26,17 @@ func TestReleaseChangesOneValue(t *testing.T) {
 		{"tap-qa", strings.Replace(before, "80", "0", 1), images + "payment-api" + digest, "environments/qa.yaml:6: "},
 		{"tap-other", before, images + "payment-api" + digest, "tap-other has no file"},
 	} {
-		root := t.TempDir()
-		file := filepath.Join(root, "environments", "qa.yaml")
-		must.Write(t, file, test.content)
-		must.Write(t, root+"/accounts.yaml", "123456789012: {region: us-east-1}")
-		err := release(root, test.stack, test.image)
-		got := must.Get(os.ReadFile(file))(t)
-		want := test.content
-		if test.problem == "" {
+		t.Chdir(t.TempDir())
+		must.Write(t, "environments/qa.yaml", test.content)
+		must.Write(t, "accounts.yaml", "123456789012: {region: us-east-1}")
+		err, problem, want := release(test.stack, test.image), "", test.content
+		if err != nil {
+			problem = err.Error()
+		} else {
 			want = strings.Replace(want, old, test.image, 1)
 		}
-		if string(got) != want || (err == nil) != (test.problem == "") ||
-			err != nil && !strings.HasPrefix(err.Error(), test.problem) {
+		got := must.Get(os.ReadFile("environments/qa.yaml"))(t)
+		if string(got) != want || (err == nil) != (test.problem == "") || !strings.HasPrefix(problem, test.problem) {
 			t.Errorf("%s: %v, expected %q\n%s", test.image, err, test.problem, got)
 		}
 	}

@@ -2,6 +2,7 @@
 package repository
 
 import (
+	"cmp"
 	"errors"
 	"os"
 	"path/filepath"
@@ -12,17 +13,14 @@ import (
 // Root returns the folder of cdktf.json at or above the working folder.
 func Root() (string, error) {
 	working, err := os.Getwd()
-	if err != nil {
-		return "", err
-	}
-	for folder := working; ; folder = filepath.Dir(folder) {
+	for folder := working; err == nil; folder = filepath.Dir(folder) {
 		if _, err := os.Stat(filepath.Join(folder, "cdktf.json")); err == nil {
 			return folder, nil
-		}
-		if folder == filepath.Dir(folder) {
+		} else if folder == filepath.Dir(folder) {
 			return "", errors.New("no cdktf.json in " + working + " or above: run this inside the repository")
 		}
 	}
+	return "", err
 }
 
 // Python is the interpreter that make has installed the emulator's packages for.
@@ -31,29 +29,20 @@ func Python(root string) string { return filepath.Join(root, ".local", "venv", "
 // CDKTF is the command line that make has installed as package-lock.json pins it.
 func CDKTF(root string) string { return filepath.Join(root, "node_modules", ".bin", "cdktf") }
 
-// Terraform is the program that plans and applies: TERRAFORM_BINARY_NAME, which the cdktf command line
-// reads as well, or terraform.
-func Terraform() string {
-	if name := os.Getenv("TERRAFORM_BINARY_NAME"); name != "" {
-		return name
-	}
-	return "terraform"
-}
+// Terraform is the program that plans and applies: TERRAFORM_BINARY_NAME, which the cdktf command line reads as well,
+// or terraform.
+func Terraform() string { return cmp.Or(os.Getenv("TERRAFORM_BINARY_NAME"), "terraform") }
 
-// ToolsVariable is the variable that the test targets of make set to 1: they have checked and installed
-// Terraform, the provider, the cdktf command line and the emulator.
-const ToolsVariable = "TAP_TOOLS"
-
-// NeedTools skips a test that needs those tools when the tests were not started by make. Tests whose names
-// begin with TestLong are those of make test-long.
+// NeedTools skips a test that needs Terraform, the provider, the cdktf command line and the emulator, unless a test
+// target of make, which has checked and installed them, has set TAP_TOOLS to 1. Tests whose names begin with TestLong
+// are those of make test-long.
 func NeedTools(t testing.TB) {
 	t.Helper()
-	if os.Getenv(ToolsVariable) == "1" {
-		return
-	}
 	target := "make test"
 	if strings.HasPrefix(t.Name(), "TestLong") {
 		target = "make test-long"
 	}
-	t.Skipf("needs Terraform, the AWS provider and the emulator: %s", target)
+	if os.Getenv("TAP_TOOLS") != "1" {
+		t.Skipf("needs Terraform, the AWS provider and the emulator: %s", target)
+	}
 }

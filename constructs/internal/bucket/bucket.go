@@ -5,11 +5,11 @@ import (
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/s3bucket"
-	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/s3bucketlifecycleconfiguration"
+	lifecycle "github.com/cdktf/cdktf-provider-aws-go/aws/v19/s3bucketlifecycleconfiguration"
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/s3bucketownershipcontrols"
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/s3bucketpolicy"
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/s3bucketpublicaccessblock"
-	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/s3bucketserversideencryptionconfiguration"
+	encryption "github.com/cdktf/cdktf-provider-aws-go/aws/v19/s3bucketserversideencryptionconfiguration"
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/s3bucketversioning"
 	"github.com/hashicorp/terraform-cdk-go/cdktf"
 
@@ -29,9 +29,8 @@ type Props struct {
 
 // Bucket is a private S3 bucket.
 type Bucket struct {
-	Name *string
-	// Ready has to exist before a service can write to the bucket.
-	Ready []cdktf.ITerraformDependable
+	Name  *string
+	Ready cdktf.ITerraformDependable // has to exist before a service can write to the bucket
 }
 
 // New creates a bucket encrypted with S3's own keys (SSE-S3), the only encryption that the
@@ -39,29 +38,25 @@ type Bucket struct {
 func New(scope constructs.Construct, id string, props Props) Bucket {
 	this := constructs.NewConstruct(scope, jsii.String(id))
 	bucket := s3bucket.NewS3Bucket(this, jsii.String("bucket"), &s3bucket.S3BucketConfig{
-		Bucket:       props.Name,
-		ForceDestroy: jsii.Bool(!props.Protect),
-		Lifecycle:    &cdktf.TerraformResourceLifecycle{PreventDestroy: jsii.Bool(props.Protect)},
+		Bucket: props.Name, ForceDestroy: jsii.Bool(!props.Protect),
+		Lifecycle: &cdktf.TerraformResourceLifecycle{PreventDestroy: jsii.Bool(props.Protect)},
 	})
 	if props.Exists {
 		bucket.ImportFrom(props.Name, nil)
 	}
-	name := bucket.Bucket()
+	name, arn := bucket.Bucket(), *bucket.Arn()
 	blocked := s3bucketpublicaccessblock.NewS3BucketPublicAccessBlock(this, jsii.String("public-access"), &s3bucketpublicaccessblock.S3BucketPublicAccessBlockConfig{
-		Bucket:                name,
-		BlockPublicAcls:       jsii.Bool(true),
-		BlockPublicPolicy:     jsii.Bool(true),
-		IgnorePublicAcls:      jsii.Bool(true),
-		RestrictPublicBuckets: jsii.Bool(true),
+		Bucket: name, BlockPublicAcls: jsii.Bool(true), BlockPublicPolicy: jsii.Bool(true),
+		IgnorePublicAcls: jsii.Bool(true), RestrictPublicBuckets: jsii.Bool(true),
 	})
 	owned := s3bucketownershipcontrols.NewS3BucketOwnershipControls(this, jsii.String("ownership"), &s3bucketownershipcontrols.S3BucketOwnershipControlsConfig{
 		Bucket: name,
 		Rule:   &s3bucketownershipcontrols.S3BucketOwnershipControlsRule{ObjectOwnership: jsii.String("BucketOwnerEnforced")},
 	})
-	s3bucketserversideencryptionconfiguration.NewS3BucketServerSideEncryptionConfigurationA(this, jsii.String("encryption"), &s3bucketserversideencryptionconfiguration.S3BucketServerSideEncryptionConfigurationAConfig{
+	encryption.NewS3BucketServerSideEncryptionConfigurationA(this, jsii.String("encryption"), &encryption.S3BucketServerSideEncryptionConfigurationAConfig{
 		Bucket: name,
-		Rule: []*s3bucketserversideencryptionconfiguration.S3BucketServerSideEncryptionConfigurationRuleA{{
-			ApplyServerSideEncryptionByDefault: &s3bucketserversideencryptionconfiguration.S3BucketServerSideEncryptionConfigurationRuleApplyServerSideEncryptionByDefaultA{
+		Rule: []*encryption.S3BucketServerSideEncryptionConfigurationRuleA{{
+			ApplyServerSideEncryptionByDefault: &encryption.S3BucketServerSideEncryptionConfigurationRuleApplyServerSideEncryptionByDefaultA{
 				SseAlgorithm: jsii.String("AES256"),
 			},
 		}},
@@ -72,47 +67,37 @@ func New(scope constructs.Construct, id string, props Props) Bucket {
 			Status: jsii.String("Enabled"),
 		},
 	})
-	s3bucketlifecycleconfiguration.NewS3BucketLifecycleConfiguration(this, jsii.String("lifecycle"), &s3bucketlifecycleconfiguration.S3BucketLifecycleConfigurationConfig{
-		Bucket:    name,
-		Rule:      lifecycleRules(props),
-		DependsOn: &[]cdktf.ITerraformDependable{versioned},
+	lifecycle.NewS3BucketLifecycleConfiguration(this, jsii.String("lifecycle"), &lifecycle.S3BucketLifecycleConfigurationConfig{
+		Bucket: name, Rule: lifecycleRules(props), DependsOn: &[]cdktf.ITerraformDependable{versioned},
 	})
 
-	arn := *bucket.Arn()
 	statements := []policy.Statement{policy.DenyClearText("s3:*", jsii.String(arn), jsii.String(arn+"/*"))}
 	if props.Statements != nil {
 		statements = append(statements, props.Statements(arn)...)
 	}
 	allowed := s3bucketpolicy.NewS3BucketPolicy(this, jsii.String("policy"), &s3bucketpolicy.S3BucketPolicyConfig{
-		Bucket: name,
-		Policy: policy.Document(statements...),
+		Bucket: name, Policy: policy.Document(statements...),
 		// S3 answers changes of one bucket's settings with a conflict when they come together.
 		DependsOn: &[]cdktf.ITerraformDependable{blocked, owned},
 	})
-	return Bucket{Name: name, Ready: []cdktf.ITerraformDependable{allowed}}
+	return Bucket{Name: name, Ready: allowed}
 }
 
-func lifecycleRules(props Props) []*s3bucketlifecycleconfiguration.S3BucketLifecycleConfigurationRule {
-	rule := &s3bucketlifecycleconfiguration.S3BucketLifecycleConfigurationRule{
-		Id:     jsii.String("keep-and-clean-up"),
-		Status: jsii.String("Enabled"),
-		Filter: []*s3bucketlifecycleconfiguration.S3BucketLifecycleConfigurationRuleFilter{{Prefix: jsii.String("")}},
-		AbortIncompleteMultipartUpload: []*s3bucketlifecycleconfiguration.S3BucketLifecycleConfigurationRuleAbortIncompleteMultipartUpload{{
+func lifecycleRules(props Props) []*lifecycle.S3BucketLifecycleConfigurationRule {
+	expiration := &lifecycle.S3BucketLifecycleConfigurationRuleExpiration{Days: jsii.Number(props.ExpireDays)}
+	if props.ExpireDays == 0 {
+		// A deletion, of Terraform's lock for example, leaves a marker that no version follows in the end.
+		expiration = &lifecycle.S3BucketLifecycleConfigurationRuleExpiration{ExpiredObjectDeleteMarker: jsii.Bool(true)}
+	}
+	return []*lifecycle.S3BucketLifecycleConfigurationRule{{
+		Id: jsii.String("keep-and-clean-up"), Status: jsii.String("Enabled"),
+		Filter:     []*lifecycle.S3BucketLifecycleConfigurationRuleFilter{{Prefix: jsii.String("")}},
+		Expiration: []*lifecycle.S3BucketLifecycleConfigurationRuleExpiration{expiration},
+		AbortIncompleteMultipartUpload: []*lifecycle.S3BucketLifecycleConfigurationRuleAbortIncompleteMultipartUpload{{
 			DaysAfterInitiation: jsii.Number(7),
 		}},
-		NoncurrentVersionExpiration: []*s3bucketlifecycleconfiguration.S3BucketLifecycleConfigurationRuleNoncurrentVersionExpiration{{
+		NoncurrentVersionExpiration: []*lifecycle.S3BucketLifecycleConfigurationRuleNoncurrentVersionExpiration{{
 			NoncurrentDays: jsii.Number(props.NoncurrentDays),
 		}},
-	}
-	if props.ExpireDays > 0 {
-		rule.Expiration = []*s3bucketlifecycleconfiguration.S3BucketLifecycleConfigurationRuleExpiration{{
-			Days: jsii.Number(props.ExpireDays),
-		}}
-	} else {
-		// A deletion, of Terraform's lock for example, leaves a marker that no version follows in the end.
-		rule.Expiration = []*s3bucketlifecycleconfiguration.S3BucketLifecycleConfigurationRuleExpiration{{
-			ExpiredObjectDeleteMarker: jsii.Bool(true),
-		}}
-	}
-	return []*s3bucketlifecycleconfiguration.S3BucketLifecycleConfigurationRule{rule}
+	}}
 }

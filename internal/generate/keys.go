@@ -1,0 +1,248 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode/utf16"
+	"unicode/utf8"
+
+	"tap/config"
+)
+
+const environmentHead = `# Environment files
+
+A file in the folder environments is an environment; its name without .yaml is the suffix that ends the names of its
+stack and resources: one letter, then up to 14 letters, digits or single hyphens, lower case, no hyphen at the end.
+A file sets its class, and what differs from the defaults of that class. Keys with a dot are nested: service.cpu is the
+key cpu below service. A file of class production also sets service.image, network.cidr and one of
+loadBalancer.certificateArn, loadBalancer.domain and loadBalancer.allowPlainHttp: true.
+
+| Key | Type and allowed values | Default in development | Default in production | Description |
+| --- | --- | --- | --- | --- |
+`
+
+const accountsHead = `# accounts.yaml
+
+What AWS accounts share, by the 12 digits of each: see [docs/accounts.md](../docs/accounts.md). The file is optional.
+
+| Key of an account | Type and allowed values | Default | Description |
+| --- | --- | --- | --- |
+`
+
+// schema is the part of JSON Schema 2020-12 that environment files need: https://json-schema.org/draft/2020-12
+type schema struct {
+	Dialect     string `json:"$schema,omitempty"`
+	Title       string `json:"title,omitempty"`
+	Description string `json:"description,omitempty"`
+	Default     any    `json:"default,omitempty"`
+	config.Limit
+	Properties           map[string]schema `json:"properties,omitempty"`
+	AdditionalProperties any               `json:"additionalProperties,omitempty"` // instead of the limit's
+	Required             []string          `json:"required,omitempty"`
+}
+
+// document is the reference and the schema of a type of package config, made in one walk over it.
+type document struct {
+	reference string
+	schema    schema
+	defaults  []reflect.Value   // of each class, or the only ones
+	comments  map[string]string // of types and of their fields, by Type and by Type.Field
+	limits    map[string]config.Limit
+	links     []string // as comments refer to a field, [Type.Field], and the path that it has, in turn
+	err       error
+}
+
+// describeKeys returns the reference and the schema of environment files and of accounts.yaml, by path.
+func describeKeys() (files map[string][]byte, err error) {
+	environment := describe(environmentHead, "config/environment.go", config.Keys(), config.Preset(config.Development),
+		config.Preset(config.Production))
+	environment.schema.Title, environment.schema.Required = "An environment of the payment API", []string{"class"}
+
+	account := describe(accountsHead, "config/account.go", config.AccountKeys(),
+		config.Account{GitHub: config.GitHub{Branch: config.DefaultBranch}})
+	account.schema.Required = []string{"region"}
+	account.schema = schema{Title: "The AWS accounts of the payment API", AdditionalProperties: account.schema,
+		Limit: config.Limit{Type: "object", PropertyNames: &config.AccountIDs}}
+
+	files = map[string][]byte{}
+	for name, d := range map[string]*document{"environment": environment, "accounts": account} {
+		d.schema.Dialect = "https://json-schema.org/draft/2020-12/schema"
+		var text bytes.Buffer
+		encoder := json.NewEncoder(&text)
+		encoder.SetEscapeHTML(false)
+		encoder.SetIndent("", "  ")
+		err = errors.Join(err, d.err, encoder.Encode(d.schema))
+		links := strings.NewReplacer(d.links...)
+		resolved := links.Replace(text.String())
+		if left := link.FindString(resolved); left != "" {
+			err = errors.Join(err, fmt.Errorf("%s in a comment is not a key", left))
+		}
+		files["generated/"+name+".md"] = []byte(links.Replace(d.reference))
+		files["generated/"+name+".schema.json"] = inASCII(resolved)
+	}
+	return files, err
+}
+
+// link is a reference of a doc comment to a field.
+var link = regexp.MustCompile(`\[[A-Z]\w*\.[A-Z]\w*\]`)
+
+// describe makes the document of the type of the defaults, which a file declares.
+func describe(head, file string, keys []config.Key, defaults ...any) *document {
+	d := &document{reference: head, limits: map[string]config.Limit{}}
+	d.comments, d.err = readComments(file)
+	for _, key := range keys {
+		d.limits[key.Path] = key.Limit
+	}
+	for _, values := range defaults {
+		d.defaults = append(d.defaults, reflect.ValueOf(values))
+	}
+	d.schema = d.section(reflect.TypeOf(defaults[0]), "", nil)
+	return d
+}
+
+// readComments returns the doc comments of the types in a file, and those of their fields as Type.Field.
+func readComments(path string) (map[string]string, error) {
+	parsed, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ParseComments)
+	if err != nil {
+		return nil, err
+	}
+	comments := map[string]string{}
+	section, above := "", ""
+	oneLine := func(comment *ast.CommentGroup) string { return strings.Join(strings.Fields(comment.Text()), " ") }
+	ast.Inspect(parsed, func(node ast.Node) bool {
+		switch node := node.(type) {
+		case *ast.FuncDecl:
+			return false
+		case *ast.GenDecl:
+			above = oneLine(node.Doc)
+		case *ast.TypeSpec:
+			section = node.Name.Name
+			comments[section] = above
+		case *ast.Field:
+			comments[section+"."+node.Names[0].Name] = oneLine(node.Doc)
+		}
+		return true
+	})
+	return comments, nil
+}
+
+// inASCII escapes the characters of a JSON text that a reader may not see.
+func inASCII(text string) (escaped []byte) {
+	for _, unit := range utf16.Encode([]rune(text)) {
+		if unit < utf8.RuneSelf {
+			escaped = append(escaped, byte(unit))
+		} else {
+			escaped = fmt.Appendf(escaped, `\u%04x`, unit)
+		}
+	}
+	return escaped
+}
+
+// section returns the schema of a section, and writes the rows of its keys. Its path is empty or ends in a dot; the
+// index leads to it from the type of the document.
+func (d *document) section(section reflect.Type, path string, index []int) schema {
+	object := schema{Limit: config.Limit{Type: "object"}, AdditionalProperties: false, Properties: map[string]schema{}}
+	for i := range section.NumField() {
+		field := section.Field(i)
+		name := field.Tag.Get("yaml")
+		if name == "-" {
+			continue
+		}
+		d.links = append(d.links, "["+section.Name()+"."+field.Name+"]", path+name)
+		description := name + " " + d.comment(section.Name(), field)
+		at := append(slices.Clip(index), i)
+		if field.Type.Kind() == reflect.Struct {
+			below := d.section(field.Type, path+name+".", at)
+			below.Description = description
+			object.Properties[name] = below
+		} else {
+			object.Properties[name] = d.key(path+name, description, at)
+		}
+	}
+	return object
+}
+
+// comment returns what the comment of a field says, or that of its type, after the name.
+func (d *document) comment(section string, field reflect.StructField) string {
+	text, found := strings.CutPrefix(d.comments[section+"."+field.Name], field.Name+" ")
+	if !found {
+		text, found = strings.CutPrefix(d.comments[field.Type.Name()], field.Type.Name()+" ")
+	}
+	if !found {
+		d.err = errors.Join(d.err, fmt.Errorf("no comment for %s.%s", section, field.Name))
+	}
+	return text
+}
+
+// key returns the schema of a key that contains a value, and writes its row.
+func (d *document) key(path, description string, index []int) schema {
+	limit := d.limits[path]
+	cells := []string{"`" + path + "`", allowed(limit)}
+	for class, values := range d.defaults {
+		cells = append(cells, shown(path, class == 1, values.FieldByIndex(index)))
+	}
+	first, last := cells[2], cells[len(cells)-1]
+	escape := strings.NewReplacer("|", `\|`, "<", "&lt;", ">", "&gt;") // neither the end of a cell nor HTML
+	for _, cell := range append(cells, description) {
+		d.reference += "| " + escape.Replace(cell) + " "
+	}
+	d.reference += "|\n"
+
+	property := schema{Limit: limit, Description: description}
+	if values := limit.AdditionalProperties; values != nil {
+		property.AdditionalProperties = values
+	}
+	switch {
+	case first != last:
+		property.Description += fmt.Sprintf(" Default: %s in development, %s in production.", first, last)
+	case limit.Type != "array" && limit.Type != "object" && first != "required":
+		property.Default = d.defaults[0].FieldByIndex(index).Interface()
+	}
+	return property
+}
+
+// allowed says what a key contains.
+func allowed(limit config.Limit) string {
+	text := strings.NewReplacer("string", "text", "integer", "whole number", "array", "list", "object", "map").
+		Replace(limit.Type)
+	if limit.MaxItems > 0 {
+		text += fmt.Sprintf(" of %d to %d", limit.MinItems, limit.MaxItems)
+	}
+	if limit.MaxProperties > 0 {
+		text += fmt.Sprintf(" of up to %d", limit.MaxProperties)
+	}
+	switch {
+	case limit.Items != nil:
+		return text + ": " + limit.Items.Allowed()
+	case limit.PropertyNames != nil:
+		return text + ": " + limit.AdditionalProperties.Allowed() + "; names: " + limit.PropertyNames.Allowed()
+	}
+	return text + ": " + limit.Allowed()
+}
+
+// shown writes a default as a file would.
+func shown(path string, inProduction bool, value reflect.Value) string {
+	switch {
+	case path == "class", path == "region" && value.IsZero(),
+		inProduction && (path == "service.image" || path == "network.cidr"):
+		return "required"
+	case path == "network.zones":
+		return "a, b and c of the Region"
+	case path == "network.natGateways" && value.Int() < 0:
+		return "one for each zone"
+	case value.Kind() == reflect.Slice || value.Kind() == reflect.Map:
+		return "none" // no class has a list or a map that is not empty
+	case value.Interface() == "":
+		return "empty"
+	}
+	return fmt.Sprint(value.Interface())
+}
