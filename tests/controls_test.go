@@ -2,8 +2,15 @@ package tests
 
 import (
 	"encoding/json"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
+
+	"go.yaml.in/yaml/v3"
+
+	"tap/config"
+	"tap/tests/must"
 )
 
 // What AWS Security Hub asks for, by its ids; what checkov asks for is checked by make scan. Ids that are not here are
@@ -26,16 +33,16 @@ func TestControls(t *testing.T) {
 			{"ECS.12: the cluster has Container Insights", "aws_ecs_cluster.setting",
 				[]map[string]string{{"name": "containerInsights", "value": insights}}},
 			{"ELB.4: invalid headers are dropped", "aws_lb.drop_invalid_header_fields", true},
-			{"ELB.6: AWS refuses to delete a protected one", "aws_lb.enable_deletion_protection", s.environment.Protect},
+			{"ELB.6: AWS keeps a protected load balancer", "aws_lb.enable_deletion_protection", s.environment.Protect},
 			{"ELB.12: ambiguous requests are refused", "aws_lb.desync_mitigation_mode", "defensive"},
 			{"KMS.4: the key is rotated", "aws_kms_key.enable_key_rotation", true},
 			{"RDS.2: the database is not public", "aws_rds_cluster_instance.publicly_accessible", false},
 			{"RDS.6: monitoring reports every minute", "aws_rds_cluster_instance.monitoring_interval", 60},
-			{"RDS.7: AWS refuses to delete a protected one", "aws_rds_cluster.deletion_protection", s.environment.Protect},
+			{"RDS.7: AWS keeps a protected cluster", "aws_rds_cluster.deletion_protection", s.environment.Protect},
 			{"RDS.12: users may log in with IAM", "aws_rds_cluster.iam_database_authentication_enabled", true},
 			{"RDS.13, RDS.35: AWS upgrades minors", "aws_rds_cluster_instance.auto_minor_version_upgrade", true},
 			{"RDS.16: snapshots have the cluster's tags", "aws_rds_cluster.copy_tags_to_snapshot", true},
-			{"RDS.24: production's owner has a name that is tried last", "aws_rds_cluster.master_username", owner},
+			{"RDS.24: production's master user is not the name tried first", "aws_rds_cluster.master_username", owner},
 			{"RDS.27: storage is encrypted", "aws_rds_cluster.storage_encrypted", true},
 			{"RDS.50: backups are kept long enough", "aws_rds_cluster.backup_retention_period",
 				max(leastDays, s.environment.Database.BackupRetentionDays)},
@@ -72,4 +79,80 @@ func TestControlsOfBuckets(t *testing.T) {
 			s.only(kind).want(path, value)
 		}
 	})
+}
+
+// Every control that applies is named by the test that shows it, or accepted in docs/audit.md.
+func TestEveryControlIsTestedOrAccepted(t *testing.T) {
+	id := regexp.MustCompile(`\b(ACM|EC2|ECR|ECS|ELB|IAM|KMS|RDS|S3|SNS|SecretsManager|WAF)\.[1-9][0-9]*\b`)
+	var judges map[string]string
+	must.Do(t, yaml.Unmarshal([]byte(read(t, "securityhub.yaml")), &judges))
+	tested, accepted, kinds, applies := map[string]bool{}, map[string]bool{}, map[string]bool{}, map[string]bool{}
+	for _, file := range must.Get(filepath.Glob("*_test.go"))(t) {
+		for _, name := range id.FindAllString(read(t, file), -1) {
+			tested[name] = true
+		}
+	}
+	rowOfTwo := regexp.MustCompile(`(?m)^\|([^|]*)\|[^|]*\|$`)
+	for _, row := range rowOfTwo.FindAllStringSubmatch(read(t, "../docs/audit.md"), -1) {
+		for _, name := range id.FindAllString(row[1], -1) {
+			accepted[name] = true
+		}
+	}
+	eachStack(t, func(s stack) {
+		for _, r := range s.all() {
+			kinds[r.kind] = true
+		}
+	})
+	for kind := range kinds {
+		controls, known := judges[kind]
+		if !known {
+			t.Errorf("%s is new: add the controls that judge it to securityhub.yaml", kind)
+		}
+		for _, name := range strings.Fields(controls) {
+			if applies[name] = true; !tested[name] && !accepted[name] {
+				t.Errorf("%s applies to %s: name it in the test that shows it, or accept it in docs/audit.md", name, kind)
+			}
+		}
+	}
+	for name := range accepted {
+		if !applies[name] {
+			t.Errorf("docs/audit.md accepts %s, which applies to nothing", name)
+		}
+	}
+}
+
+// What a production file weakens is accepted in docs/audit.md, by stack and key: tap-prod: `protect`.
+func TestWeakerProductionIsAccepted(t *testing.T) {
+	audit := read(t, "../docs/audit.md")
+	standard := config.Preset(config.Production)
+	environments, _ := load(t, "../environments")
+	for _, e := range environments {
+		if e.Class != config.Production {
+			continue
+		}
+		for key, weaker := range map[string]bool{
+			"database.backupRetentionDays":   e.Database.BackupRetentionDays < standard.Database.BackupRetentionDays,
+			"database.login":                 e.Database.Login != standard.Database.Login,
+			"database.readers":               e.Database.Readers < standard.Database.Readers,
+			"firewall.count":                 len(e.Firewall.Count) > len(standard.Firewall.Count),
+			"firewall.rateLimit":             e.Firewall.RateLimit > standard.Firewall.RateLimit,
+			"loadBalancer.allowPlainHttp":    e.LoadBalancer.AllowPlainHTTP,
+			"logs.retentionDays":             e.Logs.RetentionDays < standard.Logs.RetentionDays,
+			"monitoring.availabilityPercent": e.Monitoring.AvailabilityPercent < standard.Monitoring.AvailabilityPercent,
+			"monitoring.emails":              len(e.Monitoring.Emails) == 0,
+			"monitoring.errorRatePercent":    e.Monitoring.ErrorRatePercent > standard.Monitoring.ErrorRatePercent,
+			"monitoring.latencySeconds":      e.Monitoring.LatencySeconds > standard.Monitoring.LatencySeconds,
+			"monitoring.minimumRequests":     e.Monitoring.MinimumRequests > standard.Monitoring.MinimumRequests,
+			"protect":                        e.Protect != standard.Protect,
+			"service.executeCommand":         e.Service.ExecuteCommand,
+			"service.readonlyRootFilesystem": !e.Service.ReadonlyRootFilesystem,
+		} {
+			entry := "tap-" + e.Suffix + ": `" + key + "`"
+			if accepted := strings.Contains(audit, entry); weaker && !accepted {
+				t.Errorf("%s is weaker than production's default: mend it, or say why under %s in docs/audit.md", key, entry)
+			} else if accepted && !weaker {
+				t.Errorf("docs/audit.md accepts %s, which is as strong as the default", entry)
+			}
+		}
+	}
 }

@@ -28,9 +28,9 @@ func TestOnlyLoadBalancerIsInPublicSubnets(t *testing.T) {
 		}
 		s.want("aws_flow_log.traffic_type", "ALL")          // EC2.6
 		s.want("aws_subnet.map_public_ip_on_launch", false) // EC2.15
-		leads := map[string]string{}                        // where the route of a route table leads
+		leads := map[string]string{}                        // where the one route of a route table leads
 		for _, route := range s.some("aws_route") {
-			table := route.follow("route_table_id").address()
+			table := route.text("route_table_id")
 			if leads[table] != "" {
 				s.Errorf("%s is the second route of %s", route.address(), table)
 			}
@@ -41,21 +41,21 @@ func TestOnlyLoadBalancerIsInPublicSubnets(t *testing.T) {
 				leads[table] = route.follow("nat_gateway_id").follow("subnet_id").text("availability_zone")
 			}
 		}
-		var ways []string
-		var tables, public, private, privateTables []resource
+		var subnets, tables []resource
+		var ways, expected, public, private, privateTables []string
 		for _, association := range s.some("aws_route_table_association") {
-			subnet, table := association.follow("subnet_id"), association.follow("route_table_id")
-			table.want("route", nil)
-			tables = append(tables, table)
-			way := leads[table.address()]
-			ways = append(ways, subnet.text("availability_zone")+" -> "+way)
-			if way == theInternet {
-				public = append(public, subnet)
+			subnet, table := association.follow("subnet_id"), association.text("route_table_id")
+			subnets, tables = append(subnets, subnet), append(tables, association.follow("route_table_id"))
+			ways = append(ways, subnet.text("availability_zone")+" -> "+leads[table])
+			if leads[table] == theInternet {
+				public = append(public, subnet.ref("id"))
 			} else {
-				private, privateTables = append(private, subnet), append(privateTables, table)
+				private, privateTables = append(private, subnet.ref("id")), append(privateTables, table)
 			}
 		}
-		var expected []string
+		same(s, "the subnets with a route table", addresses(subnets), addresses(s.each("aws_subnet")))
+		same(s, "the route tables with a subnet", addresses(tables), addresses(s.each("aws_route_table")))
+		s.want("aws_route_table.route", nil)
 		for i, zone := range network.Zones {
 			out := ""
 			if network.NATGateways > 0 {
@@ -64,27 +64,24 @@ func TestOnlyLoadBalancerIsInPublicSubnets(t *testing.T) {
 			expected = append(expected, zone+" -> "+theInternet, zone+" -> "+out)
 		}
 		same(s, "the ways out of subnets", ways, expected)
-		all := func(what string, got, expected []resource) {
-			same(s, "the "+what, addresses(got), addresses(expected))
+		gateways := s.each("aws_nat_gateway")
+		if len(gateways) != network.NATGateways {
+			s.Fatalf("there are %d NAT gateways, expected %d", len(gateways), network.NATGateways)
 		}
-		all("subnets with a route table", append(public, private...), s.each("aws_subnet"))
-		all("route tables with a subnet", tables, s.each("aws_route_table"))
-		all("subnets of the load balancer", s.only("aws_lb").followAll("subnets"), public)
-		all("subnets of tasks", s.only("aws_ecs_service").followAll("network_configuration.subnets"), private)
-		all("subnets of the database", s.only("aws_db_subnet_group").followAll("subnet_ids"), private)
+		for i, gateway := range gateways {
+			gateway.want("subnet_id", public[i])
+		}
+		s.want("aws_lb.subnets", public)
+		s.want("aws_ecs_service.network_configuration.subnets", private)
 		s.want("aws_rds_cluster.db_subnet_group_name", "${aws_db_subnet_group.name}")
-		var homes []resource
-		for _, gateway := range s.each("aws_nat_gateway") {
-			homes = append(homes, gateway.follow("subnet_id"))
-		}
-		all("subnets of NAT gateways", homes, public[:network.NATGateways])
+		s.want("aws_db_subnet_group.subnet_ids", private)
 		for _, endpoint := range s.some("aws_vpc_endpoint") {
 			if endpoint.at("vpc_endpoint_type") == "Gateway" { // costs nothing, and so is always there
 				endpoint.want("service_name", "com.amazonaws."+s.environment.Region+".s3")
-				all("route tables of "+endpoint.address(), endpoint.followAll("route_table_ids"), privateTables)
+				endpoint.want("route_table_ids", privateTables)
 				continue
 			}
-			all("subnets of "+endpoint.address(), endpoint.followAll("subnet_ids"), private)
+			endpoint.want("subnet_ids", private)
 			endpoint.want("private_dns_enabled", true) // else the tasks' calls would go through the NAT gateway
 		}
 	})

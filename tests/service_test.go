@@ -158,13 +158,13 @@ func TestContainersKeepWhatTheyNeed(t *testing.T) {
 
 // startPlaceholder runs the task's command with the nginx of this machine, for ten seconds at most. Two things are not
 // as in a task: /tmp is a folder of the test's own, and only an address of this process is listened to, so that runs do
-// not meet. With capabilities it runs as root with no others and on port 80, as in a task; without, as nobody. It
-// returns when there is an answer, with the path of standard output and standard error.
+// not meet. With capabilities it runs as root with no others and on a port under 1024, as in a task; else as nobody. It
+// returns when the port is open, with the path of standard output and standard error.
 func startPlaceholder(t *testing.T, path string, capabilities []string) (task *exec.Cmd, address, log string) {
 	t.Helper()
 	folder, address := folderInTmp(t, "placeholder"), "127.0.0.1:0"
 	if capabilities != nil {
-		address = fmt.Sprintf("127.%d.%d.%d:80", os.Getpid()>>16&255, os.Getpid()>>8&255, os.Getpid()&255)
+		address = fmt.Sprintf("127.%d.%d.%d:1023", os.Getpid()>>16&255, os.Getpid()>>8&255, os.Getpid()&255)
 	}
 	listener := must.Get(net.Listen("tcp", address))(t)
 	address, port := listener.Addr().String(), listener.Addr().(*net.TCPAddr).Port
