@@ -72,7 +72,7 @@ func synthesizeEnvironments(folders ...string) {
 		}
 		environments, accounts = append(environments, loaded...), append(accounts, shared...)
 	}
-	if err := tap.Synthesize(environments, accounts, ""); err != nil {
+	if err := tap.Synthesize(environments, accounts, os.Getenv("CDKTF_OUTDIR")); err != nil {
 		panic(err)
 	}
 }
