@@ -1,16 +1,16 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
+	"net/netip"
 	"os"
-	"reflect"
+	"path"
 	"slices"
 	"strings"
-
-	"go.yaml.in/yaml/v3"
 )
 
 // Account is what the environments of one AWS account share, as accounts.yaml sets it.
@@ -45,94 +45,81 @@ const DefaultBranch = "main"
 // StatesBucket is the S3 bucket of the account's states.
 func (a Account) StatesBucket() string { return "tap-states-" + a.ID + "-" + a.Region }
 
-// loadAccounts reads accounts.yaml; without a file there are none.
-func loadAccounts(name string) *file {
-	f := &file{name: name, limits: accountLimits, lines: map[string]int{},
-		content: "a mapping of AWS accounts to what their environments share, at least region"}
-	info, err := os.Lstat(name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return f
-	}
-	var content []byte
-	if err == nil {
-		content, err = readRegular(name, fs.FileInfoToDirEntry(info))
-	}
+// loadAccounts reads accounts.yaml; without a file the accounts are nil.
+func loadAccounts(root *os.Root, name string) (*file, []Account) {
+	f := &file{name: name, lines: map[string]int{}}
+	content, err := readRegular(root, path.Base(name))
 	if err != nil {
-		f.report("", reason(err))
-	} else if root := f.parse(content); root != nil {
-		f.accounts = []Account{}
-		f.entries(root, "", f.decodeAccount)
-	}
-	slices.SortFunc(f.accounts, func(a, b Account) int { return strings.Compare(a.ID, b.ID) })
-	return f
-}
-
-func (f *file) decodeAccount(id string, node *yaml.Node, at string) {
-	if !AccountIDs.Allows(id) {
-		f.report(at, "is not an account; allowed: "+AccountIDs.Allowed())
-		return
-	}
-	account := Account{ID: id, GitHub: GitHub{Branch: DefaultBranch}}
-	f.prefix = at + "."
-	f.decode(node, reflect.ValueOf(&account).Elem(), at, Limit{})
-	f.accounts = append(f.accounts, account)
-	if region := join(at, "region"); f.lines[region] == 0 && !f.refused(at) {
-		f.report(region, "is missing; allowed: "+accountLimits["region"].Allowed())
-	}
-	github := join(at, "github")
-	f.require(f.lines[github] == 0 || account.GitHub.Subject != "" && account.GitHub.RepositoryID != "",
-		"needs subject and repositoryId, by which AWS knows the repository", github)
-}
-
-// applyTo checks what accounts and environments have to be together, and says where the environments' states are.
-func (f *file) applyTo(files []*file) {
-	for _, account := range f.accounts {
-		isTheirs := func(other *file) bool { return other.environment.Account == account.ID }
-		f.require(account.GitHub.Subject == "" || slices.ContainsFunc(files, isTheirs), "no environment file has this "+
-			"account, so that the roles would be for none; set account in one", account.ID+".github")
-	}
-	for _, environment := range files {
-		if f.accounts != nil {
-			environment.applyAccountRules(f.accounts, files)
+		if !errors.Is(err, fs.ErrNotExist) {
+			f.report("", err.Error())
 		}
+		return f, nil
 	}
+	node := f.parse(content, accountsLimit)
+	if node == nil {
+		return f, nil
+	}
+	declared, accounts := map[string]Account{}, []Account{}
+	decode(node, &declared)
+	for _, id := range slices.Sorted(maps.Keys(declared)) {
+		account := declared[id]
+		account.ID = id
+		account.GitHub.Branch = cmp.Or(account.GitHub.Branch, DefaultBranch)
+		accounts = append(accounts, account)
+	}
+	return f, accounts
 }
 
-func (f *file) applyAccountRules(accounts []Account, files []*file) {
-	e := &f.environment
-	i := slices.IndexFunc(accounts, func(a Account) bool { return a.ID == e.Account })
-	f.require(i >= 0 || e.Account == "", "is not in accounts.yaml", &e.Account)
-	if i < 0 {
-		return
+// applyRulesBetween checks what environments and accounts have to be together, and says where the states are.
+func applyRulesBetween(files []*file, shared *file, accounts []Account) {
+	for _, account := range accounts {
+		github := account.ID + ".github"
+		known := account.GitHub.Subject != "" && account.GitHub.RepositoryID != ""
+		shared.forbid(shared.lines[github] > 0 && !known, "needs subject and repositoryId, by which AWS knows the repository",
+			github)
+		isTheirs := func(other *file) bool { return other.environment.Account == account.ID }
+		shared.forbid(known && !slices.ContainsFunc(files, isTheirs), "no environment file has this account, so that the "+
+			"roles would be for none; set account in one", github)
 	}
-	account := accounts[i]
-	e.StatesBucket = account.StatesBucket()
-	f.require(e.Region == account.Region, "an environment in another Region than its account's, "+account.Region+
-		", is not supported yet", &e.Region)
-	// What a policy or a person names all of one environment by, for example paymentdb-prod-*, would match the other's.
-	for _, other := range files {
-		f.require(other.environment.Account != e.Account || !strings.HasPrefix(e.Suffix, other.environment.Suffix+"-"),
-			fmt.Sprintf("the suffix %s begins with that of %s and a hyphen, so that patterns of names match both; rename "+
-				"one, or use another account", e.Suffix, other.name), &e.Account)
-	}
-	imageAccount, _, repository, _ := e.Service.PrivateRepository()
-	f.require(imageAccount != e.Account || repository == Repository, "the account's repository is "+Repository,
-		&e.Service.Image)
-	for _, name := range slices.Sorted(maps.Keys(e.Service.Secrets)) {
-		_, secret, _ := strings.Cut(e.Service.Secrets[name], ":secret:")
-		f.require(strings.HasPrefix(secret, SecretPrefix), "the account's permissions boundary allows only secrets whose "+
-			"names begin with "+SecretPrefix, join(f.path(&e.Service.Secrets), name))
-	}
-}
-
-// withEnvironments returns the accounts, each with those of the environments that are its own.
-func (f *file) withEnvironments(environments []Environment) []Account {
-	for i := range f.accounts {
-		for _, environment := range environments {
-			if environment.Account == f.accounts[i].ID {
-				f.accounts[i].Environments = append(f.accounts[i].Environments, environment)
+	for i, f := range files {
+		e := &f.environment
+		for _, other := range files[:i] {
+			o := &other.environment
+			f.forbid(e.LoadBalancer.Domain.Name != "" && e.LoadBalancer.Domain.Name == o.LoadBalancer.Domain.Name,
+				"is the domain of "+other.name+": both would own its records, and destroying one would take them from the other",
+				"loadBalancer.domain.name")
+			own, ownErr := netip.ParsePrefix(e.Network.CIDR)
+			taken, err := netip.ParsePrefix(o.Network.CIDR)
+			f.forbid(errors.Join(ownErr, err) == nil && own.Overlaps(taken) && e.Class == Production && o.Class == Production,
+				fmt.Sprintf("overlaps %s of %s; the ranges of production environments have to differ, or their networks can "+
+					"never be peered", taken, other.name), "network.cidr")
+		}
+		f.forbid(accounts != nil && e.Account != "" && shared.lines[e.Account] == 0, "is not in accounts.yaml", "account")
+		for _, account := range accounts {
+			if account.ID == e.Account {
+				e.StatesBucket = account.StatesBucket()
+				f.applyAccountRules(account, files)
 			}
 		}
 	}
-	return f.accounts
+}
+
+func (f *file) applyAccountRules(account Account, files []*file) {
+	e := &f.environment
+	f.forbid(e.Region != account.Region, "an environment in another Region than its account's, "+account.Region+
+		", is not supported yet", "region")
+	// What a policy or a person names all of one environment by, for example paymentdb-prod-*, would match the other's.
+	for _, other := range files {
+		begins := strings.HasPrefix(e.Suffix, other.environment.Suffix+"-")
+		f.forbid(begins && other.environment.Account == e.Account, fmt.Sprintf("the suffix %s begins with that of %s and a "+
+			"hyphen, so that patterns of names match both; rename one, or use another account", e.Suffix, other.name), "account")
+	}
+	imageAccount, _, repository, _ := e.Service.PrivateRepository()
+	f.forbid(imageAccount == e.Account && repository != Repository, "the account's repository is "+Repository,
+		"service.image")
+	for name, arn := range e.Service.Secrets {
+		_, secret, _ := strings.Cut(arn, ":secret:")
+		f.forbid(!strings.HasPrefix(secret, SecretPrefix), "the account's permissions boundary allows only secrets whose "+
+			"names begin with "+SecretPrefix, join("service.secrets", name))
+	}
 }

@@ -46,8 +46,8 @@ func TestAccountsAreRefused(t *testing.T) {
 	const id, subject = ":3: 123456789012", ":3: 123456789012.github.subject: "
 	for content, want := range map[string]string{
 		"":                            ":1: is empty; allowed: a mapping of AWS accounts to what their environments share",
-		"- a\n":                       ":1: a list is not a mapping of AWS accounts",
-		"1234: {region: us-east-1}\n": ":1: 1234: is not an account; allowed: the 12 digits of an AWS account",
+		"- a\n":                       ":1: is not a mapping of AWS accounts",
+		"1234: {region: us-east-1}\n": ":1: 1234: is not a valid name; allowed: the 12 digits of an AWS account",
 		"123456789012: {}\n":          ":1: 123456789012.region: is missing; allowed: the code of an AWS Region",
 		"123456789012: a\n":           ":1: 123456789012: is not a mapping",
 		oneAccount + "  regoin: a\n":  id + ".regoin: is not a known key; did you mean 123456789012.region?",

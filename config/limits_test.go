@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"net/netip"
-	"reflect"
 	"strconv"
 	"strings"
 	"testing"
@@ -91,11 +90,10 @@ func TestSchemaAndLoaderAgreeOnEveryValue(t *testing.T) {
 		for _, value := range values {
 			content := written(key.Path, value)
 			f.problems = nil
-			// Without the rules between keys.
-			f.decode(f.parse([]byte(content)), reflect.ValueOf(&f.environment).Elem(), "", Limit{})
+			f.parse([]byte(content), environmentLimit) // without the rules between keys
 			err := problem(content)
 			if (err == nil) != (len(f.problems) == 0) {
-				t.Errorf("%s\nthe loader says %q, the schema %v", content, f.problems.Error(), err)
+				t.Errorf("%s\nthe loader says %q, the schema %v", content, f.errors(), err)
 			}
 			counts[err == nil]++
 		}
@@ -124,7 +122,7 @@ func TestRangeIsPrivateAndBeginsAtItsFirstAddress(t *testing.T) {
 				text := fmt.Sprintf("%s.%d.0/%d", first, third, bits)
 				prefix := netip.MustParsePrefix(text)
 				want := prefix.Addr().IsPrivate() && prefix == prefix.Masked() && bits >= 16 && bits <= 20
-				if got := limits["network.cidr"].Allows(text); got != want {
+				if got := environmentLimit.Properties["network"].Properties["cidr"].Allows(text); got != want {
 					t.Fatalf("%s: allowed is %t, want %t", text, got, want)
 				}
 			}

@@ -1,11 +1,11 @@
 package config
 
 import (
+	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"net/netip"
 	"os"
 	"path"
 	"path/filepath"
@@ -22,45 +22,49 @@ import (
 // folder, if there is one, sorted by ID, with their environments.
 //
 // Every environment is complete with the defaults of its class and the Region's zones (Network.Zones), and keeps
-// every rule. Otherwise the error is of the type Problems and contains all that is wrong with all files.
+// every rule. Otherwise the error contains all that is wrong with all files, a line for each.
 //
 // A folder that contains anything else than *.yaml files, README.md, dot files and editors' backups (ending in ~) is
 // refused: a misnamed file would be an environment that is missing. Links are refused: one that leads out of the
 // repository could put any file of the machine into an error.
 func Load(folder string, requested RequestedSuffix) ([]Environment, []Account, error) {
-	folder = filepath.ToSlash(folder)
-	if info, err := os.Lstat(folder); err == nil && !info.IsDir() {
-		return nil, nil, Problems{{File: folder, Message: "is not a folder; links are not followed"}}
+	folder = path.Clean(filepath.ToSlash(folder))
+	root, err := os.OpenRoot(path.Dir(folder))
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", folder, reason(err))
 	}
-	entries, err := os.ReadDir(folder)
+	defer root.Close()
+	name := path.Base(folder)
+	if info, err := root.Lstat(name); err == nil && !info.IsDir() {
+		return nil, nil, fmt.Errorf("%s: is not a folder; links are not followed", folder)
+	}
+	entries, err := fs.ReadDir(root.FS(), name)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, nil, Problems{{File: folder, Message: reason(err)}}
+		return nil, nil, fmt.Errorf("%s: %w", folder, reason(err))
 	}
 	var files []*file
 	for _, entry := range entries {
 		name := entry.Name()
 		if !strings.HasPrefix(name, ".") && !strings.HasSuffix(name, "~") && name != "README.md" {
-			files = append(files, loadFile(folder, entry))
+			files = append(files, loadFile(root, path.Join(folder, name)))
 		}
 	}
+	shared, accounts := loadAccounts(root, path.Join(path.Dir(folder), "accounts.yaml"))
+	applyRulesBetween(files, shared, accounts)
 
-	keepRangesApart(files)
-	keepDomainsApart(files)
-	shared := loadAccounts(path.Join(path.Dir(folder), "accounts.yaml"))
-	shared.applyTo(files)
-	problems := shared.problems.sorted()
+	problems := shared.errors()
 	var environments []Environment
 	for _, f := range files {
 		environments = append(environments, f.environment)
-		problems = append(problems, f.problems.sorted()...)
+		problems = append(problems, f.errors()...)
 	}
-	if requested.Value == "" && len(files) == 0 {
-		requested.Value = defaultSuffix
+	if len(files) == 0 {
+		requested.Value = cmp.Or(requested.Value, defaultSuffix)
 	}
 	hasFile := slices.ContainsFunc(environments, func(e Environment) bool { return e.Suffix == requested.Value })
 	if requested.Value != "" && !hasFile {
-		if message := suffixProblem(requested.Value); message != "" {
-			problems = append(problems, Problem{File: requested.Source, Message: message})
+		if err := checkSuffix(requested.Value); err != nil {
+			problems = append(problems, fmt.Errorf("%s: %w", requested.Source, err))
 		}
 		environment := Preset(Development)
 		environment.Suffix = requested.Value
@@ -68,10 +72,17 @@ func Load(folder string, requested RequestedSuffix) ([]Environment, []Account, e
 		environments = append(environments, environment)
 	}
 	if len(problems) > 0 {
-		return nil, nil, problems
+		return nil, nil, errors.Join(problems...)
 	}
 	slices.SortFunc(environments, func(a, b Environment) int { return strings.Compare(a.Suffix, b.Suffix) })
-	return environments, shared.withEnvironments(environments), nil
+	for i, account := range accounts {
+		for _, environment := range environments {
+			if environment.Account == account.ID {
+				accounts[i].Environments = append(accounts[i].Environments, environment)
+			}
+		}
+	}
+	return environments, accounts, nil
 }
 
 // complete fills in what depends on other values.
@@ -88,71 +99,23 @@ func (e *Environment) complete() {
 	}
 }
 
-// keepRangesApart reports ranges of production environments that overlap.
-func keepRangesApart(files []*file) {
-	for i, f := range files {
-		for _, other := range files[:i] {
-			own, ownErr := netip.ParsePrefix(f.environment.Network.CIDR)
-			taken, err := netip.ParsePrefix(other.environment.Network.CIDR)
-			if errors.Join(ownErr, err) == nil && own.Overlaps(taken) &&
-				f.environment.Class == Production && other.environment.Class == Production {
-				f.report(f.path(&f.environment.Network.CIDR), fmt.Sprintf("%s overlaps %s of %s; the ranges of production "+
-					"environments have to differ, or their networks can never be peered", own, taken, other.name))
-			}
-		}
-	}
-}
-
-// keepDomainsApart reports a domain that two files have.
-func keepDomainsApart(files []*file) {
-	owners := map[string]string{}
-	for _, f := range files {
-		name := &f.environment.LoadBalancer.Domain.Name
-		owner, taken := owners[*name]
-		f.require(*name == "" || !taken, fmt.Sprintf("%s is the domain of %s: both would own its records, and destroying "+
-			"one would take them from the other", *name, owner), name)
-		owners[*name] = f.name
-	}
-}
-
-// file is one environment file or accounts.yaml, what it contains and what is wrong with it.
-type file struct {
-	name        string
-	content     string           // what it has to be, for errors
-	limits      map[string]Limit // of its keys
-	prefix      string           // of its paths before those of the limits
-	environment Environment
-	accounts    []Account      // nil without a file
-	paths       map[any]string // of the fields of environment, by their addresses
-	lines       map[string]int // of every key, list item and map entry that the file has, by path
-	problems    Problems
-}
-
-func newFile(name string) *file {
-	f := &file{name: name, environment: Preset(Development), limits: limits, lines: map[string]int{},
-		content: "a mapping of keys to values, with class: development or class: production"}
-	f.paths = pathsOf(&f.environment)
-	return f
-}
-
-func loadFile(folder string, entry fs.DirEntry) *file {
-	name := path.Join(folder, entry.Name())
+func loadFile(root *os.Root, name string) *file {
 	f := newFile(name)
 	if hidden.MatchString(name) {
 		f.name = strconv.Quote(name)
 	}
-	suffix, found := strings.CutSuffix(entry.Name(), ".yaml")
+	suffix, found := strings.CutSuffix(path.Base(name), ".yaml")
 	if !found {
 		f.report("", "is not an environment file; allowed: <suffix>.yaml, README.md, dot files and names ending in ~")
 		return f
 	}
-	if message := suffixProblem(suffix); message != "" {
-		f.report("", message)
+	if err := checkSuffix(suffix); err != nil {
+		f.report("", err.Error())
 	}
 	f.environment.Suffix = suffix
-	content, err := readRegular(name, entry)
+	content, err := readRegular(root, path.Join(path.Base(path.Dir(name)), path.Base(name)))
 	if err != nil {
-		f.report("", reason(err))
+		f.report("", err.Error())
 		return f
 	}
 	f.read(content)
@@ -163,35 +126,68 @@ func loadFile(folder string, entry fs.DirEntry) *file {
 // have 64 KiB itself: https://docs.aws.amazon.com/general/latest/gr/ecs-service.html
 const maximumFileSize = 64 << 10
 
-// readRegular reads a file without following a link, even one that has just replaced the file.
-func readRegular(name string, entry fs.DirEntry) ([]byte, error) {
-	if !entry.Type().IsRegular() {
+// readRegular reads a file without following a link. One that has just replaced the file cannot lead out of the root.
+func readRegular(root *os.Root, name string) ([]byte, error) {
+	info, err := root.Lstat(name)
+	switch {
+	case err != nil:
+		return nil, reason(err)
+	case !info.Mode().IsRegular():
 		return nil, errors.New("is not a regular file; links are not followed")
-	}
-	listed, err := entry.Info()
-	if err != nil {
-		return nil, err
-	}
-	opened, err := os.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer opened.Close()
-	if info, err := opened.Stat(); err != nil || !os.SameFile(listed, info) {
-		return nil, errors.New("was replaced while it was read")
-	}
-	content, err := io.ReadAll(io.LimitReader(opened, maximumFileSize+1))
-	if len(content) > maximumFileSize {
+	case info.Size() > maximumFileSize:
 		return nil, fmt.Errorf("has more than %d bytes", maximumFileSize)
 	}
-	return content, err
+	content, err := fs.ReadFile(root.FS(), name)
+	return content, reason(err)
 }
 
 // reason is an error without the file's name, which every problem starts with.
-func reason(err error) string {
+func reason(err error) error {
 	var pathError *fs.PathError
 	if errors.As(err, &pathError) {
-		return "cannot be read: " + pathError.Err.Error()
+		return fmt.Errorf("cannot be read: %w", pathError.Err)
 	}
-	return err.Error()
+	return err
+}
+
+const (
+	// SuffixVariable is the environment variable that asks for an environment when the context does not.
+	SuffixVariable = "ENVIRONMENT_SUFFIX"
+
+	// contextVariable is how the CDKTF command line hands the context to the program.
+	contextVariable = "CDKTF_CONTEXT_JSON"
+	// defaultSuffix is the environment of a project that has no file yet.
+	defaultSuffix = "dev"
+)
+
+// RequestedSuffix is the suffix of an environment that the command asks for, whether or not there is a file for it.
+type RequestedSuffix struct {
+	Value  string // empty: none is asked for
+	Source string // where the value comes from, for errors
+}
+
+// FindRequestedSuffix reads the suffix from the CDKTF context key environment_suffix, or else from ENVIRONMENT_SUFFIX.
+// An empty value counts as none. The argument returns a variable of the process, as os.Getenv does.
+func FindRequestedSuffix(getenv func(string) string) (RequestedSuffix, error) {
+	var context struct {
+		Suffix string `json:"environment_suffix"`
+	}
+	if err := json.Unmarshal([]byte(cmp.Or(getenv(contextVariable), "{}")), &context); err != nil {
+		return RequestedSuffix{}, fmt.Errorf("%s: is not an object of JSON with text as environment_suffix: %w",
+			contextVariable, err)
+	}
+	if context.Suffix != "" {
+		return RequestedSuffix{context.Suffix, "context key environment_suffix in " + contextVariable}, nil
+	}
+	return RequestedSuffix{getenv(SuffixVariable), SuffixVariable}, nil
+}
+
+var suffixes = matching(`[a-z][a-z0-9-]{0,14}`, "one letter, then up to 14 letters, digits or single hyphens, "+
+	"lower case, no hyphen at the end").except(`-$|--`)
+
+func checkSuffix(suffix string) error {
+	if !suffixes.Allows(suffix) {
+		return fmt.Errorf("%s is not a suffix; allowed: %s", quote(suffix), suffixes.Allowed())
+	}
+	return nil
 }

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"reflect"
@@ -30,15 +29,12 @@ func load(t *testing.T, files map[string]string, requested string) ([]Environmen
 // wantProblems compares the lines of an error with what they have to begin with. Without any there is to be no error.
 func wantProblems(t *testing.T, err error, want ...string) {
 	t.Helper()
-	if err == nil && len(want) == 0 {
-		return
+	var got []string
+	if err != nil {
+		got = strings.Split(err.Error(), "\n")
 	}
-	if problems := (Problems{}); !errors.As(err, &problems) {
-		t.Fatalf("got %v, want Problems", err)
-	}
-	got := strings.Split(err.Error(), "\n")
-	if !slices.EqualFunc(got, want, strings.HasPrefix) || strings.Contains(err.Error(), "hunter2") {
-		t.Errorf("got\n%s\nwant\n%s", err, strings.Join(want, "\n"))
+	if !slices.EqualFunc(got, want, strings.HasPrefix) || strings.Contains(fmt.Sprint(err), "hunter2") {
+		t.Errorf("got\n%v\nwant\n%s", err, strings.Join(want, "\n"))
 	}
 }
 
@@ -120,8 +116,8 @@ var allowed = []string{
 
 func TestWhatIsAllowedLoads(t *testing.T) {
 	for _, content := range allowed {
-		if problems := read("class: production\n" + content); len(problems) > 0 {
-			t.Errorf("%s\ngot %v", content, problems)
+		if err := read("class: production\n" + content); err != nil {
+			t.Errorf("%s\ngot %v", content, err)
 		}
 	}
 }
@@ -156,7 +152,7 @@ func TestProductionRangesDiffer(t *testing.T) {
 		"d.yaml": development + "network: {cidr: 10.1.0.0/16}\n",
 	}, "")
 	wantProblems(t, err,
-		"environments/b.yaml:4: network.cidr: 10.1.128.0/20 overlaps 10.1.0.0/16 of environments/a.yaml; "+
+		"environments/b.yaml:4: network.cidr: overlaps 10.1.0.0/16 of environments/a.yaml; "+
 			"the ranges of production environments have to differ")
 }
 
@@ -164,7 +160,7 @@ func TestDomainsDiffer(t *testing.T) {
 	content := development + "loadBalancer: {domain: {name: api.example.com, zoneId: Z1}}\n"
 	_, err := load(t, map[string]string{"a.yaml": content, "b.yaml": content, "c.yaml": development}, "")
 	wantProblems(t, err,
-		"environments/b.yaml:2: loadBalancer.domain.name: api.example.com is the domain of environments/a.yaml")
+		"environments/b.yaml:2: loadBalancer.domain.name: is the domain of environments/a.yaml")
 }
 
 func TestProductionHasANATGatewayInEachZone(t *testing.T) {
@@ -186,8 +182,8 @@ func TestContentThatIsNotAnEnvironmentIsRefused(t *testing.T) {
 		"# nothing\n":                      ":1: is empty; allowed: " + missing,
 		"---\n~\n":                         ":1: is empty; allowed: " + missing,
 		"\nregion: us-east-1\n":            ":2: class: is missing; allowed: development, production",
-		"- class\n":                        ":1: a list is not " + missing,
-		"hello\n":                          `:1: "hello" is not ` + missing,
+		"- class\n":                        ":1: is not " + missing,
+		"hello\n":                          ":1: is not " + missing,
 		development + "---\nclass: a\n":    ":2: a second YAML document begins here",
 		"class: [\n":                       ":1: is not YAML: did not find expected node content",
 		development + "service:\n\tcpu: 1": ":3: is not YAML: found character that cannot start any token, such as a tab",
@@ -216,12 +212,6 @@ func TestOnlyRegularFilesAreRead(t *testing.T) {
 	_, _, err = Load("environments", RequestedSuffix{})
 	wantProblems(t, err, "environments/a"+refused, "environments/b"+refused, "environments/c"+refused,
 		"environments/d"+refused, "environments/e"+refused)
-	// A link that replaces a file between the listing and the reading.
-	entries := must.Get(os.ReadDir("environments"))(t)
-	must.Do(t, os.Remove("environments/ok.yaml"), os.Symlink(".netrc", "environments/ok.yaml"))
-	if content, err := readRegular("environments/ok.yaml", entries[len(entries)-1]); err == nil {
-		t.Errorf("read %q", content)
-	}
 	for _, folder := range []string{"linked", "environments/ok.yaml"} {
 		_, _, err := Load(folder, RequestedSuffix{})
 		wantProblems(t, err, folder+": is not a folder; links are not followed")
@@ -244,8 +234,8 @@ func TestRequestedSuffixIsFound(t *testing.T) {
 		{`{"other": 1}`, "two", "two of ENVIRONMENT_SUFFIX"},
 		{`{"environment_suffix": ""}`, "two", "two of ENVIRONMENT_SUFFIX"},
 		{"", "", " of "},
-		{`{"environment_suffix": 7}`, "two", key + ": 7 is not a string; allowed: one letter, then up to 14 letters"},
-		{`{`, "two", "CDKTF_CONTEXT_JSON: is not a JSON object: unexpected end of JSON input"},
+		{`{"environment_suffix": 7}`, "two", "CDKTF_CONTEXT_JSON: is not an object of JSON with text as environment_suffix: json: cannot"},
+		{`{`, "two", "CDKTF_CONTEXT_JSON: is not an object of JSON with text as environment_suffix: unexpected end of JSON input"},
 	} {
 		requested, err := FindRequestedSuffix(func(name string) string {
 			return map[string]string{"CDKTF_CONTEXT_JSON": test.context, "ENVIRONMENT_SUFFIX": test.variable}[name]

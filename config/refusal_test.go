@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -11,10 +12,10 @@ import (
 )
 
 // read returns the problems of a file's content.
-func read(content string) Problems {
+func read(content string) error {
 	f := newFile("a.yaml")
 	f.read([]byte(content))
-	return f.problems.sorted()
+	return errors.Join(f.errors()...)
 }
 
 // check reads files that consist of the class and a content, whose first line is line 2. Each line of the error has to
