@@ -8,7 +8,6 @@ import (
 	"maps"
 	"net/netip"
 	"os"
-	"path"
 	"slices"
 	"strings"
 )
@@ -46,16 +45,13 @@ const DefaultBranch = "main"
 func (a Account) StatesBucket() string { return "tap-states-" + a.ID + "-" + a.Region }
 
 // loadAccounts reads accounts.yaml; without a file the accounts are nil.
-func loadAccounts(root *os.Root, name string) (*file, []Account) {
-	f := &file{name: name, lines: map[string]int{}}
-	content, err := readRegular(root, path.Base(name))
-	if err != nil {
-		if !errors.Is(err, fs.ErrNotExist) {
-			f.report("", err.Error())
-		}
+func loadAccounts(root *os.Root, parent string) (*file, []Account) {
+	const name = "accounts.yaml"
+	f := newFile(parent + name)
+	if _, err := root.Lstat(name); errors.Is(err, fs.ErrNotExist) {
 		return f, nil
 	}
-	node := f.parse(content, accountsLimit)
+	node := f.load(root, name, accountsLimit)
 	if node == nil {
 		return f, nil
 	}
@@ -72,40 +68,40 @@ func loadAccounts(root *os.Root, name string) (*file, []Account) {
 
 // applyRulesBetween checks what environments and accounts have to be together, and says where the states are.
 func applyRulesBetween(files []*file, shared *file, accounts []Account) {
-	for _, account := range accounts {
-		github := account.ID + ".github"
-		known := account.GitHub.Subject != "" && account.GitHub.RepositoryID != ""
-		shared.forbid(shared.lines[github] > 0 && !known, "needs subject and repositoryId, by which AWS knows the repository",
-			github)
-		isTheirs := func(other *file) bool { return other.environment.Account == account.ID }
-		shared.forbid(known && !slices.ContainsFunc(files, isTheirs), "no environment file has this account, so that the "+
-			"roles would be for none; set account in one", github)
-	}
 	for i, f := range files {
 		e := &f.environment
+		f.forbid(accounts != nil && e.Account != "" && shared.lines[e.Account] == 0, "is not in accounts.yaml", "account")
 		for _, other := range files[:i] {
 			o := &other.environment
 			f.forbid(e.LoadBalancer.Domain.Name != "" && e.LoadBalancer.Domain.Name == o.LoadBalancer.Domain.Name,
 				"is the domain of "+other.name+": both would own its records, and destroying one would take them from the other",
 				"loadBalancer.domain.name")
-			own, ownErr := netip.ParsePrefix(e.Network.CIDR)
-			taken, err := netip.ParsePrefix(o.Network.CIDR)
-			f.forbid(errors.Join(ownErr, err) == nil && own.Overlaps(taken) && e.Class == Production && o.Class == Production,
-				fmt.Sprintf("overlaps %s of %s; the ranges of production environments have to differ, or their networks can "+
-					"never be peered", taken, other.name), "network.cidr")
+			own, _ := netip.ParsePrefix(e.Network.CIDR)
+			taken, _ := netip.ParsePrefix(o.Network.CIDR)
+			f.forbid(own.Overlaps(taken) && e.Class == Production && o.Class == Production, fmt.Sprintf("overlaps %s of %s; "+
+				"the ranges of production environments have to differ, or their networks can never be peered", taken, other.name),
+				"network.cidr")
 		}
-		f.forbid(accounts != nil && e.Account != "" && shared.lines[e.Account] == 0, "is not in accounts.yaml", "account")
-		for _, account := range accounts {
-			if account.ID == e.Account {
-				e.StatesBucket = account.StatesBucket()
-				f.applyAccountRules(account, files)
+	}
+	for i := range accounts {
+		account := &accounts[i]
+		for _, f := range files {
+			if f.environment.Account == account.ID {
+				f.applyAccountRules(*account, files)
+				account.Environments = append(account.Environments, f.environment)
 			}
 		}
+		github, section := account.GitHub, account.ID+".github"
+		shared.forbid(shared.lines[section] > 0 && (github.Subject == "" || github.RepositoryID == ""),
+			"needs subject and repositoryId, by which AWS knows the repository", section)
+		shared.forbid(github.Subject != "" && account.Environments == nil, "no environment file has this account, so that "+
+			"the roles would be for none; set account in one", section)
 	}
 }
 
 func (f *file) applyAccountRules(account Account, files []*file) {
 	e := &f.environment
+	e.StatesBucket = account.StatesBucket()
 	f.forbid(e.Region != account.Region, "an environment in another Region than its account's, "+account.Region+
 		", is not supported yet", "region")
 	// What a policy or a person names all of one environment by, for example paymentdb-prod-*, would match the other's.

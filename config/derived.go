@@ -1,9 +1,7 @@
 package config
 
 import (
-	"encoding/binary"
 	"fmt"
-	"net/netip"
 	"regexp"
 	"strconv"
 	"strings"
@@ -24,15 +22,10 @@ const subnetPrefixLength = 24
 // zones take blocks 0 to 2 for their public and 3 to 5 for their private subnets, every further zone the next two. So a
 // zone that is appended leaves the subnets of the others as they are.
 func (n Network) Subnets() []Subnet {
-	prefix, err := netip.ParsePrefix(n.CIDR)
-	if err != nil || !prefix.Addr().Is4() {
-		return nil // Load returns no such network
-	}
-	first := prefix.Masked().Addr().As4()
+	var first, second, third int
+	fmt.Sscanf(n.CIDR, "%d.%d.%d.", &first, &second, &third) // the first address of the range
 	block := func(index int) string {
-		var address [4]byte
-		binary.BigEndian.PutUint32(address[:], binary.BigEndian.Uint32(first[:])+uint32(index)<<(32-subnetPrefixLength))
-		return netip.PrefixFrom(netip.AddrFrom4(address), subnetPrefixLength).String()
+		return fmt.Sprintf("%d.%d.%d.0/%d", first, second, third+index, subnetPrefixLength)
 	}
 	subnets := make([]Subnet, len(n.Zones))
 	for i, zone := range n.Zones {
@@ -85,8 +78,7 @@ func (d Database) MajorVersion() string {
 	return major
 }
 
-// ParameterGroupFamily returns the family of the parameter groups that go with the engine's version, for example
-// aurora-postgresql15.
+// ParameterGroupFamily returns the family of the engine's parameter groups, for example aurora-postgresql15.
 func (d Database) ParameterGroupFamily() string { return "aurora-postgresql" + d.MajorVersion() }
 
 // fargateSizes are the MiB of memory that Fargate offers with each number of CPU units for Linux, up to 16 vCPU from
@@ -117,32 +109,27 @@ const serverlessClass = "db.serverless"
 // memoryOptimized are large (16 GiB), xlarge (32) and multiples of xlarge.
 var memoryOptimized = regexp.MustCompile(`^db\.r[0-9][a-z]*\.(([0-9]*)x)?large$`)
 
-// memoryGiB is the memory of an instance, and the largest of a serverless one. It is 0 where it is not known.
-// https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/Concepts.DBInstanceClass.Summary.html
-func (d Database) memoryGiB() float64 {
-	size := memoryOptimized.FindStringSubmatch(d.InstanceClass)
-	switch {
-	case d.IsServerless():
-		return 2 * d.Serverless.MaximumCapacity
-	case size == nil:
-		return map[string]float64{"db.t3.medium": 4, "db.t3.large": 8, "db.t4g.medium": 4, "db.t4g.large": 8}[d.InstanceClass]
-	case size[1] == "":
-		return 16
-	}
-	multiple, _ := strconv.Atoi(size[2])
-	return 32 * float64(max(multiple, 1))
-}
-
-// maximumConnections is the default of PostgreSQL's max_connections on one instance, or 0 where it is not known. AWS
-// reckons with 10^9 bytes of each GiB; the system takes the rest.
+// maximumConnections is the default of PostgreSQL's max_connections on one instance, with all of a serverless one's
+// memory, or 0 where the memory is not known. AWS reckons with 10^9 bytes of each GiB; the system takes the rest.
 // https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/AuroraPostgreSQL.Managing.html
 // https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/aurora-serverless-v2.setting-capacity.html
+// https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/Concepts.DBInstanceClass.Summary.html
 func (d Database) maximumConnections() int {
+	gib := map[string]float64{"db.t3.medium": 4, "db.t3.large": 8, "db.t4g.medium": 4, "db.t4g.large": 8}[d.InstanceClass]
 	most := 5000.0
-	if d.IsServerless() && d.Serverless.MinimumCapacity <= 0.5 {
-		most = 2000
+	switch size := memoryOptimized.FindStringSubmatch(d.InstanceClass); {
+	case d.IsServerless():
+		gib = 2 * d.Serverless.MaximumCapacity
+		if d.Serverless.MinimumCapacity <= 0.5 {
+			most = 2000
+		}
+	case size != nil && size[1] == "":
+		gib = 16
+	case size != nil:
+		multiple, _ := strconv.Atoi(size[2])
+		gib = 32 * float64(max(multiple, 1))
 	}
-	return int(min(d.memoryGiB()*1e9/9531392, most))
+	return int(min(gib*1e9/9531392, most))
 }
 
 // regionsWithoutABC do not offer the zones a, b and c to every account:

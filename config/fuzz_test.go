@@ -16,7 +16,7 @@ func FuzzRead(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, content string) {
 		read := newFile("fuzz.yaml")
-		read.read([]byte(content))
+		read.fill(read.parse([]byte(content), environmentLimit))
 		for i, err := range read.errors() {
 			text, line := err.Error(), read.problems[min(i, len(read.problems)-1)].line
 			if !strings.HasPrefix(text, "fuzz.yaml:") || line < 0 || line > strings.Count(content, "\n")+2 ||

@@ -46,7 +46,7 @@ func unknownKey(key, section string, limit Limit) string {
 	at := join(section, key)
 	for became, keys := range removed {
 		for old := range strings.FieldsSeq(keys) {
-			if old == at || strings.HasPrefix(old, at+".") {
+			if strings.HasPrefix(old+".", at+".") {
 				return became
 			}
 		}

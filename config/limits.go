@@ -35,31 +35,12 @@ type Limit struct {
 	AdditionalProperties *Limit           `json:"additionalProperties,omitempty"`
 	MaxProperties        int              `json:"maxProperties,omitempty"`
 
-	// Words say what is allowed where the other fields do not say it well.
-	Words string `json:"-"`
-	// Confidential keeps a value out of every error: somebody may have written a secret there.
-	Confidential bool `json:"-"`
+	words        string // what is allowed, for people
+	confidential bool   // keeps a value out of every error: somebody may have written a secret there
 }
 
 // Allowed says in words which values are allowed; empty when all are.
-func (l Limit) Allowed() string {
-	text := l.Words
-	switch {
-	case text != "":
-	case l.Enum != nil:
-		text = joined(l.Enum)
-	case l.Type == "boolean":
-		text = "true, false"
-	case l.ExclusiveMinimum != nil:
-		text = fmt.Sprintf("more than %s, up to %s", decimal(*l.ExclusiveMinimum), decimal(*l.Maximum))
-	case l.Minimum != nil:
-		text = fmt.Sprintf("%s to %s", decimal(*l.Minimum), decimal(*l.Maximum))
-	}
-	if l.MultipleOf != 0 {
-		text += " in steps of " + decimal(l.MultipleOf)
-	}
-	return text
-}
+func (l Limit) Allowed() string { return l.words }
 
 // Allows reports whether a text, or a number or boolean as a file writes it, keeps the limit.
 func (l Limit) Allows(text string) bool {
@@ -83,26 +64,32 @@ func joined[T any](values []T) string {
 	return strings.ReplaceAll(strings.Trim(fmt.Sprint(values), "[]"), " ", ", ")
 }
 
-// decimal writes a number as a file would.
-func decimal(number float64) string { return strconv.FormatFloat(number, 'f', -1, 64) }
-
 // unbounded is the largest whole number that AWS and Terraform take: they keep them in 32 bits.
 const unbounded = math.MaxInt32
 
-func integer(minimum, maximum float64) Limit {
-	return Limit{Type: "integer", Minimum: &minimum, Maximum: &maximum}
+var boolean = Limit{Type: "boolean", words: "true, false"}
+
+func integer(least, most int) Limit {
+	limit := number(float64(least), float64(most), 0)
+	limit.Type, limit.words = "integer", fmt.Sprintf("%d to %d", least, most)
+	return limit
 }
 
-func number(minimum, maximum, step float64) Limit {
-	return Limit{Type: "number", Minimum: &minimum, Maximum: &maximum, MultipleOf: step}
+func number(least, most, step float64) Limit {
+	words := fmt.Sprintf("%v to %v", least, most)
+	if step > 0 {
+		words += fmt.Sprintf(" in steps of %v", step)
+	}
+	return Limit{Type: "number", Minimum: &least, Maximum: &most, MultipleOf: step, words: words}
 }
 
-func above(bound, maximum float64) Limit {
-	return Limit{Type: "number", ExclusiveMinimum: &bound, Maximum: &maximum}
+func above(bound, most float64) Limit {
+	words := fmt.Sprintf("more than %v, up to %v", bound, most)
+	return Limit{Type: "number", ExclusiveMinimum: &bound, Maximum: &most, words: words}
 }
 
 func oneOf[T string | int](kind string, values ...T) Limit {
-	limit := Limit{Type: kind}
+	limit := Limit{Type: kind, words: joined(values)}
 	for _, value := range values {
 		limit.Enum = append(limit.Enum, value)
 	}
@@ -111,7 +98,7 @@ func oneOf[T string | int](kind string, values ...T) Limit {
 
 // matching takes an expression that the whole text has to match.
 func matching(expression, words string) Limit {
-	return Limit{Pattern: regexp.MustCompile(`^(` + expression + `)$`), Words: words}
+	return Limit{Pattern: regexp.MustCompile(`^(` + expression + `)$`), words: words}
 }
 
 // except refuses what a second expression finds in the text, which the words have to say as well.
@@ -122,18 +109,18 @@ func (l Limit) except(expression string) Limit {
 
 func (l Limit) upTo(characters int) Limit {
 	l.MaxLength = characters
-	l.Words += fmt.Sprintf(", up to %d characters", characters)
+	l.words += fmt.Sprintf(", up to %d characters", characters)
 	return l
 }
 
 func (l Limit) orEmpty() Limit {
 	l.Pattern = regexp.MustCompile(`^$|` + l.Pattern.String())
-	l.Words += ", or empty"
+	l.words += ", or empty"
 	return l
 }
 
-func (l Limit) confidential() Limit {
-	l.Confidential = true
+func (l Limit) secret() Limit {
+	l.confidential = true
 	return l
 }
 
@@ -154,7 +141,7 @@ const mapping = "a mapping of keys to values"
 // by returns the limit of a map whose values are text with this limit.
 func (l Limit) by(names Limit) Limit {
 	l.Type = "string"
-	return Limit{Type: "object", PropertyNames: &names, AdditionalProperties: &l, Words: mapping}
+	return Limit{Type: "object", PropertyNames: &names, AdditionalProperties: &l, words: mapping}
 }
 
 // section returns the limit of a mapping with keys of its own, whose values are text unless their limits say otherwise.
@@ -163,7 +150,7 @@ func section(keys map[string]Limit) Limit {
 		limit.Type = cmp.Or(limit.Type, "string")
 		keys[key] = limit
 	}
-	return Limit{Type: "object", Properties: keys, Words: mapping}
+	return Limit{Type: "object", Properties: keys, words: mapping}
 }
 
 // anyCase returns an expression for words in any mixture of cases.
@@ -201,7 +188,7 @@ var (
 	AccountIDs = matching(`[0-9]{12}`, "the 12 digits of an AWS account")
 
 	region       = matching(regionExpression, "the code of an AWS Region, for example us-east-1")
-	freeText     = Limit{Words: "visible text without ${, %{ and TfToken["}.except(fmt.Sprint(evaluated, `|`, hidden))
+	freeText     = Limit{words: "visible text without ${, %{ and TfToken["}.except(fmt.Sprint(evaluated, `|`, hidden))
 	variableName = matching(`[A-Za-z_][A-Za-z0-9_]*`, "letters, digits and underscores, no digit first, and none of "+
 		joined(ServiceVariables)+", which the service sets itself").except(`^(` + strings.Join(ServiceVariables, "|") + `)$`)
 )
@@ -229,12 +216,12 @@ var accountsLimit = func() Limit {
 				"https://api.github.com/repos/OWNER/NAME shows it as id"),
 			"branch": matching(`[A-Za-z0-9][A-Za-z0-9._/-]*`, "a letter or digit, then letters, digits and . _ / -").
 				upTo(200),
-			"providerExists": {Type: "boolean"},
+			"providerExists": boolean,
 		}),
 	})
 	account.Required = []string{"region"}
 	return Limit{Type: "object", PropertyNames: &AccountIDs, AdditionalProperties: &account,
-		Words: "a mapping of AWS accounts to what their environments share, at least region"}
+		words: "a mapping of AWS accounts to what their environments share, at least region"}
 }()
 
 // environmentLimit is the limit of an environment file.
@@ -251,16 +238,16 @@ var environmentLimit = func() Limit {
 	zones.MinItems, zones.MaxItems = 2, 6
 	subnetID := matching(`subnet-([0-9a-f]{8}|[0-9a-f]{17})`, "subnet-<8 or 17 hexadecimal digits>")
 
-	memories := slices.Sorted(slices.Values(slices.Concat(slices.Collect(maps.Values(fargateSizes))...)))
-	memory := oneOf("integer", slices.Compact(memories)...)
-	memory.Words = "512 to 249856, a size that Fargate offers with service.cpu"
+	sizes := slices.Concat(slices.Collect(maps.Values(fargateSizes))...)
+	memory := oneOf("integer", slices.Compact(slices.Sorted(slices.Values(sizes)))...)
+	memory.words = "512 to 249856, a size that Fargate offers with service.cpu"
 
 	file := section(map[string]Limit{
 		"class":   oneOf("string", string(Development), string(Production)),
 		"region":  region,
 		"account": AccountIDs.orEmpty(),
 		"tags":    tags,
-		"protect": {Type: "boolean"},
+		"protect": boolean,
 		"logs": section(map[string]Limit{
 			// https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html
 			"retentionDays": oneOf("integer", 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192,
@@ -275,7 +262,7 @@ var environmentLimit = func() Limit {
 					"for example 10.0.0.0/16"),
 			"zones":              zones,
 			"natGateways":        integer(0, 6), // one for each zone
-			"interfaceEndpoints": {Type: "boolean"},
+			"interfaceEndpoints": boolean,
 			"existing": section(map[string]Limit{
 				"publicSubnets":  subnetID.set(),
 				"privateSubnets": subnetID.set(),
@@ -329,7 +316,7 @@ var environmentLimit = func() Limit {
 			"port":      integer(1, 65535),
 			"user": matching(userID+`(:(0|`+userID+`))?`, "uid or uid:gid in digits, under 2000000000, uid not 0, for "+
 				"example 1000:1000"),
-			"readonlyRootFilesystem": {Type: "boolean"},
+			"readonlyRootFilesystem": boolean,
 			"tmpfsMiB":               integer(1, unbounded),
 			"architecture":           oneOf("string", "x86_64", "arm64"),
 			"cpu":                    oneOf("integer", slices.Sorted(maps.Keys(fargateSizes))...),
@@ -354,13 +341,13 @@ var environmentLimit = func() Limit {
 			"stopTimeoutSeconds": integer(2, 120),
 			// https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_TargetGroupAttribute.html
 			"deregistrationDelaySeconds": integer(0, 3600),
-			"environment":                freeText.confidential().by(variableName),
+			"environment":                freeText.secret().by(variableName),
 			// https://docs.aws.amazon.com/AmazonECS/latest/developerguide/secrets-envvar-secrets-manager.html
 			"secrets": matching(`arn:aws[a-z-]*:secretsmanager:`+regionExpression+
 				`:[0-9]{12}:secret:[A-Za-z0-9/_+=.@-]+-[A-Za-z0-9]{6}(:[A-Za-z0-9 /_+=.@-]*:[A-Za-z0-9-]*:[A-Za-z0-9-]*)?`,
 				"arn:aws:secretsmanager:<Region>:<account>:secret:<name>-<6 characters>, followed by :<JSON key>:: for one value").
-				confidential().by(variableName),
-			"executeCommand": {Type: "boolean"},
+				secret().by(variableName),
+			"executeCommand": boolean,
 		}),
 		"loadBalancer": section(map[string]Limit{
 			"certificateArn": matching(`arn:aws[a-z-]*:acm:`+regionExpression+`:[0-9]{12}:certificate/[0-9a-f-]{36}`,
@@ -373,7 +360,7 @@ var environmentLimit = func() Limit {
 				// https://docs.aws.amazon.com/Route53/latest/APIReference/API_GetHostedZone.html
 				"zoneId": matching(`Z[A-Z0-9]{1,31}`, "Z, then up to 31 upper-case letters and digits").orEmpty(),
 			}),
-			"allowPlainHttp": {Type: "boolean"},
+			"allowPlainHttp": boolean,
 			// https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_LoadBalancerAttribute.html
 			"idleTimeoutSeconds": integer(1, 4000),
 		}),
@@ -394,6 +381,6 @@ var environmentLimit = func() Limit {
 		}),
 	})
 	file.Required = []string{"class"}
-	file.Words = mapping + ", with class: development or class: production"
+	file.words = mapping + ", with class: development or class: production"
 	return file
 }()

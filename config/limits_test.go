@@ -51,7 +51,7 @@ func scalars(t *testing.T) map[string]bool {
 		for _, bound := range []*float64{key.Limit.Minimum, key.Limit.ExclusiveMinimum, key.Limit.Maximum} {
 			for _, distance := range []float64{-1, -0.25, 0, 0.25, 1} {
 				if bound != nil {
-					all[decimal(*bound+distance)] = true
+					all[strconv.FormatFloat(*bound+distance, 'f', -1, 64)] = true
 				}
 			}
 		}

@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"go.yaml.in/yaml/v3"
 )
 
 //go:generate go run ../internal/generate
@@ -28,28 +30,36 @@ import (
 // refused: a misnamed file would be an environment that is missing. Links are refused: one that leads out of the
 // repository could put any file of the machine into an error.
 func Load(folder string, requested RequestedSuffix) ([]Environment, []Account, error) {
-	folder = path.Clean(filepath.ToSlash(folder))
-	root, err := os.OpenRoot(path.Dir(folder))
+	parent, name := path.Split(path.Clean(filepath.ToSlash(folder)))
+	root, err := os.OpenRoot(cmp.Or(parent, "."))
 	if err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", folder, reason(err))
+		return nil, nil, err
 	}
 	defer root.Close()
-	name := path.Base(folder)
 	if info, err := root.Lstat(name); err == nil && !info.IsDir() {
-		return nil, nil, fmt.Errorf("%s: is not a folder; links are not followed", folder)
+		return nil, nil, errors.New(folder + ": is not a folder; links are not followed")
 	}
 	entries, err := fs.ReadDir(root.FS(), name)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, nil, fmt.Errorf("%s: %w", folder, reason(err))
+		return nil, nil, err
 	}
 	var files []*file
 	for _, entry := range entries {
-		name := entry.Name()
-		if !strings.HasPrefix(name, ".") && !strings.HasSuffix(name, "~") && name != "README.md" {
-			files = append(files, loadFile(root, path.Join(folder, name)))
+		if !strings.HasPrefix(entry.Name(), ".") && !strings.HasSuffix(entry.Name(), "~") && entry.Name() != "README.md" {
+			files = append(files, loadFile(root, parent, path.Join(name, entry.Name())))
 		}
 	}
-	shared, accounts := loadAccounts(root, path.Join(path.Dir(folder), "accounts.yaml"))
+	if len(files) == 0 {
+		requested.Value = cmp.Or(requested.Value, "dev")
+	}
+	hasFile := slices.ContainsFunc(files, func(f *file) bool { return f.environment.Suffix == requested.Value })
+	if requested.Value != "" && !hasFile {
+		f := newFile(requested.Source)
+		f.setSuffix(requested.Value)
+		f.environment.complete()
+		files = append(files, f)
+	}
+	shared, accounts := loadAccounts(root, parent)
 	applyRulesBetween(files, shared, accounts)
 
 	problems := shared.errors()
@@ -58,30 +68,10 @@ func Load(folder string, requested RequestedSuffix) ([]Environment, []Account, e
 		environments = append(environments, f.environment)
 		problems = append(problems, f.errors()...)
 	}
-	if len(files) == 0 {
-		requested.Value = cmp.Or(requested.Value, defaultSuffix)
-	}
-	hasFile := slices.ContainsFunc(environments, func(e Environment) bool { return e.Suffix == requested.Value })
-	if requested.Value != "" && !hasFile {
-		if err := checkSuffix(requested.Value); err != nil {
-			problems = append(problems, fmt.Errorf("%s: %w", requested.Source, err))
-		}
-		environment := Preset(Development)
-		environment.Suffix = requested.Value
-		environment.complete()
-		environments = append(environments, environment)
-	}
 	if len(problems) > 0 {
 		return nil, nil, errors.Join(problems...)
 	}
 	slices.SortFunc(environments, func(a, b Environment) int { return strings.Compare(a.Suffix, b.Suffix) })
-	for i, account := range accounts {
-		for _, environment := range environments {
-			if environment.Account == account.ID {
-				accounts[i].Environments = append(accounts[i].Environments, environment)
-			}
-		}
-	}
 	return environments, accounts, nil
 }
 
@@ -99,26 +89,28 @@ func (e *Environment) complete() {
 	}
 }
 
-func loadFile(root *os.Root, name string) *file {
-	f := newFile(name)
-	if hidden.MatchString(name) {
-		f.name = strconv.Quote(name)
+var suffixes = matching(`[a-z][a-z0-9-]{0,14}`, "one letter, then up to 14 letters, digits or single hyphens, "+
+	"lower case, no hyphen at the end").except(`-$|--`)
+
+func (f *file) setSuffix(suffix string) {
+	f.environment.Suffix = suffix
+	if !suffixes.Allows(suffix) {
+		f.report("", quote(suffix)+" is not a suffix; allowed: "+suffixes.Allowed())
+	}
+}
+
+func loadFile(root *os.Root, parent, name string) *file {
+	f := newFile(parent + name)
+	if hidden.MatchString(f.name) {
+		f.name = strconv.Quote(f.name)
 	}
 	suffix, found := strings.CutSuffix(path.Base(name), ".yaml")
 	if !found {
 		f.report("", "is not an environment file; allowed: <suffix>.yaml, README.md, dot files and names ending in ~")
 		return f
 	}
-	if err := checkSuffix(suffix); err != nil {
-		f.report("", err.Error())
-	}
-	f.environment.Suffix = suffix
-	content, err := readRegular(root, path.Join(path.Base(path.Dir(name)), path.Base(name)))
-	if err != nil {
-		f.report("", err.Error())
-		return f
-	}
-	f.read(content)
+	f.setSuffix(suffix)
+	f.fill(f.load(root, name, environmentLimit))
 	return f
 }
 
@@ -126,39 +118,28 @@ func loadFile(root *os.Root, name string) *file {
 // have 64 KiB itself: https://docs.aws.amazon.com/general/latest/gr/ecs-service.html
 const maximumFileSize = 64 << 10
 
-// readRegular reads a file without following a link. One that has just replaced the file cannot lead out of the root.
-func readRegular(root *os.Root, name string) ([]byte, error) {
+// load parses a file, without following a link or waiting for whoever writes into a pipe.
+func (f *file) load(root *os.Root, name string, limit Limit) *yaml.Node {
+	var content []byte
 	info, err := root.Lstat(name)
 	switch {
 	case err != nil:
-		return nil, reason(err)
 	case !info.Mode().IsRegular():
-		return nil, errors.New("is not a regular file; links are not followed")
+		err = errors.New("is not a regular file; links are not followed")
 	case info.Size() > maximumFileSize:
-		return nil, fmt.Errorf("has more than %d bytes", maximumFileSize)
+		err = fmt.Errorf("has more than %d bytes", maximumFileSize)
+	default:
+		content, err = fs.ReadFile(root.FS(), name) // a link that has just replaced the file cannot lead out of the root
 	}
-	content, err := fs.ReadFile(root.FS(), name)
-	return content, reason(err)
+	if err != nil {
+		f.report("", err.Error())
+		return nil
+	}
+	return f.parse(content, limit)
 }
 
-// reason is an error without the file's name, which every problem starts with.
-func reason(err error) error {
-	var pathError *fs.PathError
-	if errors.As(err, &pathError) {
-		return fmt.Errorf("cannot be read: %w", pathError.Err)
-	}
-	return err
-}
-
-const (
-	// SuffixVariable is the environment variable that asks for an environment when the context does not.
-	SuffixVariable = "ENVIRONMENT_SUFFIX"
-
-	// contextVariable is how the CDKTF command line hands the context to the program.
-	contextVariable = "CDKTF_CONTEXT_JSON"
-	// defaultSuffix is the environment of a project that has no file yet.
-	defaultSuffix = "dev"
-)
+// SuffixVariable is the environment variable that asks for an environment when the CDKTF context does not.
+const SuffixVariable = "ENVIRONMENT_SUFFIX"
 
 // RequestedSuffix is the suffix of an environment that the command asks for, whether or not there is a file for it.
 type RequestedSuffix struct {
@@ -169,25 +150,15 @@ type RequestedSuffix struct {
 // FindRequestedSuffix reads the suffix from the CDKTF context key environment_suffix, or else from ENVIRONMENT_SUFFIX.
 // An empty value counts as none. The argument returns a variable of the process, as os.Getenv does.
 func FindRequestedSuffix(getenv func(string) string) (RequestedSuffix, error) {
+	const variable = "CDKTF_CONTEXT_JSON" // how the CDKTF command line hands the context to the program
 	var context struct {
 		Suffix string `json:"environment_suffix"`
 	}
-	if err := json.Unmarshal([]byte(cmp.Or(getenv(contextVariable), "{}")), &context); err != nil {
-		return RequestedSuffix{}, fmt.Errorf("%s: is not an object of JSON with text as environment_suffix: %w",
-			contextVariable, err)
+	if err := json.Unmarshal([]byte(cmp.Or(getenv(variable), "{}")), &context); err != nil {
+		return RequestedSuffix{}, fmt.Errorf("%s: is not JSON with text as environment_suffix: %w", variable, err)
 	}
 	if context.Suffix != "" {
-		return RequestedSuffix{context.Suffix, "context key environment_suffix in " + contextVariable}, nil
+		return RequestedSuffix{context.Suffix, "context key environment_suffix in " + variable}, nil
 	}
 	return RequestedSuffix{getenv(SuffixVariable), SuffixVariable}, nil
-}
-
-var suffixes = matching(`[a-z][a-z0-9-]{0,14}`, "one letter, then up to 14 letters, digits or single hyphens, "+
-	"lower case, no hyphen at the end").except(`-$|--`)
-
-func checkSuffix(suffix string) error {
-	if !suffixes.Allows(suffix) {
-		return fmt.Errorf("%s is not a suffix; allowed: %s", quote(suffix), suffixes.Allowed())
-	}
-	return nil
 }

@@ -168,7 +168,7 @@ func TestProductionHasANATGatewayInEachZone(t *testing.T) {
 		"": 3, ", natGateways: 1": 1, ", zones: [us-east-1a, us-east-1b, us-east-1c, us-east-1d]": 4,
 	} {
 		f := newFile("a.yaml")
-		f.read([]byte("class: production\n" + noRange + "network: {cidr: 10.1.0.0/16" + settings + "}"))
+		f.fill(f.parse([]byte("class: production\n"+noRange+"network: {cidr: 10.1.0.0/16"+settings+"}"), environmentLimit))
 		if got := f.environment.Network.NATGateways; got != want || len(f.problems) > 0 {
 			t.Errorf("%s: got %d, %v, want %d", settings, got, f.problems, want)
 		}
@@ -234,8 +234,8 @@ func TestRequestedSuffixIsFound(t *testing.T) {
 		{`{"other": 1}`, "two", "two of ENVIRONMENT_SUFFIX"},
 		{`{"environment_suffix": ""}`, "two", "two of ENVIRONMENT_SUFFIX"},
 		{"", "", " of "},
-		{`{"environment_suffix": 7}`, "two", "CDKTF_CONTEXT_JSON: is not an object of JSON with text as environment_suffix: json: cannot"},
-		{`{`, "two", "CDKTF_CONTEXT_JSON: is not an object of JSON with text as environment_suffix: unexpected end of JSON input"},
+		{`{"environment_suffix": 7}`, "two", "CDKTF_CONTEXT_JSON: is not JSON with text as environment_suffix: json: cannot"},
+		{`{`, "two", "CDKTF_CONTEXT_JSON: is not JSON with text as environment_suffix: unexpected end of JSON input"},
 	} {
 		requested, err := FindRequestedSuffix(func(name string) string {
 			return map[string]string{"CDKTF_CONTEXT_JSON": test.context, "ENVIRONMENT_SUFFIX": test.variable}[name]

@@ -13,7 +13,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// file is one environment file or accounts.yaml, what it contains and what is wrong with it.
+// file is an environment file or accounts.yaml, what it contains and what is wrong with it.
 type file struct {
 	name        string
 	environment Environment
@@ -74,20 +74,18 @@ func (f *file) errors() (all []error) {
 	return all
 }
 
-// read decodes the content of an environment file, and applies the rules.
-func (f *file) read(content []byte) {
-	root := f.parse(content, environmentLimit)
+// fill decodes what is left of a checked file into the environment, and applies the rules.
+func (f *file) fill(root *yaml.Node) {
 	if root == nil {
 		return
 	}
-	declared := Environment{Class: Development}
+	declared := f.environment
 	decode(root, &declared)
-	suffix := f.environment.Suffix
 	f.environment = Preset(declared.Class)
-	f.environment.Suffix = suffix
+	f.environment.Suffix = declared.Suffix
 	decode(root, &f.environment)
-	if network := &f.environment.Network; network.IsExisting() && f.lines["network.interfaceEndpoints"] == 0 {
-		network.InterfaceEndpoints = false
+	if f.environment.Network.IsExisting() && f.lines["network.interfaceEndpoints"] == 0 {
+		f.environment.Network.InterfaceEndpoints = false
 	}
 	f.environment.complete()
 	if !f.refused("class") { // it decides what the other values are
@@ -95,7 +93,6 @@ func (f *file) read(content []byte) {
 	}
 }
 
-// decode fills the target with what is left of a checked file.
 func decode(root *yaml.Node, target any) {
 	if err := root.Decode(target); err != nil {
 		panic("config: a limit allows what its field cannot contain: " + err.Error())
@@ -165,7 +162,7 @@ var forms = map[string]struct {
 // is refused.
 func (f *file) check(node *yaml.Node, path string, limit Limit) bool {
 	written, form, isText, problem := describe(node), forms[limit.Type], node.ShortTag() == "!!str", ""
-	if limit.Confidential {
+	if limit.confidential {
 		written = "the value"
 	}
 	switch {

@@ -14,7 +14,7 @@ import (
 // read returns the problems of a file's content.
 func read(content string) error {
 	f := newFile("a.yaml")
-	f.read([]byte(content))
+	f.fill(f.parse([]byte(content), environmentLimit))
 	return errors.Join(f.errors()...)
 }
 

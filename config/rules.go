@@ -11,7 +11,13 @@ import (
 
 // applyRules checks what the values have to be together. What each has to be by itself is in limits.go.
 func (f *file) applyRules() {
-	f.applyTagRules()
+	folded := map[string]string{}
+	for _, key := range slices.Sorted(maps.Keys(f.environment.Tags)) {
+		other, found := folded[strings.ToLower(key)]
+		// https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html
+		f.forbid(found, "differs in case only from another tag, and is the same to IAM: "+other, join("tags", key))
+		folded[strings.ToLower(key)] = key
+	}
 	f.applyNetworkRules()
 	f.applyDatabaseRules()
 	f.applyServiceRules()
@@ -58,16 +64,6 @@ func (f *file) show(path string) string {
 		text += " (the default)"
 	}
 	return text
-}
-
-func (f *file) applyTagRules() {
-	folded := map[string]string{}
-	for _, key := range slices.Sorted(maps.Keys(f.environment.Tags)) {
-		other, found := folded[strings.ToLower(key)]
-		// https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html
-		f.forbid(found, "differs in case only from another tag, and is the same to IAM: "+other, join("tags", key))
-		folded[strings.ToLower(key)] = key
-	}
 }
 
 func (f *file) applyNetworkRules() {

@@ -30,7 +30,7 @@ func TestWarnings(t *testing.T) {
 		twenty + "9999'}}\ndatabase: {instanceClass: db.x2g.large}":  "", // not known
 	} {
 		f := newFile("a.yaml")
-		f.read([]byte(development + content))
+		f.fill(f.parse([]byte(development+content), environmentLimit))
 		got := strings.Join(f.environment.Warnings(), "\n")
 		if len(f.problems) > 0 || !strings.HasPrefix(got, want) || want == "" && got != "" {
 			t.Errorf("%s: got %q, %v, want %q", content, got, f.problems, want)
