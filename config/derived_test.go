@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -36,6 +37,48 @@ func TestPrivateRepositoryOfAnImage(t *testing.T) {
 		account, region, repository, private := Service{Image: image}.PrivateRepository()
 		if got := [3]string{account, region, repository}; got != want || private != (want != [3]string{}) {
 			t.Errorf("%q: got %q, %v", image, got, private)
+		}
+	}
+}
+
+func TestProductionHasANATGatewayInEachZone(t *testing.T) {
+	for settings, want := range map[string]int{
+		"": 3, ", natGateways: 1": 1, ", zones: [us-east-1a, us-east-1b, us-east-1c, us-east-1d]": 4,
+	} {
+		environment, err := read("class: production\n" + noRange + "network: {cidr: 10.1.0.0/16" + settings + "}")
+		if got := environment.Network.NATGateways; got != want || err != nil {
+			t.Errorf("%s: got %d, %v, want %d", settings, got, err, want)
+		}
+	}
+}
+
+func TestWarnings(t *testing.T) {
+	const existing = "network: {existing: {" + subnets + "}"
+	const without = "network.existing: the VPC gets no flow logs, routes, NAT gateway, endpoint for S3 "
+	const each = " connections each (DB_MAX_CONNECTIONS of service.environment; 20 without it) "
+	const twenty = "service: {scaling: {maximumTasks: 20}, environment: {DB_MAX_CONNECTIONS: '"
+	for content, want := range map[string]string{
+		"":                                       "",
+		existing + "}":                           without + "or",
+		existing + ", interfaceEndpoints: true}": without + "and no",
+		"service: {scaling: {maximumTasks: 20}}": "",
+		"service: {scaling: {maximumTasks: 21}}": "service.scaling.maximumTasks: 21 tasks that may open 20" + each +
+			"are more than the 419 or so that db.t3.medium takes",
+		"service: {environment: {DB_MAX_CONNECTIONS: '42'}}": "service.scaling.maximumTasks: 10 tasks that may open 42",
+		// As many as AWS says: 1,600 for 15.25 GiB, here 16, and twice that, up to 5,000.
+		twenty + "83'}}\ndatabase: {instanceClass: db.r6g.large}":    "",
+		twenty + "84'}}\ndatabase: {instanceClass: db.r6g.large}":    "service.scaling.maximumTasks: 20 tasks",
+		twenty + "167'}}\ndatabase: {instanceClass: db.r7g.xlarge}":  "",
+		twenty + "168'}}\ndatabase: {instanceClass: db.r7g.xlarge}":  "service.scaling.maximumTasks: 20 tasks",
+		twenty + "250'}}\ndatabase: {instanceClass: db.r8g.4xlarge}": "",
+		twenty + "251'}}\ndatabase: {instanceClass: db.r8g.4xlarge}": "service.scaling.maximumTasks: 20 tasks",
+		twenty + "42'}}\ndatabase: {instanceClass: db.serverless}":   "service.scaling.maximumTasks: 20 tasks",
+		twenty + "9999'}}\ndatabase: {instanceClass: db.x2g.large}":  "", // not known
+	} {
+		environment, err := read(development + content)
+		got := strings.Join(environment.Warnings(), "\n")
+		if err != nil || !strings.HasPrefix(got, want) || want == "" && got != "" {
+			t.Errorf("%s: got %q, %v, want %q", content, got, err, want)
 		}
 	}
 }

@@ -11,8 +11,8 @@ const (
 // OwnTags are all of those keys. A file cannot set them.
 var OwnTags = []string{TagProject, TagEnvironment, TagManagedBy, TagName}
 
-// The rules of the web ACL: two of the project's own, then AWS's managed rule groups. Logs, metrics and dashboards refer
-// to them.
+// The rules of the web ACL, which logs, metrics and dashboards refer to: two of the project's own, then AWS's managed
+// rule groups.
 const (
 	RateLimitRule     = "RateLimitRule"
 	SQLInjectionRule  = "SQLInjectionRule"

@@ -266,5 +266,5 @@ func describe(node *yaml.Node) string {
 	return fmt.Sprintf("%.80s", node.Value)
 }
 
-// quote puts the beginning of a text between quotes for an error.
-func quote(text string) string { return fmt.Sprintf("%.80q", text) }
+// quote puts the beginning of a text between quotes for an error, in ASCII: nobody overlooks a character.
+func quote(text string) string { return fmt.Sprintf("%+.80q", text) }
