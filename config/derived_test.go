@@ -8,18 +8,12 @@ import (
 )
 
 func TestSubnetsStayWhenAZoneIsAppended(t *testing.T) {
-	network := Network{CIDR: "192.168.240.0/20"}
-	want := []Subnet{
-		{"us-east-1a", "192.168.240.0/24", "192.168.243.0/24"},
-		{"us-east-1b", "192.168.241.0/24", "192.168.244.0/24"},
-		{"us-east-1c", "192.168.242.0/24", "192.168.245.0/24"},
-		{"us-east-1d", "192.168.246.0/24", "192.168.247.0/24"},
-		{"us-east-1e", "192.168.248.0/24", "192.168.249.0/24"},
-		{"us-east-1f", "192.168.250.0/24", "192.168.251.0/24"},
-	}
-	for i := range want {
-		network.Zones = append(network.Zones, fmt.Sprintf("us-east-1%c", 'a'+i))
-		if got := network.Subnets(); !slices.Equal(got, want[:i+1]) {
+	network, want := Network{CIDR: "192.168.240.0/20"}, []Subnet(nil)
+	for i, third := range [][2]int{{240, 243}, {241, 244}, {242, 245}, {246, 247}, {248, 249}, {250, 251}} {
+		zone := fmt.Sprintf("us-east-1%c", 'a'+i)
+		network.Zones = append(network.Zones, zone)
+		want = append(want, Subnet{zone, fmt.Sprintf("192.168.%d.0/24", third[0]), fmt.Sprintf("192.168.%d.0/24", third[1])})
+		if got := network.Subnets(); !slices.Equal(got, want) {
 			t.Errorf("with %d zones: got %v", i+1, got)
 		}
 	}
@@ -53,7 +47,8 @@ func TestProductionHasANATGatewayInEachZone(t *testing.T) {
 }
 
 func TestWarnings(t *testing.T) {
-	const existing = "network: {existing: {" + subnets + "}"
+	const existing = "network: {existing: {publicSubnets: [subnet-00000001, subnet-00000002], " +
+		"privateSubnets: [subnet-00000003, subnet-00000004]}"
 	const without = "network.existing: the VPC gets no flow logs, routes, NAT gateway, endpoint for S3 "
 	const each = " connections each (DB_MAX_CONNECTIONS of service.environment; 20 without it) "
 	const twenty = "service: {scaling: {maximumTasks: 20}, environment: {DB_MAX_CONNECTIONS: '"

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -15,11 +16,11 @@ import (
 	"tap/tests/must"
 )
 
-// scalars are values as a file writes them: every text of the tables of allowed and refused values, and numbers at and
-// around each bound.
-func scalars() map[string]bool {
+// scalars are values as a file writes them: every text of the allowed files and of the table of refused values, and
+// numbers at and around each bound.
+func scalars(t *testing.T) map[string]bool {
 	all := map[string]bool{"null": true, "true": true}
-	contents := strings.Join(allowed, " ")
+	contents := strings.Join(documents(t, "allowed.yaml"), " ")
 	eachRefused(func(_, value, _ string) { contents += " " + value })
 	for text := range strings.FieldsSeq(contents) {
 		all[`"`+strings.Trim(text, `[]{},'"`)+`"`] = true
@@ -43,7 +44,7 @@ func scalars() map[string]bool {
 func TestSchemaAndLoaderAgreeOnEveryValue(t *testing.T) {
 	schema := must.Get(jsonschema.NewCompiler().Compile("../generated/environment.schema.json"))(t)
 	const arn = "'arn:aws:secretsmanager:us-east-1:123456789012:secret:a-AbCdEf:k::'"
-	scalars := scalars()
+	scalars := scalars(t)
 	for _, key := range Keys() {
 		values := []string{"[]", "[a]", "{}", "{A: a}", "[us-east-1a, us-east-1b]",
 			"[us-east-1a, us-east-1a]", "[us-east-1a, us-east-1b, us-east-1c, us-east-1d, us-east-1e, us-east-1f, us-east-1g]",
@@ -109,8 +110,8 @@ func TestRangeIsPrivateAndBeginsAtItsFirstAddress(t *testing.T) {
 // FuzzFile reads arbitrary content as an environment file: it never panics, every problem has the file, a line in it
 // and a line of its own, and what loads has a pair of subnets in each zone.
 func FuzzFile(f *testing.F) {
-	for _, content := range allowed {
-		f.Add("class: production\n" + content)
+	for _, content := range slices.Concat(documents(f, "allowed.yaml"), documents(f, "refused.yaml")) {
+		f.Add(content)
 	}
 	eachRefused(func(key, value, _ string) { f.Add(written(key, value)) })
 	f.Fuzz(func(t *testing.T, content string) {

@@ -20,6 +20,7 @@ const (
 	otherAccount = "210987654321: {region: us-east-1}\n"
 	inAccount    = development + "account: '123456789012'\n"
 	inOther      = development + "account: '210987654321'\n"
+	noRange      = "service: {image: 'app:1'}\nloadBalancer: {allowPlainHttp: true}\n" // what production needs besides
 	domain       = "loadBalancer: {domain: {name: api.example.com, zoneId: Z1}}\n"
 )
 
@@ -103,43 +104,14 @@ func TestAccountsHaveTheirEnvironments(t *testing.T) {
 	}
 }
 
-// allowed are contents of production files that break no rule.
-var allowed = []string{
-	ownRange + "service: {image: 'app@sha256:" + strings.Repeat("0", 64) + "'}\n" + certified + "}",
-	noRange + "network: {cidr: 10.0.0.0/16, natGateways: 3, zones: [us-east-1a, us-east-1b, us-east-1c, us-east-1d]}",
-	noRange + "network: {cidr: 192.168.240.0/20, zones: [us-east-1a, us-east-1b, us-east-1c, us-east-1d]}",
-	noRange + "region: us-west-1\nnetwork: {existing: {publicSubnets: [subnet-0a1b2c3d, subnet-0a1b2c3d4e5f60718], " +
-		"privateSubnets: [subnet-0000000a, subnet-0000000b]}}",
-	noRange + "region: us-west-1\nnetwork: {cidr: 10.0.0.0/16, zones: [us-west-1a, us-west-1c]}",
-	"service: {image: '123456789012.dkr.ecr.us-east-1.amazonaws.com/a/b:1'}\nloadBalancer: {allowPlainHttp: true}\n" +
-		"network: {cidr: 10.0.0.0/16, natGateways: 0}",
-	good + "database: {instanceClass: db.serverless, serverless: {minimumCapacity: 0, maximumCapacity: 256}}",
-	good + "region: us-gov-west-1\ndatabase: {instanceClass: db.r8gd.48xlarge, engineVersion: '17.4', " +
-		"backupWindow: '23:45-00:15', maintenanceWindow: 'sun:23:00-sun:23:45'}\n" +
-		"tags: {'cost:center': 'payments @ 42', Empty: '', constructor: x}\n" +
-		"monitoring: {emails: [on-call+pay@example.com], latencySeconds: 0.25}\n" +
-		"firewall: {count: [" + strings.Join(FirewallRules, ", ") + "]}",
-	ownRange + domain + "service: {image: 'app:1', cpu: 32768, memory: 249856, user: '1000680000:0', " +
-		"executeCommand: true, readonlyRootFilesystem: false, scaling: {minimumTasks: 1, maximumTasks: 1}, " +
-		"healthCheck: {path: '/up?a=1'}, containerHealthCheck: [CMD-SHELL, 'curl -f localhost || exit 1'], " +
-		"secrets: {A: 'arn:aws:secretsmanager:us-east-1:123456789012:secret:a/b-AbCdEf:key::'}}",
-}
-
-func TestWhatIsAllowedLoads(t *testing.T) {
-	for _, content := range allowed {
-		_, err := read("class: production\n" + content)
-		wantProblems(t, err)
-	}
-}
-
 func TestProblemsOfAllFilesComeTogether(t *testing.T) {
 	environments, _, err := load(t, map[string]string{
 		"a.yaml": "class: development\nservice:\n  cpus: 300\n  port: 70000\nfirewall: {rateLimit: 9}\n",
 		"b.yaml": "class: staging\nregion: mars\n",
-		"c.yml":  development,
-		"d.yaml": "class: development\nservice: {port: 0}\n" + strings.ReplaceAll(many("z%d: 1", 60), ", ", "\n"),
+		"c.yml":  development, "t\u202eb.yaml": development,
+		"d.yaml": development + "service: {port: 0}\n" + strings.ReplaceAll(many("z%d: 1", 60), ", ", "\n"),
 	}, "Mine")
-	want := []string{
+	want := append([]string{
 		"environments/a.yaml:3: service.cpus: is not a known key; did you mean service.cpu?",
 		"environments/a.yaml:4: service.port: 70000 is not valid; allowed: 1 to 65535",
 		"environments/a.yaml:5: firewall.rateLimit: 9 is not valid; allowed: 10 to 2000000000",
@@ -147,9 +119,9 @@ func TestProblemsOfAllFilesComeTogether(t *testing.T) {
 		`environments/b.yaml:2: region: "mars" is not valid; allowed: the code of an AWS Region, for example us-east-1`,
 		"environments/c.yml: is not an environment file; allowed: <suffix>.yaml, README.md, dot files and names",
 		"environments/d.yaml:2: service.port: 0 is not valid",
-	}
-	want = append(want, slices.Repeat([]string{"environments/d.yaml:"}, 49)...)
-	want = append(want, "environments/d.yaml: more problems: 11", `ENVIRONMENT_SUFFIX: "Mine" is not a suffix; allowed: `)
+	}, slices.Repeat([]string{"environments/d.yaml:"}, 49)...)
+	want = append(want, "environments/d.yaml: more problems: 11",
+		`"environments/t\u202eb.yaml": "t\u202eb" is not a suffix`, `ENVIRONMENT_SUFFIX: "Mine" is not a suffix; allowed: `)
 	if wantProblems(t, err, want...); environments != nil {
 		t.Error("environments came with the error")
 	}
@@ -190,7 +162,7 @@ func TestFilesThatDoNotGoTogetherAreRefused(t *testing.T) {
 	refuse(files)
 }
 
-func TestContentIsRefused(t *testing.T) {
+func TestNamesAndContentsAreRefused(t *testing.T) {
 	const missing = "a mapping of keys to values, with class: development or class: production"
 	const github = oneAccount + "  github: {repositoryId: '42', subject: "
 	const id, subject = ":3: 123456789012", ":3: 123456789012.github.subject: "
@@ -227,6 +199,9 @@ func TestContentIsRefused(t *testing.T) {
 	for _, hidden := range "\x00\r\u200b\u202e\u3164\ufeff\U000E0041" {
 		wants["a.yaml"][development+"# "+string(hidden)] = fmt.Sprintf(":2: contains the character %U", hidden)
 	}
+	for _, suffix := range []string{"Dev", "1dev", "dev-", "de--v", "dev_1", "sixteen-letters0"} {
+		wants[suffix+".yaml"] = map[string]string{development: `: "` + suffix + `" is not a suffix; allowed: one letter`}
+	}
 	for file, contents := range wants {
 		for content, want := range contents {
 			_, _, err := load(t, map[string]string{file: content}, "")
@@ -237,49 +212,34 @@ func TestContentIsRefused(t *testing.T) {
 
 func TestOnlyRegularFilesAreRead(t *testing.T) {
 	_, _, err := load(t, map[string]string{".netrc": "password hunter2", "ok.yaml": development}, "")
-	must.Do(t, err,
-		os.Symlink(".netrc", "environments/a.yaml"), os.Symlink("/dev/zero", "environments/b.yaml"),
-		os.Symlink("nowhere", "environments/c.yaml"), os.Mkdir("environments/d.yaml", 0o755),
-		syscall.Mkfifo("environments/e.yaml", 0o644), os.Symlink("environments", "linked"))
-	must.Do(t, os.Symlink("elsewhere", "accounts.yaml"))
+	must.Do(t, err, os.Symlink(".netrc", "environments/a.yaml"), os.Symlink("/dev/zero", "environments/b.yaml"),
+		os.Symlink("nowhere", "environments/c.yaml"), os.Mkdir("environments/d.yaml", 0o755), syscall.Mkfifo(
+			"environments/e.yaml", 0o644), os.Symlink("environments", "linked"), os.Symlink("elsewhere", "accounts.yaml"))
 	const refused = ".yaml: is not a regular file; links are not followed"
 	_, _, err = Load("environments", RequestedSuffix{})
 	wantProblems(t, err, "accounts"+refused, "environments/a"+refused, "environments/b"+refused, "environments/c"+refused,
 		"environments/d"+refused, "environments/e"+refused)
 	must.Do(t, os.Remove("accounts.yaml"))
 	for _, folder := range []string{"linked", "environments/ok.yaml"} {
-		_, _, err := Load(folder, RequestedSuffix{})
+		_, _, err = Load(folder, RequestedSuffix{})
 		wantProblems(t, err, folder+": is not a folder; links are not followed")
 	}
 }
 
-func TestSuffixIsRefused(t *testing.T) {
-	for _, suffix := range []string{"Dev", "1dev", "dev-", "de--v", "dev_1", "sixteen-letters0"} {
-		_, _, err := load(t, map[string]string{suffix + ".yaml": development}, "")
-		wantProblems(t, err, "environments/"+suffix+`.yaml: "`+suffix+`" is not a suffix; allowed: one letter`)
-	}
-	_, _, err := load(t, map[string]string{"t\u202eb.yaml": development}, "")
-	wantProblems(t, err, `"environments/t\u202eb.yaml": "t\u202eb" is not a suffix`)
-}
-
 func TestRequestedSuffixIsFound(t *testing.T) {
-	const notJSON = "CDKTF_CONTEXT_JSON: is not JSON with text as environment_suffix: "
+	const notJSON = "{ } CDKTF_CONTEXT_JSON: is not JSON with text as environment_suffix: "
 	for context, want := range map[string]string{
-		`{"environment_suffix": "one"}`: "one of context key environment_suffix in CDKTF_CONTEXT_JSON",
-		`{"other": 1}`:                  "two of ENVIRONMENT_SUFFIX",
-		`{"environment_suffix": ""}`:    "two of ENVIRONMENT_SUFFIX",
-		"":                              "two of ENVIRONMENT_SUFFIX",
+		`{"environment_suffix": "one"}`: "{one context key environment_suffix in CDKTF_CONTEXT_JSON} <nil>",
+		`{"other": 1}`:                  "{two ENVIRONMENT_SUFFIX} <nil>",
+		`{"environment_suffix": ""}`:    "{two ENVIRONMENT_SUFFIX} <nil>",
+		"":                              "{two ENVIRONMENT_SUFFIX} <nil>",
 		`{"environment_suffix": 7}`:     notJSON + "json: cannot unmarshal number",
 		`{`:                             notJSON + "unexpected end of JSON input",
 	} {
 		requested, err := FindRequestedSuffix(func(name string) string {
 			return map[string]string{"CDKTF_CONTEXT_JSON": context, "ENVIRONMENT_SUFFIX": "two"}[name]
 		})
-		got := requested.Value + " of " + requested.Source
-		if err != nil {
-			got = err.Error()
-		}
-		if !strings.HasPrefix(got, want) {
+		if got := fmt.Sprint(requested, err); !strings.HasPrefix(got, want) {
 			t.Errorf("%s: got %s, want %s", context, got, want)
 		}
 	}

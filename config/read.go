@@ -263,8 +263,8 @@ func describe(node *yaml.Node) string {
 	case node.ShortTag() == "!!str":
 		return quote(node.Value)
 	}
-	return fmt.Sprintf("%.80s", node.Value)
+	return fmt.Sprintf("%.120s", node.Value)
 }
 
 // quote puts the beginning of a text between quotes for an error, in ASCII: nobody overlooks a character.
-func quote(text string) string { return fmt.Sprintf("%+.80q", text) }
+func quote(text string) string { return fmt.Sprintf("%+.120q", text) }

@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -141,113 +142,30 @@ func TestValuesAreRefused(t *testing.T) {
 	})
 }
 
-// What a production file needs beside its class, with its range and without; and what files refer to.
-const (
-	good      = noRange + ownRange
-	noRange   = "service: {image: 'app:1'}\nloadBalancer: {allowPlainHttp: true}\n"
-	ownRange  = "network: {cidr: 10.20.0.0/16}\n"
-	certified = "loadBalancer: {certificateArn: 'arn:aws:acm:us-east-1:123456789012:certificate/" +
-		"12345678-1234-1234-1234-123456789012'"
-	secret  = "'arn:aws:secretsmanager:us-east-1:123456789012:secret:a-AbCdEf'"
-	subnets = "publicSubnets: [subnet-00000001, subnet-00000002], privateSubnets: [subnet-00000003, subnet-00000004]"
-)
+// documents returns the documents of a file in testdata.
+func documents(t testing.TB, name string) []string {
+	t.Helper()
+	return strings.Split(string(must.Get(os.ReadFile("testdata/"+name))(t)), "\n---\n")
+}
 
-// Each content is that of a file from its second line on; each line of the error begins with the number of a line.
+func TestWhatIsAllowedLoads(t *testing.T) {
+	for _, content := range documents(t, "allowed.yaml") {
+		_, err := read(content)
+		wantProblems(t, err)
+	}
+}
+
 func TestFilesAreRefused(t *testing.T) {
-	const unknown, arn = "is not a known key; ", "loadBalancer.certificateArn: "
-	const ecr = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/a"
-	const http, image = "loadBalancer.allowPlainHttp: production does not serve clear-text HTTP; set loadBalancer.cert",
-		"service.image: production needs an image that stays the same: one with a digest (@sha256:...), or with a tag"
-	for class, tests := range map[Class][][2]string{Development: {
-		{"servce: {}", "2: servce: " + unknown + "did you mean service?"},
-		{"service: {CPU: 256}", "2: service.CPU: " + unknown + "did you mean service.cpu?"},
-		{"natGateways: 1", "2: natGateways: " + unknown + "did you mean network.natGateways?"},
-		{"service.cpu: 256", `2: "service.cpu": ` + unknown + "keys are nested: write cpu below service"},
-		{"service: {scaling.cpuPercent: 9}", `2: service."scaling.cpuPercent": ` + unknown + "keys are nested: write cpuP"},
-		{"logs: {level: debug}", "2: logs.level: " + unknown + "allowed: retentionDays"},
-		{"'a b': 1", `2: "a b": ` + unknown + "allowed: account, class, database, firewall, loadBalancer"},
-		{"? [a]\n: b", `2: "": a key is plain text`},
-		{"!!str region: eu-west-1", "2: region: a key is plain text"},
-		{"service:\n  port: 80\n  cpu: 256\n  port: 81", "5: service.port: is given twice; the first one is in line 3"},
-		{"class: production\nregion: mars", "2: class: is given twice; the first one is in line 1\n3: region: "},
-		{"tags: {Team: a, Team: b}", "2: tags.Team: is given twice; the first one is in line 2"},
-		{"service:\n  <<: {port: 80}", `3: service."<<": merge keys are not supported`},
-		{"tags: {'${a}': b}", `2: tags."${a}": is not a valid name; allowed: 1 to 128 letters`},
-		{"tags: {'a*': b, __proto__: b}", "2: tags.\"a*\": is not a valid name\n2: tags.__proto__: is not a valid name"},
-		{"tags: {'AWS:x': y, managedby: me}", "2: tags.\"AWS:x\": is not a valid\n2: tags.managedby: is not a valid name"},
-		{"tags: {team: a, Team: b}", "2: tags.team: differs in case only from another tag, and is the same to IAM: Team"},
-		{"tags: {" + many("T%d: x", 47) + "}", "2: tags: 47 entries are too many; allowed: up to 46"},
-		{"service: {environment: {A-B: c}}", "2: service.environment.A-B: is not a valid name"},
-		{"service: {environment: {DB_HOST: c}}", "2: service.environment.DB_HOST: is not a valid name"},
-
-		{"region: &r us-east-1\naccount: *r", "2: region: anchors and aliases\n3: account: anchors and aliases"},
-		{"network:\n  zones:\n    - us-east-1a\n    -\n    - b", "5: network.zones[1]: has no value\n6: network.zones[2]: "},
-		{"firewall: {count: [a, a, RateLimitRule]}", "2: firewall.count[0]: \n2: firewall.count[1]: "},
-		{"monitoring: {emails: [a@b.com, a@b.com]}", `2: monitoring.emails[1]: "a@b.com" is in the list twice; it is mon`},
-
-		{"region: us-west-1", "2: region: the Region does not offer its zones a, b and c to every account"},
-		{"region: eu-west-1\nnetwork: {zones: [eu-west-1a, us-east-1b]}", `3: network.zones[1]: "us-east-1b" is not a zone`},
-		{"network: {natGateways: 4}", "2: network.natGateways: there is one NAT gateway for each zone at most; " +
-			`network.natGateways is 4, network.zones is ["us-east-1a" "us-east-1b" "us-east-1c"] (the default)`},
-		{"network: {natGateways: 0}", "2: network.natGateways: without a NAT gateway, tasks get images and secrets"},
-		{"network: {natGateways: 0, interfaceEndpoints: true}", "2: network.natGateways: without a NAT gateway, tasks get a"},
-		{"service: {image: " + ecr + "}\nnetwork: {interfaceEndpoints: true, natGateways: 0}", "3: network.natGateways: without"},
-		{"network: {cidr: 10.0.0.0/16, natGateways: 0, zones: [us-east-1a, us-east-1b], existing: {" + subnets + "}}",
-			"2: network.cidr: excludes network.existing\n2: network.natGateways: ex\n2: network.zones: ex"},
-		{"network: {existing: {publicSubnets: [subnet-00000001]}}", "2: network.existing.publicSubnets: load balancer and"},
-		{"network: {existing: {" + strings.Replace(subnets, "00002", "00003", 1) + "}}",
-			`2: network.existing.privateSubnets[0]: "subnet-00000003" is in network.existing.publicSubnets as well`},
-
-		{"database: {instanceClass: db.serverless, serverless: {minimumCapacity: 8}}", "2: database.serverless.minimumCa"},
-		{"database:\n  serverless: {maximumCapacity: 8}", "3: database.serverless: has an effect only with the"},
-		{"database: {restore: {snapshot: a, cluster: b}}", "2: database.restore.snapshot: a snapshot excludes a cluster"},
-		{"database: {restore: {time: '2026-11-25T12:00:00Z'}}", "2: database.restore.time: is a moment of database.restore"},
-		{"database: {restore: {cluster: a, time: '2026-02-30T12:00:00Z'}}", "2: database.restore.time: is not a day of the"},
-		{"database: {restore: {cluster: 'arn:aws:rds:eu-west-1:123456789012:cluster:a'}}", "2: database.restore.cluster: is"},
-		{"database: {backupWindow: '23:45-00:14'}", "2: database.backupWindow: the window is shorter than 30 minutes"},
-		{"database: {maintenanceWindow: 'mon:01:00-mon:01:00'}", "2: database.maintenanceWindow: the window is shorter"},
-		{"database: {maintenanceWindow: 'tue:07:59-tue:09:00'}", "2: database.maintenanceWindow: the windows overlap; dat"},
-		// Over the end of the week, and one within the other.
-		{"database:\n  backupWindow: '00:00-00:30'\n  maintenanceWindow: sun:23:30-mon:00:01", "4: database.maint"},
-		{"database:\n  backupWindow: '02:00-02:30'\n  maintenanceWindow: wed:01:00-wed:05:00", "4: database.maint"},
-
-		{"service:\n  tmpfsMiB: 512", "3: service.tmpfsMiB: /tmp leaves nothing of the memory that it is a part of"},
-		{"service:\n  cpu: 256\n  memory: 4096", "4: service.memory: Fargate offers 512, 1024, 2048 MiB with 256 CPU units"},
-		{"service:\n  cpu: 8192", "3: service.cpu: Fargate offers 16384, 20480, 24576"},
-		{"service: {scaling: {minimumTasks: 11}}", "2: service.scaling.minimumTasks: the smallest number of tasks is more"},
-		{"service: {command: [serve]}", "2: service.command: the placeholder has a command of its own"},
-		{"service: {migration: [migrate]}", "2: service.migration: a migration is a command of an image"},
-		{"database: {login: iam}", "2: database.login: only an image of your own can log in with a token"},
-		{"service: {containerHealthCheck: [curl, localhost]}", "2: service.containerHealthCheck: is neither CMD and the"},
-		{"service: {containerHealthCheck: [CMD]}", "2: service.containerHealthCheck: is neither CMD and the words"},
-		{"service: {containerHealthCheck: [CMD-SHELL, a, b]}", "2: service.containerHealthCheck: is neither CMD and the"},
-		{"service: {executeCommand: true}", "2: service.executeCommand: ECS Exec writes to the container's root file"},
-		{"service:\n  environment: {A: c}\n  secrets: {A: " + secret + "}", "4: service.secrets.A: is in service.env"},
-
-		{"region: eu-west-1\n" + certified + "}", "3: " + arn + "the certificate is not in the load balancer's Region"},
-		{"account: '210987654321'\n" + certified + "}", "3: " + arn + "the certificate is not in the load balancer's acc"},
-		{certified + ", domain: {name: a.example.com, zoneId: Z1}}", "2: " + arn + "a certificate excludes loadBalancer"},
-		{"loadBalancer: {domain: {name: api.example.com}}", "2: loadBalancer.domain.name: a name needs the ID"},
-		{"loadBalancer: {domain: {zoneId: Z1}}", "2: loadBalancer.domain.zoneId: a name needs the ID of the hosted zone"},
-	}, Production: {
-		{"", "1: " + http + "\n1: network.cidr: is missing: production sets a range of its own, for exa\n1: " + image},
-		{ownRange + "service: {image: 'app:1'}\nloadBalancer:\n  idleTimeoutSeconds: 30", "4: " + http},
-		{ownRange + "service: {image: 'localhost:5000/app'}\nloadBalancer: {allowPlainHttp: true}", "3: " + image},
-		{ownRange + "service: {image: 'app:latest'}\nloadBalancer: {allowPlainHttp: true}", "3: " + image},
-		// One mistake, one message: a domain that is refused does not count as clear-text HTTP, and so on.
-		{ownRange + "service: {image: 'a:1'}\nloadBalancer: {domain: {name: API, zoneId: Z1}}", "4: loadBalancer.domain.na"},
-		{ownRange + "service: {image: 'app:1'}\nloadBalancer: http", "4: loadBalancer: is not a mapping of keys to values"},
-		{noRange + "region: mars\nnetwork: {cidr: 10.0.0.0/16, zones: [us-east-1a, us-east-1b]}", "4: region: "},
-		{noRange + "network: {cidr: 10.0.0.0/8}", "4: network.cidr: \"10.0.0.0/8\" is not valid"},
-		{ownRange + "service: {image: 1.5}\nloadBalancer: {allowPlainHttp: true}", "3: service.image: 1.5 is not text"},
-		{noRange + "network: {cidr: 10.0.0.0/16, natGateways: 4, zones: [us-east-1a, b]}", "4: network.zones[1]: "},
-	}} {
-		for _, test := range tests {
-			t.Run(test[0], func(t *testing.T) {
-				want := strings.Split("a.yaml:"+strings.ReplaceAll(test[1], "\n", "\na.yaml:"), "\n")
-				_, err := read("class: " + string(class) + "\n" + test[0])
-				wantProblems(t, err, want...)
-			})
+	for _, content := range documents(t, "refused.yaml") {
+		var want []string
+		for i, line := range strings.Split(content, "\n") {
+			if _, problems, found := strings.Cut(line, " # "); found {
+				for problem := range strings.SplitSeq(problems, " | ") {
+					want = append(want, fmt.Sprintf("a.yaml:%d: %s", i+1, problem))
+				}
+			}
 		}
+		_, err := read(content)
+		wantProblems(t, err, want...)
 	}
 }

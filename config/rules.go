@@ -56,7 +56,7 @@ func (f *file) show(path string) string {
 	case reflect.Invalid, reflect.Struct:
 		return ""
 	case reflect.String, reflect.Slice:
-		text = fmt.Sprintf("%.80q", value.Interface())
+		text = fmt.Sprintf("%.120q", value.Interface())
 	default:
 		text = fmt.Sprint(value.Interface())
 	}
