@@ -1,11 +1,9 @@
 package config
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"net/netip"
 	"os"
 	"slices"
@@ -55,14 +53,13 @@ func loadAccounts(root *os.Root, parent string) (*file, []Account) {
 	if node == nil {
 		return f, nil
 	}
-	declared, accounts := map[string]Account{}, []Account{}
-	decode(node, &declared)
-	for _, id := range slices.Sorted(maps.Keys(declared)) {
-		account := declared[id]
-		account.ID = id
-		account.GitHub.Branch = cmp.Or(account.GitHub.Branch, DefaultBranch)
+	accounts := []Account{}
+	for i := 0; i < len(node.Content); i += 2 {
+		account := Account{ID: node.Content[i].Value, GitHub: GitHub{Branch: DefaultBranch}}
+		decode(node.Content[i+1], &account)
 		accounts = append(accounts, account)
 	}
+	slices.SortFunc(accounts, func(a, b Account) int { return strings.Compare(a.ID, b.ID) })
 	return f, accounts
 }
 

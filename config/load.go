@@ -19,9 +19,8 @@ import (
 //go:generate go run ../internal/generate
 
 // Load returns the environments of a folder, sorted by suffix: one for each *.yaml file, and one of class development
-// for the requested suffix when no file has it. Without a file and a request it returns the environment dev. A
-// missing folder counts as one without files. It also returns the accounts of the file accounts.yaml beside the
-// folder, if there is one, sorted by ID, with their environments.
+// for the requested suffix, or without any file for dev, when no file has it. A missing folder counts as one without
+// files. It also returns the accounts of accounts.yaml beside the folder, sorted by ID, with their environments.
 //
 // Every environment is complete with the defaults of its class and the Region's zones (Network.Zones), and keeps
 // every rule. Otherwise the error contains all that is wrong with all files, a line for each.
