@@ -4,13 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
+	"net/netip"
 	"os"
-	"reflect"
 	"slices"
 	"strings"
-
-	"go.yaml.in/yaml/v3"
 )
 
 // Account is what the environments of one AWS account share, as accounts.yaml sets it.
@@ -45,94 +42,77 @@ const DefaultBranch = "main"
 // StatesBucket is the S3 bucket of the account's states.
 func (a Account) StatesBucket() string { return "tap-states-" + a.ID + "-" + a.Region }
 
-// loadAccounts reads accounts.yaml; without a file there are none.
-func loadAccounts(name string) *file {
-	f := &file{name: name, limits: accountLimits, lines: map[string]int{},
-		content: "a mapping of AWS accounts to what their environments share, at least region"}
-	info, err := os.Lstat(name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return f
+// loadAccounts reads accounts.yaml; without a file the accounts are nil.
+func loadAccounts(root *os.Root, parent string) (*file, []Account) {
+	const name = "accounts.yaml"
+	f := newFile(parent + name)
+	if _, err := root.Lstat(name); errors.Is(err, fs.ErrNotExist) {
+		return f, nil
 	}
-	var content []byte
-	if err == nil {
-		content, err = readRegular(name, fs.FileInfoToDirEntry(info))
+	node := f.load(root, name, accountsLimit)
+	if node == nil {
+		return f, nil
 	}
-	if err != nil {
-		f.report("", reason(err))
-	} else if root := f.parse(content); root != nil {
-		f.accounts = []Account{}
-		f.entries(root, "", f.decodeAccount)
+	accounts := []Account{}
+	for i := 0; i < len(node.Content); i += 2 {
+		account := Account{ID: node.Content[i].Value, GitHub: GitHub{Branch: DefaultBranch}}
+		decode(node.Content[i+1], &account)
+		accounts = append(accounts, account)
 	}
-	slices.SortFunc(f.accounts, func(a, b Account) int { return strings.Compare(a.ID, b.ID) })
-	return f
+	slices.SortFunc(accounts, func(a, b Account) int { return strings.Compare(a.ID, b.ID) })
+	return f, accounts
 }
 
-func (f *file) decodeAccount(id string, node *yaml.Node, at string) {
-	if !AccountIDs.Allows(id) {
-		f.report(at, "is not an account; allowed: "+AccountIDs.Allowed())
-		return
-	}
-	account := Account{ID: id, GitHub: GitHub{Branch: DefaultBranch}}
-	f.prefix = at + "."
-	f.decode(node, reflect.ValueOf(&account).Elem(), at, Limit{})
-	f.accounts = append(f.accounts, account)
-	if region := join(at, "region"); f.lines[region] == 0 && !f.refused(at) {
-		f.report(region, "is missing; allowed: "+accountLimits["region"].Allowed())
-	}
-	github := join(at, "github")
-	f.require(f.lines[github] == 0 || account.GitHub.Subject != "" && account.GitHub.RepositoryID != "",
-		"needs subject and repositoryId, by which AWS knows the repository", github)
-}
-
-// applyTo checks what accounts and environments have to be together, and says where the environments' states are.
-func (f *file) applyTo(files []*file) {
-	for _, account := range f.accounts {
-		isTheirs := func(other *file) bool { return other.environment.Account == account.ID }
-		f.require(account.GitHub.Subject == "" || slices.ContainsFunc(files, isTheirs), "no environment file has this "+
-			"account, so that the roles would be for none; set account in one", account.ID+".github")
-	}
-	for _, environment := range files {
-		if f.accounts != nil {
-			environment.applyAccountRules(f.accounts, files)
+// applyRulesBetween checks what environments and accounts have to be together, and says where the states are.
+func applyRulesBetween(files []*file, shared *file, accounts []Account) {
+	for i, f := range files {
+		e := &f.environment
+		f.forbid(accounts != nil && e.Account != "" && shared.lines[e.Account] == 0, "is not in accounts.yaml", "account")
+		for _, other := range files[:i] {
+			o := &other.environment
+			f.forbid(e.LoadBalancer.Domain.Name != "" && e.LoadBalancer.Domain.Name == o.LoadBalancer.Domain.Name,
+				"is the domain of "+other.name+": both would own its records, and destroying one would take them from the other",
+				"loadBalancer.domain.name")
+			own, _ := netip.ParsePrefix(e.Network.CIDR)
+			taken, _ := netip.ParsePrefix(o.Network.CIDR)
+			f.forbid(own.Overlaps(taken) && e.Class == Production && o.Class == Production, fmt.Sprintf("overlaps %s of %s; "+
+				"the ranges of production environments have to differ, or their networks can never be peered", taken, other.name),
+				"network.cidr")
 		}
 	}
-}
-
-func (f *file) applyAccountRules(accounts []Account, files []*file) {
-	e := &f.environment
-	i := slices.IndexFunc(accounts, func(a Account) bool { return a.ID == e.Account })
-	f.require(i >= 0 || e.Account == "", "is not in accounts.yaml", &e.Account)
-	if i < 0 {
-		return
-	}
-	account := accounts[i]
-	e.StatesBucket = account.StatesBucket()
-	f.require(e.Region == account.Region, "an environment in another Region than its account's, "+account.Region+
-		", is not supported yet", &e.Region)
-	// What a policy or a person names all of one environment by, for example paymentdb-prod-*, would match the other's.
-	for _, other := range files {
-		f.require(other.environment.Account != e.Account || !strings.HasPrefix(e.Suffix, other.environment.Suffix+"-"),
-			fmt.Sprintf("the suffix %s begins with that of %s and a hyphen, so that patterns of names match both; rename "+
-				"one, or use another account", e.Suffix, other.name), &e.Account)
-	}
-	imageAccount, _, repository, _ := e.Service.PrivateRepository()
-	f.require(imageAccount != e.Account || repository == Repository, "the account's repository is "+Repository,
-		&e.Service.Image)
-	for _, name := range slices.Sorted(maps.Keys(e.Service.Secrets)) {
-		_, secret, _ := strings.Cut(e.Service.Secrets[name], ":secret:")
-		f.require(strings.HasPrefix(secret, SecretPrefix), "the account's permissions boundary allows only secrets whose "+
-			"names begin with "+SecretPrefix, join(f.path(&e.Service.Secrets), name))
-	}
-}
-
-// withEnvironments returns the accounts, each with those of the environments that are its own.
-func (f *file) withEnvironments(environments []Environment) []Account {
-	for i := range f.accounts {
-		for _, environment := range environments {
-			if environment.Account == f.accounts[i].ID {
-				f.accounts[i].Environments = append(f.accounts[i].Environments, environment)
+	for i := range accounts {
+		account := &accounts[i]
+		for _, f := range files {
+			if f.environment.Account == account.ID {
+				f.applyAccountRules(*account, files)
+				account.Environments = append(account.Environments, f.environment)
 			}
 		}
+		github, section := account.GitHub, account.ID+".github"
+		shared.forbid(shared.lines[section] > 0 && (github.Subject == "" || github.RepositoryID == ""),
+			"needs subject and repositoryId, by which AWS knows the repository", section)
+		shared.forbid(github.Subject != "" && account.Environments == nil, "no environment file has this account, so that "+
+			"the roles would be for none; set account in one", section)
 	}
-	return f.accounts
+}
+
+func (f *file) applyAccountRules(account Account, files []*file) {
+	e := &f.environment
+	e.StatesBucket = account.StatesBucket()
+	f.forbid(e.Region != account.Region, "an environment in another Region than its account's, "+account.Region+
+		", is not supported yet", "region")
+	// What a policy or a person names all of one environment by, for example paymentdb-prod-*, would match the other's.
+	for _, other := range files {
+		begins := strings.HasPrefix(e.Suffix, other.environment.Suffix+"-")
+		f.forbid(begins && other.environment.Account == e.Account, fmt.Sprintf("the suffix %s begins with that of %s and a "+
+			"hyphen, so that patterns of names match both; rename one, or use another account", e.Suffix, other.name), "account")
+	}
+	imageAccount, _, repository, _ := e.Service.PrivateRepository()
+	f.forbid(imageAccount == e.Account && repository != Repository, "the account's repository is "+Repository,
+		"service.image")
+	for name, arn := range e.Service.Secrets {
+		_, secret, _ := strings.Cut(arn, ":secret:")
+		f.forbid(!strings.HasPrefix(secret, SecretPrefix), "the account's permissions boundary allows only secrets whose "+
+			"names begin with "+SecretPrefix, join("service.secrets", name))
+	}
 }

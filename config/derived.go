@@ -1,9 +1,9 @@
 package config
 
 import (
-	"encoding/binary"
-	"net/netip"
+	"fmt"
 	"regexp"
+	"strconv"
 	"strings"
 )
 
@@ -22,15 +22,10 @@ const subnetPrefixLength = 24
 // zones take blocks 0 to 2 for their public and 3 to 5 for their private subnets, every further zone the next two. So a
 // zone that is appended leaves the subnets of the others as they are.
 func (n Network) Subnets() []Subnet {
-	prefix, err := netip.ParsePrefix(n.CIDR)
-	if err != nil || !prefix.Addr().Is4() {
-		return nil // Load returns no such network
-	}
-	first := prefix.Masked().Addr().As4()
+	var first, second, third int
+	fmt.Sscanf(n.CIDR, "%d.%d.%d.", &first, &second, &third) // the first address of the range
 	block := func(index int) string {
-		var address [4]byte
-		binary.BigEndian.PutUint32(address[:], binary.BigEndian.Uint32(first[:])+uint32(index)<<(32-subnetPrefixLength))
-		return netip.PrefixFrom(netip.AddrFrom4(address), subnetPrefixLength).String()
+		return fmt.Sprintf("%d.%d.%d.0/%d", first, second, third+index, subnetPrefixLength)
 	}
 	subnets := make([]Subnet, len(n.Zones))
 	for i, zone := range n.Zones {
@@ -83,6 +78,87 @@ func (d Database) MajorVersion() string {
 	return major
 }
 
-// ParameterGroupFamily returns the family of the parameter groups that go with the engine's version, for example
-// aurora-postgresql15.
+// ParameterGroupFamily returns the family of the engine's parameter groups, for example aurora-postgresql15.
 func (d Database) ParameterGroupFamily() string { return "aurora-postgresql" + d.MajorVersion() }
+
+// fargateSizes are the MiB of memory that Fargate offers with each number of CPU units for Linux, up to 16 vCPU from
+// https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-cpu-memory-error.html
+// and 32 vCPU from the rules of AWS's cfn-lint 1.58 (fargate_cpu_memory.json).
+var fargateSizes = map[int][]int{
+	256:   {512, 1024, 2048},
+	512:   steps(1024, 4096, 1024),
+	1024:  steps(2048, 8192, 1024),
+	2048:  steps(4096, 16384, 1024),
+	4096:  steps(8192, 30720, 1024),
+	8192:  steps(16384, 61440, 4096),
+	16384: steps(32768, 122880, 8192),
+	32768: {61440, 122880, 249856},
+}
+
+func steps(first, last, step int) []int {
+	var values []int
+	for value := first; value <= last; value += step {
+		values = append(values, value)
+	}
+	return values
+}
+
+// serverlessClass is the instance class of Aurora Serverless v2.
+const serverlessClass = "db.serverless"
+
+// memoryOptimized are large (16 GiB), xlarge (32) and multiples of xlarge.
+var memoryOptimized = regexp.MustCompile(`^db\.r[0-9][a-z]*\.(([0-9]*)x)?large$`)
+
+// maximumConnections is the default of PostgreSQL's max_connections on one instance, with all of a serverless one's
+// memory, or 0 where the memory is not known. AWS reckons with 10^9 bytes of each GiB; the system takes the rest.
+// https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/AuroraPostgreSQL.Managing.html
+// https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/aurora-serverless-v2.setting-capacity.html
+// https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/Concepts.DBInstanceClass.Summary.html
+func (d Database) maximumConnections() int {
+	gib := map[string]float64{"db.t3.medium": 4, "db.t3.large": 8, "db.t4g.medium": 4, "db.t4g.large": 8}[d.InstanceClass]
+	most := 5000.0
+	switch size := memoryOptimized.FindStringSubmatch(d.InstanceClass); {
+	case d.IsServerless():
+		gib = 2 * d.Serverless.MaximumCapacity
+		if d.Serverless.MinimumCapacity <= 0.5 {
+			most = 2000
+		}
+	case size != nil && size[1] == "":
+		gib = 16
+	case size != nil:
+		multiple, _ := strconv.Atoi(size[2])
+		gib = 32 * float64(max(multiple, 1))
+	}
+	return int(min(gib*1e9/9531392, most))
+}
+
+// regionsWithoutABC do not offer the zones a, b and c to every account:
+// https://docs.aws.amazon.com/global-infrastructure/latest/regions/aws-availability-zones.html
+var regionsWithoutABC = []string{"ap-northeast-1", "ca-central-1", "us-west-1"}
+
+// defaultConnections is how many connections a task may open where its environment does not say it.
+const defaultConnections = 20
+
+// Warnings say what the environment's file allows and somebody should know before the environment is deployed.
+func (e Environment) Warnings() []string {
+	var warnings []string
+	if e.Network.IsExisting() {
+		without := "no flow logs, routes, NAT gateway, endpoint for S3"
+		if !e.Network.InterfaceEndpoints {
+			without += " or other AWS services"
+		}
+		warnings = append(warnings, "network.existing: the VPC gets "+without+" and no empty default security group from "+
+			"here; tasks reach AWS only if the routes of the private subnets lead there")
+	}
+	tasks, most := e.Service.Scaling.MaximumTasks, e.Database.maximumConnections()
+	each, err := strconv.Atoi(e.Service.Environment[ConnectionsVariable])
+	if err != nil || each <= 0 {
+		each = defaultConnections
+	}
+	if most > 0 && tasks*each > most {
+		warnings = append(warnings, fmt.Sprintf("service.scaling.maximumTasks: %d tasks that may open %d connections each "+
+			"(%s of service.environment; %d without it) are more than the %d or so that %s takes by default",
+			tasks, each, ConnectionsVariable, defaultConnections, most, e.Database.InstanceClass))
+	}
+	return warnings
+}

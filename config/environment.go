@@ -30,9 +30,8 @@ type Environment struct {
 	// Region is the AWS Region of every resource, of the partitions aws and aws-us-gov. It cannot be changed while the
 	// environment is deployed: Terraform would look for everything in the new one.
 	Region string `yaml:"region"`
-	// Account is the AWS account of the environment; Terraform refuses credentials of any other. With a
-	// file accounts.yaml it is in that, and the state in the bucket of the account. Empty: whatever
-	// account the credentials are for.
+	// Account is the AWS account of the environment; Terraform refuses credentials of any other. With a file accounts.yaml
+	// it is in that, and the state in the bucket of the account. Empty: whatever account the credentials are for.
 	Account string `yaml:"account"`
 	// Tags are set on every resource, beside the project's own: Project, Environment, ManagedBy and Name.
 	Tags map[string]string `yaml:"tags"`
@@ -213,9 +212,8 @@ type Service struct {
 	// Environment contains further environment variables; never secrets. DB_MAX_CONNECTIONS is the largest number of
 	// connections that a task opens to the database: there is a warning where all tasks may open more than it takes.
 	Environment map[string]string `yaml:"environment"`
-	// Secrets contains further secrets: the variable's name and the ARN of a Secrets Manager secret, followed by
-	// ":<JSON key>::" for one value of it. A secret under another customer-managed key than the environment's cannot be
-	// read.
+	// Secrets contains further secrets: the variable's name and the ARN of a Secrets Manager secret, followed by ":<JSON
+	// key>::" for one value of it. A secret under another customer-managed key than the environment's cannot be read.
 	Secrets map[string]string `yaml:"secrets"`
 	// ExecuteCommand lets an operator open a shell in a task with ECS Exec, which needs
 	// [Service.ReadonlyRootFilesystem] to be false.
@@ -301,68 +299,46 @@ const perZone = -1
 // Preset returns the defaults of a class, complete but for the suffix, what follows the zones (see Network.Zones and
 // Network.NATGateways) and what a production file has to set itself.
 func Preset(class Class) Environment {
-	environment := Environment{
+	e := Environment{
 		Class:      class,
 		Region:     "us-east-1",
 		Encryption: Encryption{DeletionWindowDays: 7},
 		Logs:       Logs{RetentionDays: 30},
-		Network: Network{
-			CIDR:                   "10.0.0.0/16",
-			NATGateways:            1,
-			FlowLogIntervalSeconds: 600,
-		},
+		Network:    Network{CIDR: "10.0.0.0/16", NATGateways: 1, FlowLogIntervalSeconds: 600},
 		Database: Database{
-			EngineVersion:             "15",
-			InstanceClass:             "db.t3.medium",
-			Name:                      "postgres",
-			Login:                     LoginMaster,
-			Serverless:                Serverless{MinimumCapacity: 0, MaximumCapacity: 4},
-			Readers:                   1,
-			MasterUsername:            "postgres",
-			PasswordVersion:           1,
-			BackupRetentionDays:       7,
-			BackupWindow:              "07:00-08:00",
-			MaintenanceWindow:         "sun:08:30-sun:09:30",
+			EngineVersion: "15", InstanceClass: "db.t3.medium", Readers: 1,
+			Name: "postgres", Login: LoginMaster, MasterUsername: "postgres", PasswordVersion: 1,
+			Serverless:          Serverless{MinimumCapacity: 0, MaximumCapacity: 4},
+			BackupRetentionDays: 7, BackupWindow: "07:00-08:00", MaintenanceWindow: "sun:08:30-sun:09:30",
 			ApplyInstancesImmediately: true,
 		},
 		Service: Service{
-			Port:                       80,
-			User:                       "1000:1000",
-			ReadonlyRootFilesystem:     true,
-			TmpfsMiB:                   64,
-			Architecture:               "x86_64",
-			CPU:                        256,
-			Memory:                     512,
-			Scaling:                    Scaling{MinimumTasks: 2, MaximumTasks: 10, CPUPercent: 70},
-			HealthCheck:                HealthCheck{Path: "/health", IntervalSeconds: 30, GracePeriodSeconds: 60},
-			StopTimeoutSeconds:         30,
-			DeregistrationDelaySeconds: 30,
-			ContainerInsights:          "enabled",
+			Port: 80, User: "1000:1000", ReadonlyRootFilesystem: true, TmpfsMiB: 64,
+			Architecture: "x86_64", CPU: 256, Memory: 512,
+			Scaling:            Scaling{MinimumTasks: 2, MaximumTasks: 10, CPUPercent: 70},
+			HealthCheck:        HealthCheck{Path: "/health", IntervalSeconds: 30, GracePeriodSeconds: 60},
+			StopTimeoutSeconds: 30, DeregistrationDelaySeconds: 30, ContainerInsights: "enabled",
 		},
 		LoadBalancer: LoadBalancer{AllowPlainHTTP: true, IdleTimeoutSeconds: 60},
 		Firewall:     Firewall{RateLimit: 2000, Count: []string{BodySizeRule}},
 		Monitoring:   Monitoring{ErrorRatePercent: 5, MinimumRequests: 20, AvailabilityPercent: 99, LatencySeconds: 2},
 	}
 	if class == Production {
-		environment.Protect = true
-		environment.Encryption.DeletionWindowDays = 30
-		environment.Logs.RetentionDays = 365
-		environment.Network.CIDR = ""
-		environment.Network.NATGateways = perZone
-		environment.Network.InterfaceEndpoints = true
-		environment.Network.FlowLogIntervalSeconds = 60
-		environment.Database.MasterUsername = "payment_owner"
-		environment.Database.SecretRecoveryDays = 30
-		environment.Database.BackupRetentionDays = 35
-		environment.Database.ApplyInstancesImmediately = false
-		environment.Database.FinalSnapshot = true
-		environment.Service.DeploymentAlarms = true
-		environment.Service.DeregistrationDelaySeconds = 60
-		environment.Service.ContainerInsights = "enhanced"
-		environment.LoadBalancer.AllowPlainHTTP = false
-		environment.Database.Login = LoginIAM
-		environment.Firewall.Count = nil
-		environment.Monitoring.AvailabilityPercent = 99.9
+		e.Protect = true
+		e.Encryption.DeletionWindowDays = 30
+		e.Logs.RetentionDays = 365
+		e.Network = Network{NATGateways: perZone, InterfaceEndpoints: true, FlowLogIntervalSeconds: 60}
+		e.Database.MasterUsername, e.Database.Login = "payment_owner", LoginIAM
+		e.Database.SecretRecoveryDays = 30
+		e.Database.BackupRetentionDays = 35
+		e.Database.ApplyInstancesImmediately = false
+		e.Database.FinalSnapshot = true
+		e.Service.DeploymentAlarms = true
+		e.Service.DeregistrationDelaySeconds = 60
+		e.Service.ContainerInsights = "enhanced"
+		e.LoadBalancer.AllowPlainHTTP = false
+		e.Firewall.Count = nil
+		e.Monitoring.AvailabilityPercent = 99.9
 	}
-	return environment
+	return e
 }

@@ -2,9 +2,10 @@ package config
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"net/netip"
-	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -15,61 +16,35 @@ import (
 	"tap/tests/must"
 )
 
-// schemaProblem validates a file's content with the generated schema, which has to be one of JSON Schema 2020-12.
-func schemaProblem(t *testing.T) func(content string) error {
-	t.Helper()
-	schema := must.Get(jsonschema.NewCompiler().Compile("../generated/environment.schema.json"))(t)
-	return func(content string) error {
-		var value any
-		must.Do(t, yaml.Unmarshal([]byte(content), &value))
-		return schema.Validate(value)
-	}
-}
-
-// scalars are values as a file writes them: every text of the tables of allowed and refused values, and numbers at and
-// around each bound.
+// scalars are values as a file writes them: every text of the allowed files and of the table of refused values, and
+// numbers at and around each bound.
 func scalars(t *testing.T) map[string]bool {
-	t.Helper()
 	all := map[string]bool{"null": true, "true": true}
-	text := func(value string) { all[strconv.QuoteToASCII(value)] = true }
-	var collect func(node *yaml.Node)
-	collect = func(node *yaml.Node) {
-		text(node.Value)
-		for _, part := range node.Content {
-			collect(part)
-		}
-	}
-	contents := append([]string{}, allowed...)
-	for _, test := range refused {
-		contents = append(contents, test.values...)
-	}
-	for _, content := range contents {
-		var node yaml.Node
-		must.Do(t, yaml.Unmarshal([]byte(content), &node))
-		collect(&node)
+	contents := strings.Join(documents(t, "allowed.yaml"), " ")
+	eachRefused(func(_, value, _ string) { contents += " " + value })
+	for text := range strings.FieldsSeq(contents) {
+		all[`"`+strings.Trim(text, `[]{},'"`)+`"`] = true
 	}
 	for _, key := range Keys() {
 		for _, bound := range []*float64{key.Limit.Minimum, key.Limit.ExclusiveMinimum, key.Limit.Maximum} {
 			for _, distance := range []float64{-1, -0.25, 0, 0.25, 1} {
 				if bound != nil {
-					all[decimal(*bound+distance)] = true
+					all[strconv.FormatFloat(*bound+distance, 'f', -1, 64)] = true
 				}
 			}
 		}
 		for _, value := range key.Limit.Enum {
-			if name, isText := value.(string); isText {
-				text(name)
-			} else {
-				all[fmt.Sprint(value)] = true
-			}
+			all[fmt.Sprintf("%#v", value)] = true
 		}
 	}
 	return all
 }
 
+// The generated schema has to be one of JSON Schema 2020-12.
 func TestSchemaAndLoaderAgreeOnEveryValue(t *testing.T) {
-	problem, scalars := schemaProblem(t), scalars(t)
+	schema := must.Get(jsonschema.NewCompiler().Compile("../generated/environment.schema.json"))(t)
 	const arn = "'arn:aws:secretsmanager:us-east-1:123456789012:secret:a-AbCdEf:k::'"
+	scalars := scalars(t)
 	for _, key := range Keys() {
 		values := []string{"[]", "[a]", "{}", "{A: a}", "[us-east-1a, us-east-1b]",
 			"[us-east-1a, us-east-1a]", "[us-east-1a, us-east-1b, us-east-1c, us-east-1d, us-east-1e, us-east-1f, us-east-1g]",
@@ -87,15 +62,16 @@ func TestSchemaAndLoaderAgreeOnEveryValue(t *testing.T) {
 				values = append(values, scalar)
 			}
 		}
-		f, counts := newFile("a.yaml"), map[bool]int{}
+		counts := map[bool]int{}
 		for _, value := range values {
 			content := written(key.Path, value)
-			f.problems = nil
-			// Without the rules between keys.
-			f.decode(f.parse([]byte(content)), reflect.ValueOf(&f.environment).Elem(), "", Limit{})
-			err := problem(content)
+			f := newFile("a.yaml")
+			f.parse([]byte(content), environmentLimit) // without the rules between keys
+			var parsed any
+			must.Do(t, yaml.Unmarshal([]byte(content), &parsed))
+			err := schema.Validate(parsed)
 			if (err == nil) != (len(f.problems) == 0) {
-				t.Errorf("%s\nthe loader says %q, the schema %v", content, f.problems.Error(), err)
+				t.Errorf("%s\nthe loader says %q, the schema %v", content, f.errors(), err)
 			}
 			counts[err == nil]++
 		}
@@ -107,27 +83,50 @@ func TestSchemaAndLoaderAgreeOnEveryValue(t *testing.T) {
 
 func TestDefaultsKeepTheLimits(t *testing.T) {
 	for _, class := range []Class{Development, Production} {
-		environment := Preset(class)
+		environment, f := Preset(class), newFile("a.yaml")
 		environment.complete()
 		environment.Network.CIDR = cmp.Or(environment.Network.CIDR, "10.20.0.0/16") // production has no default
-		content := must.Get(yaml.Marshal(environment))(t)
-		if err := schemaProblem(t)(string(content)); err != nil {
-			t.Error(class, err)
-		}
+		f.parse(must.Get(yaml.Marshal(environment))(t), environmentLimit)
+		wantProblems(t, errors.Join(f.errors()...))
 	}
 }
 
 func TestRangeIsPrivateAndBeginsAtItsFirstAddress(t *testing.T) {
+	limit := environmentLimit.Properties["network"].Properties["cidr"]
 	for _, first := range strings.Fields("9.255 10.0 10.255 11.0 172.15 172.16 172.31 172.32 192.167 192.168 192.169") {
 		for third := range 256 {
 			for bits := 15; bits <= 21; bits++ {
 				text := fmt.Sprintf("%s.%d.0/%d", first, third, bits)
 				prefix := netip.MustParsePrefix(text)
 				want := prefix.Addr().IsPrivate() && prefix == prefix.Masked() && bits >= 16 && bits <= 20
-				if got := limits["network.cidr"].Allows(text); got != want {
-					t.Fatalf("%s: allowed is %t, want %t", text, got, want)
+				if limit.Allows(text) != want {
+					t.Fatalf("%s: allowed is %t, want %t", text, !want, want)
 				}
 			}
 		}
 	}
+}
+
+// FuzzFile reads arbitrary content as an environment file: it never panics, every problem has the file, a line in it
+// and a line of its own, and what loads has a pair of subnets in each zone.
+func FuzzFile(f *testing.F) {
+	for _, content := range slices.Concat(documents(f, "allowed.yaml"), documents(f, "refused.yaml")) {
+		f.Add(content)
+	}
+	eachRefused(func(key, value, _ string) { f.Add(written(key, value)) })
+	f.Fuzz(func(t *testing.T, content string) {
+		file := newFile("fuzz.yaml")
+		file.fill(file.parse([]byte(content), environmentLimit))
+		for _, problem := range file.problems {
+			text := problem.path + problem.message
+			if problem.line < 0 || problem.line > strings.Count(content, "\n")+2 || problem.message == "" ||
+				strings.Contains(text, "\n") || hidden.MatchString(text) {
+				t.Errorf("got %+v", problem)
+			}
+		}
+		network := file.environment.Network
+		if len(file.problems) == 0 && len(network.Subnets()) != len(network.Zones) {
+			t.Errorf("got %v for %v", network.Subnets(), network.Zones)
+		}
+	})
 }

@@ -1,77 +1,77 @@
 package config
 
 import (
+	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"net/netip"
 	"os"
 	"path"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+
+	"go.yaml.in/yaml/v3"
 )
 
 //go:generate go run -C .. ./internal/generate
 
 // Load returns the environments of a folder, sorted by suffix: one for each *.yaml file, and one of class development
-// for the requested suffix when no file has it. Without a file and a request it returns the environment dev. A
-// missing folder counts as one without files. It also returns the accounts of the file accounts.yaml beside the
-// folder, if there is one, sorted by ID, with their environments.
+// for the requested suffix, or without any file for dev, when no file has it. A missing folder counts as one without
+// files. It also returns the accounts of accounts.yaml beside the folder, sorted by ID, with their environments.
 //
 // Every environment is complete with the defaults of its class and the Region's zones (Network.Zones), and keeps
-// every rule. Otherwise the error is of the type Problems and contains all that is wrong with all files.
+// every rule. Otherwise the error contains all that is wrong with all files, a line for each.
 //
 // A folder that contains anything else than *.yaml files, README.md, dot files and editors' backups (ending in ~) is
 // refused: a misnamed file would be an environment that is missing. Links are refused: one that leads out of the
 // repository could put any file of the machine into an error.
 func Load(folder string, requested RequestedSuffix) ([]Environment, []Account, error) {
-	folder = filepath.ToSlash(folder)
-	if info, err := os.Lstat(folder); err == nil && !info.IsDir() {
-		return nil, nil, Problems{{File: folder, Message: "is not a folder; links are not followed"}}
+	parent, name := path.Split(path.Clean(filepath.ToSlash(folder)))
+	root, err := os.OpenRoot(cmp.Or(parent, "."))
+	if err != nil {
+		return nil, nil, err
 	}
-	entries, err := os.ReadDir(folder)
+	defer root.Close()
+	if info, err := root.Lstat(name); err == nil && !info.IsDir() {
+		return nil, nil, errors.New(folder + ": is not a folder; links are not followed")
+	}
+	entries, err := fs.ReadDir(root.FS(), name)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, nil, Problems{{File: folder, Message: reason(err)}}
+		return nil, nil, err
 	}
 	var files []*file
 	for _, entry := range entries {
-		name := entry.Name()
-		if !strings.HasPrefix(name, ".") && !strings.HasSuffix(name, "~") && name != "README.md" {
-			files = append(files, loadFile(folder, entry))
+		if !strings.HasPrefix(entry.Name(), ".") && !strings.HasSuffix(entry.Name(), "~") && entry.Name() != "README.md" {
+			files = append(files, loadFile(root, parent, path.Join(name, entry.Name())))
 		}
 	}
+	if len(files) == 0 {
+		requested.Value = cmp.Or(requested.Value, "dev")
+	}
+	hasFile := slices.ContainsFunc(files, func(f *file) bool { return f.environment.Suffix == requested.Value })
+	if requested.Value != "" && !hasFile {
+		f := newFile(requested.Source)
+		f.setSuffix(requested.Value)
+		f.environment.complete()
+		files = append(files, f)
+	}
+	shared, accounts := loadAccounts(root, parent)
+	applyRulesBetween(files, shared, accounts)
 
-	keepRangesApart(files)
-	keepDomainsApart(files)
-	shared := loadAccounts(path.Join(path.Dir(folder), "accounts.yaml"))
-	shared.applyTo(files)
-	problems := shared.problems.sorted()
+	problems := shared.errors()
 	var environments []Environment
 	for _, f := range files {
 		environments = append(environments, f.environment)
-		problems = append(problems, f.problems.sorted()...)
-	}
-	if requested.Value == "" && len(files) == 0 {
-		requested.Value = defaultSuffix
-	}
-	hasFile := slices.ContainsFunc(environments, func(e Environment) bool { return e.Suffix == requested.Value })
-	if requested.Value != "" && !hasFile {
-		if message := suffixProblem(requested.Value); message != "" {
-			problems = append(problems, Problem{File: requested.Source, Message: message})
-		}
-		environment := Preset(Development)
-		environment.Suffix = requested.Value
-		environment.complete()
-		environments = append(environments, environment)
+		problems = append(problems, f.errors()...)
 	}
 	if len(problems) > 0 {
-		return nil, nil, problems
+		return nil, nil, errors.Join(problems...)
 	}
 	slices.SortFunc(environments, func(a, b Environment) int { return strings.Compare(a.Suffix, b.Suffix) })
-	return environments, shared.withEnvironments(environments), nil
+	return environments, accounts, nil
 }
 
 // complete fills in what depends on other values.
@@ -88,74 +88,28 @@ func (e *Environment) complete() {
 	}
 }
 
-// keepRangesApart reports ranges of production environments that overlap.
-func keepRangesApart(files []*file) {
-	for i, f := range files {
-		for _, other := range files[:i] {
-			own, ownErr := netip.ParsePrefix(f.environment.Network.CIDR)
-			taken, err := netip.ParsePrefix(other.environment.Network.CIDR)
-			if errors.Join(ownErr, err) == nil && own.Overlaps(taken) &&
-				f.environment.Class == Production && other.environment.Class == Production {
-				f.report(f.path(&f.environment.Network.CIDR), fmt.Sprintf("%s overlaps %s of %s; the ranges of production "+
-					"environments have to differ, or their networks can never be peered", own, taken, other.name))
-			}
-		}
+var suffixes = matching(`[a-z][a-z0-9-]{0,14}`, "one letter, then up to 14 letters, digits or single hyphens, "+
+	"lower case, no hyphen at the end").except(`-$|--`)
+
+func (f *file) setSuffix(suffix string) {
+	f.environment.Suffix = suffix
+	if !suffixes.Allows(suffix) {
+		f.report("", quote(suffix)+" is not a suffix; allowed: "+suffixes.Allowed())
 	}
 }
 
-// keepDomainsApart reports a domain that two files have.
-func keepDomainsApart(files []*file) {
-	owners := map[string]string{}
-	for _, f := range files {
-		name := &f.environment.LoadBalancer.Domain.Name
-		owner, taken := owners[*name]
-		f.require(*name == "" || !taken, fmt.Sprintf("%s is the domain of %s: both would own its records, and destroying "+
-			"one would take them from the other", *name, owner), name)
-		owners[*name] = f.name
+func loadFile(root *os.Root, parent, name string) *file {
+	f := newFile(parent + name)
+	if hidden.MatchString(f.name) {
+		f.name = strconv.Quote(f.name)
 	}
-}
-
-// file is one environment file or accounts.yaml, what it contains and what is wrong with it.
-type file struct {
-	name        string
-	content     string           // what it has to be, for errors
-	limits      map[string]Limit // of its keys
-	prefix      string           // of its paths before those of the limits
-	environment Environment
-	accounts    []Account      // nil without a file
-	paths       map[any]string // of the fields of environment, by their addresses
-	lines       map[string]int // of every key, list item and map entry that the file has, by path
-	problems    Problems
-}
-
-func newFile(name string) *file {
-	f := &file{name: name, environment: Preset(Development), limits: limits, lines: map[string]int{},
-		content: "a mapping of keys to values, with class: development or class: production"}
-	f.paths = pathsOf(&f.environment)
-	return f
-}
-
-func loadFile(folder string, entry fs.DirEntry) *file {
-	name := path.Join(folder, entry.Name())
-	f := newFile(name)
-	if hidden.MatchString(name) {
-		f.name = strconv.Quote(name)
-	}
-	suffix, found := strings.CutSuffix(entry.Name(), ".yaml")
+	suffix, found := strings.CutSuffix(path.Base(name), ".yaml")
 	if !found {
 		f.report("", "is not an environment file; allowed: <suffix>.yaml, README.md, dot files and names ending in ~")
 		return f
 	}
-	if message := suffixProblem(suffix); message != "" {
-		f.report("", message)
-	}
-	f.environment.Suffix = suffix
-	content, err := readRegular(name, entry)
-	if err != nil {
-		f.report("", reason(err))
-		return f
-	}
-	f.read(content)
+	f.setSuffix(suffix)
+	f.fill(f.load(root, name, environmentLimit))
 	return f
 }
 
@@ -163,35 +117,47 @@ func loadFile(folder string, entry fs.DirEntry) *file {
 // have 64 KiB itself: https://docs.aws.amazon.com/general/latest/gr/ecs-service.html
 const maximumFileSize = 64 << 10
 
-// readRegular reads a file without following a link, even one that has just replaced the file.
-func readRegular(name string, entry fs.DirEntry) ([]byte, error) {
-	if !entry.Type().IsRegular() {
-		return nil, errors.New("is not a regular file; links are not followed")
+// load parses a file, without following a link or waiting for whoever writes into a pipe.
+func (f *file) load(root *os.Root, name string, limit Limit) *yaml.Node {
+	var content []byte
+	info, err := root.Lstat(name)
+	switch {
+	case err != nil:
+	case !info.Mode().IsRegular():
+		err = errors.New("is not a regular file; links are not followed")
+	case info.Size() > maximumFileSize:
+		err = fmt.Errorf("has more than %d bytes", maximumFileSize)
+	default:
+		content, err = fs.ReadFile(root.FS(), name) // a link that has just replaced the file cannot lead out of the root
 	}
-	listed, err := entry.Info()
 	if err != nil {
-		return nil, err
+		f.report("", err.Error())
+		return nil
 	}
-	opened, err := os.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer opened.Close()
-	if info, err := opened.Stat(); err != nil || !os.SameFile(listed, info) {
-		return nil, errors.New("was replaced while it was read")
-	}
-	content, err := io.ReadAll(io.LimitReader(opened, maximumFileSize+1))
-	if len(content) > maximumFileSize {
-		return nil, fmt.Errorf("has more than %d bytes", maximumFileSize)
-	}
-	return content, err
+	return f.parse(content, limit)
 }
 
-// reason is an error without the file's name, which every problem starts with.
-func reason(err error) string {
-	var pathError *fs.PathError
-	if errors.As(err, &pathError) {
-		return "cannot be read: " + pathError.Err.Error()
+// SuffixVariable is the environment variable that asks for an environment when the CDKTF context does not.
+const SuffixVariable = "ENVIRONMENT_SUFFIX"
+
+// RequestedSuffix is the suffix of an environment that the command asks for, whether or not there is a file for it.
+type RequestedSuffix struct {
+	Value  string // empty: none is asked for
+	Source string // where the value comes from, for errors
+}
+
+// FindRequestedSuffix reads the suffix from the CDKTF context key environment_suffix, or else from ENVIRONMENT_SUFFIX.
+// An empty value counts as none. The argument returns a variable of the process, as os.Getenv does.
+func FindRequestedSuffix(getenv func(string) string) (RequestedSuffix, error) {
+	const variable = "CDKTF_CONTEXT_JSON" // how the CDKTF command line hands the context to the program
+	var context struct {
+		Suffix string `json:"environment_suffix"`
 	}
-	return err.Error()
+	if err := json.Unmarshal([]byte(cmp.Or(getenv(variable), "{}")), &context); err != nil {
+		return RequestedSuffix{}, fmt.Errorf("%s: is not JSON with text as environment_suffix: %w", variable, err)
+	}
+	if context.Suffix != "" {
+		return RequestedSuffix{context.Suffix, "context key environment_suffix in " + variable}, nil
+	}
+	return RequestedSuffix{getenv(SuffixVariable), SuffixVariable}, nil
 }

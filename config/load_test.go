@@ -1,9 +1,9 @@
 package config
 
 import (
-	"errors"
 	"fmt"
 	"os"
+	"path"
 	"reflect"
 	"slices"
 	"strings"
@@ -13,38 +13,31 @@ import (
 	"tap/tests/must"
 )
 
-const development = "class: development\n"
+const (
+	development  = "class: development\n"
+	accounts     = "../accounts.yaml" // in the folder of environment files that load makes
+	oneAccount   = "123456789012:\n  region: us-east-1\n"
+	otherAccount = "210987654321: {region: us-east-1}\n"
+	inAccount    = development + "account: '123456789012'\n"
+	inOther      = development + "account: '210987654321'\n"
+	noRange      = "service: {image: 'app:1'}\nloadBalancer: {allowPlainHttp: true}\n" // what production needs besides
+	domain       = "loadBalancer: {domain: {name: api.example.com, zoneId: Z1}}\n"
+)
 
 // load loads a folder of the given files, which becomes the one below the working folder.
-func load(t *testing.T, files map[string]string, requested string) ([]Environment, error) {
+func load(t *testing.T, files map[string]string, requested string) ([]Environment, []Account, error) {
 	t.Helper()
 	t.Chdir(t.TempDir())
 	must.Do(t, os.Mkdir("environments", 0o755))
 	for name, content := range files {
 		must.Write(t, "environments/"+name, content)
 	}
-	environments, _, err := Load("environments", RequestedSuffix{Value: requested, Source: "ENVIRONMENT_SUFFIX"})
-	return environments, err
-}
-
-// wantProblems compares the lines of an error with what they have to begin with. Without any there is to be no error.
-func wantProblems(t *testing.T, err error, want ...string) {
-	t.Helper()
-	if err == nil && len(want) == 0 {
-		return
-	}
-	if problems := (Problems{}); !errors.As(err, &problems) {
-		t.Fatalf("got %v, want Problems", err)
-	}
-	got := strings.Split(err.Error(), "\n")
-	if !slices.EqualFunc(got, want, strings.HasPrefix) || strings.Contains(err.Error(), "hunter2") {
-		t.Errorf("got\n%s\nwant\n%s", err, strings.Join(want, "\n"))
-	}
+	return Load("environments", RequestedSuffix{requested, "ENVIRONMENT_SUFFIX"})
 }
 
 func TestEnvironmentsAreTheFilesAndTheRequested(t *testing.T) {
 	for _, test := range []struct{ name, files, requested, want string }{
-		{"each file is one, sorted by suffix", "qa.yaml dev.yaml", "", "dev qa"},
+		{"each file is one, sorted by suffix", "qa.yaml dev.yaml dev-2.yaml", "", "dev dev-2 qa"},
 		{"a requested suffix without a file is one more", "qa.yaml dev.yaml", "pr-17", "dev pr-17 qa"},
 		{"a requested suffix with a file is that file's", "qa.yaml dev.yaml", "qa", "dev qa"},
 		{"without files it is dev", "", "", "dev"},
@@ -52,16 +45,16 @@ func TestEnvironmentsAreTheFilesAndTheRequested(t *testing.T) {
 		{"dot files, backups and a README are left alone", ".a.yaml qa.yaml~ README.md qa.yaml", "", "qa"},
 	} {
 		files := map[string]string{}
-		for _, name := range strings.Fields(test.files) {
+		for name := range strings.FieldsSeq(test.files) {
 			files[name] = development
 		}
-		environments, err := load(t, files, test.requested)
-		var got []string
+		environments, _, err := load(t, files, test.requested)
+		got := ""
 		for _, environment := range environments {
-			got = append(got, environment.Suffix)
+			got += " " + environment.Suffix
 		}
-		if err != nil || strings.Join(got, " ") != test.want {
-			t.Errorf("%s: got %v, %v, want %s", test.name, got, err, test.want)
+		if err != nil || got != " "+test.want {
+			t.Errorf("%s: got%s, %v, want %s", test.name, got, err, test.want)
 		}
 	}
 	if got, _, err := Load("nowhere", RequestedSuffix{}); err != nil || len(got) != 1 || got[0].Suffix != "dev" {
@@ -71,7 +64,7 @@ func TestEnvironmentsAreTheFilesAndTheRequested(t *testing.T) {
 
 func TestFileChangesOnlyWhatItSets(t *testing.T) {
 	// With the byte order mark and the line ends of Windows.
-	got, err := load(t, map[string]string{"qa.yaml": "\ufeff" + strings.ReplaceAll(development+`
+	got, _, err := load(t, map[string]string{"qa.yaml": "\ufeff" + strings.ReplaceAll(development+`
 region: eu-west-1
 account: "012345678901"
 protect: TRUE
@@ -91,49 +84,34 @@ database: {instanceClass: db.serverless, serverless: {minimumCapacity: 0.5, maxi
 	}
 }
 
-const withDomain = ownRange + "loadBalancer: {domain: {name: api.example.com, zoneId: Z1}}\n"
-
-// allowed are contents of production files that break no rule.
-var allowed = []string{
-	ownRange + "service: {image: 'app@sha256:" + strings.Repeat("0", 64) + "'}\nloadBalancer: {certificateArn: " +
-		"'arn:aws:acm:us-east-1:123456789012:certificate/12345678-1234-1234-1234-123456789012'}",
-	noRange + "network: {cidr: 10.0.0.0/16, natGateways: 3, zones: [us-east-1a, us-east-1b, us-east-1c, us-east-1d]}",
-	noRange + "network: {cidr: 192.168.240.0/20, zones: [us-east-1a, us-east-1b, us-east-1c, us-east-1d]}",
-	noRange + "region: us-west-1\nnetwork: {existing: {publicSubnets: [subnet-0a1b2c3d, subnet-0a1b2c3d4e5f60718], " +
-		"privateSubnets: [subnet-0000000a, subnet-0000000b]}}",
-	good + "region: us-gov-west-1",
-	noRange + "region: us-west-1\nnetwork: {cidr: 10.0.0.0/16, zones: [us-west-1a, us-west-1c]}",
-	good + "database: {instanceClass: db.serverless, serverless: {minimumCapacity: 0, maximumCapacity: 256}}",
-	good + "database: {instanceClass: db.r8gd.48xlarge, engineVersion: '17.4'}",
-	good + "database: {backupWindow: '23:45-00:15', maintenanceWindow: 'sun:23:00-sun:23:45'}",
-	"service: {image: '123456789012.dkr.ecr.us-east-1.amazonaws.com/a/b:1'}\nloadBalancer: {allowPlainHttp: true}\n" +
-		"network: {cidr: 10.0.0.0/16, natGateways: 0}",
-	withDomain + "service: {image: 'app:1', cpu: 32768, memory: 249856, user: '1000680000:0'}",
-	withDomain + "service: {image: 'app:1', executeCommand: true, readonlyRootFilesystem: false}",
-	withDomain + "service: {image: 'app:1', scaling: {minimumTasks: 1, maximumTasks: 1}, healthCheck: {path: '/up?a=1'}}",
-	withDomain + "service: {image: 'app:1', containerHealthCheck: [CMD-SHELL, 'curl -f localhost || exit 1'], " +
-		"secrets: {A: 'arn:aws:secretsmanager:us-east-1:123456789012:secret:a/b-AbCdEf:key::'}}",
-	good + "tags: {'cost:center': 'payments @ 42', Empty: '', constructor: x}",
-	good + "monitoring: {emails: [on-call+pay@example.com], latencySeconds: 0.25}",
-	good + "firewall: {count: [" + strings.Join(FirewallRules, ", ") + "]}",
-}
-
-func TestWhatIsAllowedLoads(t *testing.T) {
-	for _, content := range allowed {
-		if problems := read("class: production\n" + content); len(problems) > 0 {
-			t.Errorf("%s\ngot %v", content, problems)
+func TestAccountsHaveTheirEnvironments(t *testing.T) {
+	const github = "  github: {subject: 'repo:acme/tap', repositoryId: '42', providerExists: true}\n"
+	environments, shared, err := load(t, map[string]string{accounts: otherAccount + oneAccount + github,
+		"qa.yaml": inAccount, "dev.yaml": inAccount, "other.yaml": inOther, "own.yaml": development}, "")
+	if err != nil || len(environments) != 4 || len(shared) != 2 {
+		t.Fatalf("got %d environments, %d accounts, %v", len(environments), len(shared), err)
+	}
+	first, second := shared[0], shared[1]
+	if first.ID != "123456789012" || first.GitHub != (GitHub{"repo:acme/tap", "42", "main", true}) ||
+		len(first.Environments) != 2 || first.Environments[1].Suffix != "qa" || len(second.Environments) != 1 {
+		t.Errorf("got %+v", shared)
+	}
+	for _, environment := range environments {
+		want := map[string]string{first.ID: first.StatesBucket(), second.ID: second.StatesBucket()}[environment.Account]
+		if environment.StatesBucket != want {
+			t.Errorf("the state of %s is in %q", environment.Suffix, environment.StatesBucket)
 		}
 	}
 }
 
 func TestProblemsOfAllFilesComeTogether(t *testing.T) {
-	environments, err := load(t, map[string]string{
+	environments, _, err := load(t, map[string]string{
 		"a.yaml": "class: development\nservice:\n  cpus: 300\n  port: 70000\nfirewall: {rateLimit: 9}\n",
 		"b.yaml": "class: staging\nregion: mars\n",
-		"c.yml":  development,
-		"d.yaml": "class: development\nservice: {port: 0}\n" + strings.ReplaceAll(many("z%d: 1", 60), ", ", "\n"),
+		"c.yml":  development, "t\u202eb.yaml": development,
+		"d.yaml": development + "service: {port: 0}\n" + strings.ReplaceAll(many("z%d: 1", 60), ", ", "\n"),
 	}, "Mine")
-	want := []string{
+	want := append([]string{
 		"environments/a.yaml:3: service.cpus: is not a known key; did you mean service.cpu?",
 		"environments/a.yaml:4: service.port: 70000 is not valid; allowed: 1 to 65535",
 		"environments/a.yaml:5: firewall.rateLimit: 9 is not valid; allowed: 10 to 2000000000",
@@ -141,53 +119,60 @@ func TestProblemsOfAllFilesComeTogether(t *testing.T) {
 		`environments/b.yaml:2: region: "mars" is not valid; allowed: the code of an AWS Region, for example us-east-1`,
 		"environments/c.yml: is not an environment file; allowed: <suffix>.yaml, README.md, dot files and names",
 		"environments/d.yaml:2: service.port: 0 is not valid",
-	}
-	want = append(want, slices.Repeat([]string{"environments/d.yaml:"}, 49)...)
-	want = append(want, "environments/d.yaml: more problems: 11", `ENVIRONMENT_SUFFIX: "Mine" is not a suffix; allowed: `)
+	}, slices.Repeat([]string{"environments/d.yaml:"}, 49)...)
+	want = append(want, "environments/d.yaml: more problems: 11",
+		`"environments/t\u202eb.yaml": "t\u202eb" is not a suffix`, `ENVIRONMENT_SUFFIX: "Mine" is not a suffix; allowed: `)
 	if wantProblems(t, err, want...); environments != nil {
 		t.Error("environments came with the error")
 	}
 }
 
-func TestProductionRangesDiffer(t *testing.T) {
-	production := func(cidr string) string { return "class: production\n" + noRange + "network: {cidr: " + cidr + "}\n" }
-	_, err := load(t, map[string]string{
-		"a.yaml": production("10.1.0.0/16"), "b.yaml": production("10.1.128.0/20"), "c.yaml": production("10.2.0.0/16"),
-		"d.yaml": development + "network: {cidr: 10.1.0.0/16}\n",
-	}, "")
-	wantProblems(t, err,
-		"environments/b.yaml:4: network.cidr: 10.1.128.0/20 overlaps 10.1.0.0/16 of environments/a.yaml; "+
-			"the ranges of production environments have to differ")
-}
-
-func TestDomainsDiffer(t *testing.T) {
-	content := development + "loadBalancer: {domain: {name: api.example.com, zoneId: Z1}}\n"
-	_, err := load(t, map[string]string{"a.yaml": content, "b.yaml": content, "c.yaml": development}, "")
-	wantProblems(t, err,
-		"environments/b.yaml:2: loadBalancer.domain.name: api.example.com is the domain of environments/a.yaml")
-}
-
-func TestProductionHasANATGatewayInEachZone(t *testing.T) {
-	for settings, want := range map[string]int{
-		"": 3, ", natGateways: 1": 1, ", zones: [us-east-1a, us-east-1b, us-east-1c, us-east-1d]": 4,
-	} {
-		f := newFile("a.yaml")
-		f.read([]byte("class: production\n" + noRange + "network: {cidr: 10.1.0.0/16" + settings + "}"))
-		if got := f.environment.Network.NATGateways; got != want || len(f.problems) > 0 {
-			t.Errorf("%s: got %d, %v, want %d", settings, got, f.problems, want)
-		}
+func TestFilesThatDoNotGoTogetherAreRefused(t *testing.T) {
+	refuse := func(files map[string]string, want ...string) {
+		_, _, err := load(t, files, "")
+		wantProblems(t, err, want...)
 	}
+	production := func(cidr string) string { return "class: production\n" + noRange + "network: {cidr: " + cidr + "}\n" }
+	refuse(map[string]string{"a.yaml": production("10.1.0.0/16"), "b.yaml": production("10.1.128.0/20"),
+		"c.yaml": production("10.2.0.0/16"), "d.yaml": development + "network: {cidr: 10.1.0.0/16}\n"},
+		"environments/b.yaml:4: network.cidr: overlaps 10.1.0.0/16 of environments/a.yaml; the ranges of production")
+	refuse(map[string]string{"a.yaml": development + domain, "b.yaml": development + domain, "c.yaml": development},
+		"environments/b.yaml:2: loadBalancer.domain.name: is the domain of environments/a.yaml")
+
+	secret := func(name string) string {
+		return "service: {secrets: {A: 'arn:aws:secretsmanager:us-east-1:123456789012:secret:" + name + "-AbCdEf'}}\n"
+	}
+	image := func(name string) string {
+		return "service: {image: " + strings.Replace(name, "/", ".dkr.ecr.us-east-1.amazonaws.com/", 1) + "}\n"
+	}
+	for content, want := range map[string]string{
+		inOther: `2: account: is not in accounts.yaml; account is "210987654321"`,
+		inAccount + "region: eu-west-1\n": "3: region: an environment in another Region than its account's, us-east-1, is " +
+			`not supported yet; region is "eu-west-1"`,
+		inAccount + image("123456789012/api:1"): "3: service.image: the account's repository is payment-api; service.image",
+		inAccount + secret("hunter2"):           "3: service.secrets.A: the account's permissions boundary allows only sec",
+	} {
+		refuse(map[string]string{accounts: oneAccount, "a.yaml": content}, "environments/a.yaml:"+want)
+	}
+	refuse(map[string]string{accounts: oneAccount, "a.yaml": development, "b.yaml": inAccount + secret("tap/a"),
+		"c.yaml": inAccount + image("123456789012/payment-api:1"), "d.yaml": inAccount + image("210987654321/api:1")})
+	files := map[string]string{accounts: oneAccount + otherAccount, "prod.yaml": inAccount, "prod-2.yaml": inAccount}
+	refuse(files, "environments/prod-2.yaml:2: account: the suffix prod-2 begins with that of environments/prod.yaml")
+	files["prod-2.yaml"], files["prod2.yaml"] = inOther, inAccount
+	refuse(files)
 }
 
-func TestContentThatIsNotAnEnvironmentIsRefused(t *testing.T) {
+func TestNamesAndContentsAreRefused(t *testing.T) {
 	const missing = "a mapping of keys to values, with class: development or class: production"
-	wants := map[string]string{
+	const github = oneAccount + "  github: {repositoryId: '42', subject: "
+	const id, subject = ":3: 123456789012", ":3: 123456789012.github.subject: "
+	wants := map[string]map[string]string{"a.yaml": {
 		"":                                 ":1: is empty; allowed: " + missing,
 		"# nothing\n":                      ":1: is empty; allowed: " + missing,
 		"---\n~\n":                         ":1: is empty; allowed: " + missing,
 		"\nregion: us-east-1\n":            ":2: class: is missing; allowed: development, production",
-		"- class\n":                        ":1: a list is not " + missing,
-		"hello\n":                          `:1: "hello" is not ` + missing,
+		"- class\n":                        ":1: is not " + missing,
+		"hello\n":                          ":1: is not " + missing,
 		development + "---\nclass: a\n":    ":2: a second YAML document begins here",
 		"class: [\n":                       ":1: is not YAML: did not find expected node content",
 		development + "service:\n\tcpu: 1": ":3: is not YAML: found character that cannot start any token, such as a tab",
@@ -196,66 +181,66 @@ func TestContentThatIsNotAnEnvironmentIsRefused(t *testing.T) {
 		strings.Repeat("#", 65537):         ": has more than 65536 bytes",
 		development + "# caf\xe9\n":        ":2: contains the character U+FFFD; allowed: visible text in UTF-8",
 		"\xff\xfec\x00":                    ":1: contains the character U+FFFD",
-	}
+	}, accounts: {
+		"":                                  ":1: is empty; allowed: a mapping of AWS accounts to what their environm",
+		"1234: {region: us-east-1}\n":       ":1: 1234: is not a valid name; allowed: the 12 digits of an AWS account",
+		"123456789012: {}\n":                ":1: 123456789012.region: is missing; allowed: the code of an AWS Region",
+		oneAccount + "  regoin: a\n":        id + ".regoin: is not a known key; did you mean 123456789012.region?",
+		oneAccount + "  subject: a\n":       id + ".subject: is not a known key; did you mean 123456789012.github.subject?",
+		oneAccount + oneAccount:             id + ": is given twice; the first one is in line 1",
+		oneAccount + "  github: {}\n":       id + ".github: needs subject and repositoryId",
+		github + "acme/tap}":                subject + `"acme/tap" is not valid; allowed: repo:OWNER/NAME`,
+		github + "'repo:acme/*'}":           subject,
+		github + "'repo:acme@1/tap'}":       subject,
+		github + "'repo:a/b:pull_r'}":       subject,
+		github + "'repo:a@1/b@42'}":         id + ".github: no environment file has this account",
+		github + "'repo:a/b', branch: '.'}": id + ".github.branch: ",
+	}}
 	for _, hidden := range "\x00\r\u200b\u202e\u3164\ufeff\U000E0041" {
-		wants[development+"# "+string(hidden)] = fmt.Sprintf(":2: contains the character %U", hidden)
+		wants["a.yaml"][development+"# "+string(hidden)] = fmt.Sprintf(":2: contains the character %U", hidden)
 	}
-	for content, want := range wants {
-		_, err := load(t, map[string]string{"a.yaml": content}, "")
-		wantProblems(t, err, "environments/a.yaml"+want)
+	for _, suffix := range []string{"Dev", "1dev", "dev-", "de--v", "dev_1", "sixteen-letters0"} {
+		wants[suffix+".yaml"] = map[string]string{development: `: "` + suffix + `" is not a suffix; allowed: one letter`}
+	}
+	for file, contents := range wants {
+		for content, want := range contents {
+			_, _, err := load(t, map[string]string{file: content}, "")
+			wantProblems(t, err, path.Join("environments", file)+want)
+		}
 	}
 }
 
 func TestOnlyRegularFilesAreRead(t *testing.T) {
-	_, err := load(t, map[string]string{".netrc": "password hunter2", "ok.yaml": development}, "")
-	must.Do(t, err,
-		os.Symlink(".netrc", "environments/a.yaml"), os.Symlink("/dev/zero", "environments/b.yaml"),
-		os.Symlink("nowhere", "environments/c.yaml"), os.Mkdir("environments/d.yaml", 0o755),
-		syscall.Mkfifo("environments/e.yaml", 0o644), os.Symlink("environments", "linked"))
+	_, _, err := load(t, map[string]string{".netrc": "password hunter2", "ok.yaml": development}, "")
+	must.Do(t, err, os.Symlink(".netrc", "environments/a.yaml"), os.Symlink("/dev/zero", "environments/b.yaml"),
+		os.Symlink("nowhere", "environments/c.yaml"), os.Mkdir("environments/d.yaml", 0o755), syscall.Mkfifo(
+			"environments/e.yaml", 0o644), os.Symlink("environments", "linked"), os.Symlink("elsewhere", "accounts.yaml"))
 	const refused = ".yaml: is not a regular file; links are not followed"
 	_, _, err = Load("environments", RequestedSuffix{})
-	wantProblems(t, err, "environments/a"+refused, "environments/b"+refused, "environments/c"+refused,
+	wantProblems(t, err, "accounts"+refused, "environments/a"+refused, "environments/b"+refused, "environments/c"+refused,
 		"environments/d"+refused, "environments/e"+refused)
-	// A link that replaces a file between the listing and the reading.
-	entries := must.Get(os.ReadDir("environments"))(t)
-	must.Do(t, os.Remove("environments/ok.yaml"), os.Symlink(".netrc", "environments/ok.yaml"))
-	if content, err := readRegular("environments/ok.yaml", entries[len(entries)-1]); err == nil {
-		t.Errorf("read %q", content)
-	}
+	must.Do(t, os.Remove("accounts.yaml"))
 	for _, folder := range []string{"linked", "environments/ok.yaml"} {
-		_, _, err := Load(folder, RequestedSuffix{})
+		_, _, err = Load(folder, RequestedSuffix{})
 		wantProblems(t, err, folder+": is not a folder; links are not followed")
 	}
 }
 
-func TestSuffixIsRefused(t *testing.T) {
-	for _, suffix := range []string{"Dev", "1dev", "dev-", "de--v", "dev_1", "sixteen-letters0"} {
-		_, err := load(t, map[string]string{suffix + ".yaml": development}, "")
-		wantProblems(t, err, "environments/"+suffix+`.yaml: "`+suffix+`" is not a suffix; allowed: one letter`)
-	}
-	_, err := load(t, map[string]string{"t\u202eb.yaml": development}, "")
-	wantProblems(t, err, `"environments/t\u202eb.yaml": "t\u202eb" is not a suffix`)
-}
-
 func TestRequestedSuffixIsFound(t *testing.T) {
-	const key = "context key environment_suffix in CDKTF_CONTEXT_JSON"
-	for _, test := range []struct{ context, variable, want string }{
-		{`{"environment_suffix": "one"}`, "two", "one of " + key},
-		{`{"other": 1}`, "two", "two of ENVIRONMENT_SUFFIX"},
-		{`{"environment_suffix": ""}`, "two", "two of ENVIRONMENT_SUFFIX"},
-		{"", "", " of "},
-		{`{"environment_suffix": 7}`, "two", key + ": 7 is not a string; allowed: one letter, then up to 14 letters"},
-		{`{`, "two", "CDKTF_CONTEXT_JSON: is not a JSON object: unexpected end of JSON input"},
+	const notJSON = "{ } CDKTF_CONTEXT_JSON: is not JSON with text as environment_suffix: "
+	for context, want := range map[string]string{
+		`{"environment_suffix": "one"}`: "{one context key environment_suffix in CDKTF_CONTEXT_JSON} <nil>",
+		`{"other": 1}`:                  "{two ENVIRONMENT_SUFFIX} <nil>",
+		`{"environment_suffix": ""}`:    "{two ENVIRONMENT_SUFFIX} <nil>",
+		"":                              "{two ENVIRONMENT_SUFFIX} <nil>",
+		`{"environment_suffix": 7}`:     notJSON + "json: cannot unmarshal number",
+		`{`:                             notJSON + "unexpected end of JSON input",
 	} {
 		requested, err := FindRequestedSuffix(func(name string) string {
-			return map[string]string{"CDKTF_CONTEXT_JSON": test.context, "ENVIRONMENT_SUFFIX": test.variable}[name]
+			return map[string]string{"CDKTF_CONTEXT_JSON": context, "ENVIRONMENT_SUFFIX": "two"}[name]
 		})
-		got := requested.Value + " of " + requested.Source
-		if err != nil {
-			got = err.Error()
-		}
-		if !strings.HasPrefix(got, test.want) {
-			t.Errorf("%s: got %s, want %s", test.context, got, test.want)
+		if got := fmt.Sprint(requested, err); !strings.HasPrefix(got, want) {
+			t.Errorf("%s: got %s, want %s", context, got, want)
 		}
 	}
 }

@@ -11,14 +11,8 @@ const (
 // OwnTags are all of those keys. A file cannot set them.
 var OwnTags = []string{TagProject, TagEnvironment, TagManagedBy, TagName}
 
-// FirewallRules are the names of the web ACL's rules in the order of their priorities. Logs, metrics and dashboards
-// refer to them.
-var FirewallRules = []string{
-	RateLimitRule, SQLInjectionRule, ReputationRules, AnonymousRules, CommonRules, BadInputRules, SQLInjectionRules,
-	BodySizeRule,
-}
-
-// The rules of the web ACL: two of the project's own, then AWS's managed rule groups.
+// The rules of the web ACL, which logs, metrics and dashboards refer to: two of the project's own, then AWS's managed
+// rule groups.
 const (
 	RateLimitRule     = "RateLimitRule"
 	SQLInjectionRule  = "SQLInjectionRule"
@@ -27,12 +21,14 @@ const (
 	CommonRules       = "AWSManagedRulesCommonRuleSet"
 	BadInputRules     = "AWSManagedRulesKnownBadInputsRuleSet"
 	SQLInjectionRules = "AWSManagedRulesSQLiRuleSet"
-
-	// BodySizeRule is a rule of CommonRules.
-	BodySizeRule = "SizeRestrictions_BODY"
+	BodySizeRule      = "SizeRestrictions_BODY" // of CommonRules
 )
 
-// The variables that connections set in the containers. A file cannot set them.
+// FirewallRules are all of those names in the order of their priorities.
+var FirewallRules = []string{RateLimitRule, SQLInjectionRule, ReputationRules, AnonymousRules, CommonRules,
+	BadInputRules, SQLInjectionRules, BodySizeRule}
+
+// The variables that connections set in the containers.
 const (
 	DatabaseHost       = "DB_HOST"        // of the writer
 	DatabaseReaderHost = "DB_READER_HOST" // of the readers, where there are any
@@ -43,23 +39,20 @@ const (
 	DatabaseSSLMode    = "DB_SSLMODE"
 )
 
-// ServiceVariables are all of those variables.
-var ServiceVariables = []string{
-	DatabaseHost, DatabaseReaderHost, DatabasePort, DatabaseName, DatabaseUsername, DatabasePassword, DatabaseSSLMode,
-}
+// ServiceVariables are all of those variables. A file cannot set them.
+var ServiceVariables = []string{DatabaseHost, DatabaseReaderHost, DatabasePort, DatabaseName, DatabaseUsername,
+	DatabasePassword, DatabaseSSLMode}
 
-// ConnectionsVariable is the variable of service.environment that limits the database connections of a task.
-const ConnectionsVariable = "DB_MAX_CONNECTIONS"
-
-// Repository is the ECR repository of the API's image.
-const Repository = "payment-api"
-
-// BoundaryPolicy is the permissions boundary of every role that a pipeline creates.
-const BoundaryPolicy = "tap-boundary"
-
-// SecretPrefix begins the names of the secrets that service.secrets may name where the account is in accounts.yaml: the
-// permissions boundary allows no others.
-const SecretPrefix = "tap/"
-
-// IAMUsername is the database user that the API logs in as with LoginIAM.
-const IAMUsername = "payment_api"
+const (
+	// ConnectionsVariable is the variable of service.environment that limits the database connections of a task.
+	ConnectionsVariable = "DB_MAX_CONNECTIONS"
+	// Repository is the ECR repository of the API's image.
+	Repository = "payment-api"
+	// BoundaryPolicy is the permissions boundary of every role that a pipeline creates.
+	BoundaryPolicy = "tap-boundary"
+	// SecretPrefix begins the names of the secrets that service.secrets may name where the account is in accounts.yaml:
+	// the permissions boundary allows no others.
+	SecretPrefix = "tap/"
+	// IAMUsername is the database user that the API logs in as with LoginIAM.
+	IAMUsername = "payment_api"
+)
