@@ -16,34 +16,23 @@ import (
 	"tap/tests/must"
 )
 
-// inCheckout makes the working folder a checkout that has nothing deployed, with the emulator of this one.
-func inCheckout(t *testing.T) {
-	t.Helper()
-	root := must.Get(repository.Root())(t)
-	t.Chdir(t.TempDir())
-	must.Do(t, os.Mkdir(".local", 0o755))
-	for _, name := range []string{"cdktf.json", "internal", ".local/venv"} {
-		must.Do(t, os.Symlink(filepath.Join(root, name), name))
-	}
-}
-
 func TestTwoCommandsAtOnceAreRefused(t *testing.T) {
-	inCheckout(t)
-	err := exclusively(func() error {
-		return exclusively(func() error {
-			t.Error("the second command ran during the first")
-			return nil
-		})
-	})
+	t.Chdir(t.TempDir())
+	second := func() error { return exclusively(func() error { return nil }) }
+	err := exclusively(second)
 	if want := fmt.Sprintf("process %d", os.Getpid()); err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("error = %v, want %s, which holds the lock", err, want)
 	}
-	must.Do(t, exclusively(func() error { return nil }))
+	must.Do(t, second())
 }
 
 func TestLostDeploymentIsForgotten(t *testing.T) {
 	repository.NeedTools(t)
-	inCheckout(t)
+	root := must.Get(repository.Root())(t)
+	t.Chdir(t.TempDir())
+	for _, name := range []string{"cdktf.json", "internal", ".local/venv"} {
+		must.Do(t, os.MkdirAll(".local", 0o755), os.Symlink(filepath.Join(root, name), name))
+	}
 	t.Cleanup(func() { must.Do(t, stop()) })
 	start := func(after string, wantNew bool) {
 		t.Helper()
@@ -92,15 +81,13 @@ func TestLongLocalDeployment(t *testing.T) {
 	clone := filepath.Join(t.TempDir(), "tap")
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Minute)
 	defer cancel()
-	run := func(program string, arguments ...string) string {
+	run := func(target string) string {
 		t.Helper()
-		command := exec.CommandContext(ctx, program, arguments...)
-		if program == "make" {
-			command.Dir = clone
-			// Each of these would make the deployment fail, or deploy something else.
-			command.Env = append(os.Environ(), "TF_CLI_ARGS_apply=-unknown", "TF_WORKSPACE=other",
-				"AWS_PROFILE=unknown", "AWS_ENDPOINT_URL_STS=http://127.0.0.1:1", "ENVIRONMENT_SUFFIX=other", "MAKEFLAGS=")
-		}
+		command := exec.CommandContext(ctx, "make", target)
+		command.Dir = clone
+		// Each of these would make the deployment fail, or deploy something else.
+		command.Env = append(os.Environ(), "TF_CLI_ARGS_apply=-unknown", "TF_WORKSPACE=other", "AWS_PROFILE=unknown",
+			"AWS_ENDPOINT_URL_STS=http://127.0.0.1:1", "ENVIRONMENT_SUFFIX=other", "MAKEFLAGS=")
 		command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 		command.Cancel = func() error { return syscall.Kill(-command.Process.Pid, syscall.SIGINT) }
 		said, err := command.CombinedOutput()
@@ -110,30 +97,28 @@ func TestLongLocalDeployment(t *testing.T) {
 		return string(said)
 	}
 
-	run("git", "clone", "--quiet", root, clone)
+	must.Get(exec.Command("git", "clone", "--quiet", root, clone).Output())(t)
 	t.Cleanup(func() {
 		ctx = context.Background()
-		run("make", "clean")
+		run("clean")
 	})
-	for _, step := range []struct {
-		target string
-		wants  []string
-	}{
-		{"local", []string{"Installing the AWS emulator", "0 changed, 0 destroyed.", "Try next:"}},
-		{"local", []string{"No changes.", "LoadBalancerDNS = "}},
-		{"local-status", []string{"LoadBalancerDNS = "}},
-		{"local-destroy", []string{"Destroy complete!", "Nothing is left in the emulator."}},
-		{"local-status", []string{"The emulator does not run"}},
+	for _, step := range [][]string{ // what make makes, and what that says
+		{"local", "Installing the AWS emulator", "0 changed, 0 destroyed.", "Try next:"},
+		{"local", "No changes.", "LoadBalancerDNS = "},
+		{"local-status", "LoadBalancerDNS = "},
+		{"local-destroy", "Destroy complete!", "Nothing is left in the emulator."},
+		{"local-status", "The emulator does not run"},
 	} {
-		said := run("make", step.target)
-		for _, want := range step.wants {
+		said := run(step[0])
+		for _, want := range step[1:] {
 			if !strings.Contains(said, want) {
-				t.Errorf("make %s says:\n%s\nwant %q", step.target, said, want)
+				t.Errorf("make %s says:\n%s\nwant %q", step[0], said, want)
 			}
 		}
 	}
-	if got, want := run("git", "-C", clone, "status", "--porcelain", "--ignored"), "!! .local/\n"; got != want {
-		t.Errorf("git status = %q, want %q", got, want)
+	left := must.Get(exec.Command("git", "-C", clone, "status", "--porcelain", "--ignored").Output())(t)
+	if string(left) != "!! .local/\n" {
+		t.Errorf("git status = %q, want .local alone", left)
 	}
 }
 

@@ -194,7 +194,7 @@ func startEmulator(ctx context.Context) (e *emulator.Emulator, started bool, err
 		return e, false, nil
 	}
 	if _, missing := os.Stat(state); missing == nil {
-		fmt.Println("The emulator lost what was deployed, as it does not run any more, or is of another version: deploying anew.")
+		fmt.Println("The emulator lost what was deployed (it has ended, or is of another version): deploying anew")
 	}
 	if err := stop(); err != nil {
 		return nil, false, err

@@ -35,12 +35,6 @@ func newFake(t *testing.T) *fake {
 		&http.Transport{Proxy: http.ProxyURL(nil), DialContext: dial}}}, env}
 }
 
-// write writes a file below the root.
-func (f *fake) write(path, content string) {
-	f.Helper()
-	must.Write(f, filepath.Join(f.root, path), content)
-}
-
 const aws = "/registry.terraform.io/hashicorp/aws/"
 
 // unpacked puts versions for the machine's platform into mirrors: "opt/m 5.99.1, srv/m 5.100.0".
@@ -48,22 +42,21 @@ func (f *fake) unpacked(releases string) {
 	f.Helper()
 	for release := range strings.SplitSeq(releases, ", ") {
 		if mirror, version, found := strings.Cut(release, " "); found {
-			f.write(mirror+aws+version+"/linux_amd64/terraform-provider-aws_v"+version+"_x5", "a program")
+			must.Write(f, f.root+mirror+aws+version+"/linux_amd64/terraform-provider-aws_v"+version+"_x5", "a program")
 		}
 	}
 }
 
-// packed puts a packed version into a mirror, with a file of the given name in it.
-func (f *fake) packed(mirror, version, name string) (path string) {
+// packed puts version 5.100.0 into a mirror, packed with the name, and damaged by replacing one text with another.
+func (f *fake) packed(mirror, name string, damage ...string) {
 	f.Helper()
 	var content strings.Builder
 	archive := zip.NewWriter(&content)
-	file := must.Get(archive.CreateHeader(&zip.FileHeader{Name: name}))(f) // stored, so that a test finds the content
+	file := must.Get(archive.CreateHeader(&zip.FileHeader{Name: name}))(f) // stored, so that the content is found
 	must.Get(file.Write([]byte("a program")))(f)
 	must.Do(f, archive.Close())
-	path = mirror + aws + "terraform-provider-aws_" + version + "_linux_amd64.zip"
-	f.write(path, content.String())
-	return filepath.Join(f.root, path)
+	damaged := strings.NewReplacer(damage...).Replace(content.String())
+	must.Write(f, f.root+mirror+aws+"terraform-provider-aws_5.100.0_linux_amd64.zip", damaged)
 }
 
 // online connects the machine with a registry that says the packages are on another host, which answers a status.
@@ -121,36 +114,29 @@ func (f *fake) expect(got, want string) {
 	}
 }
 
-const ownBlock = `provider_installation {
-  network_mirror {
-    url     = "https://mirror.test/"
-    include = ["*/*/*"]
-  }
-  # direct {
-}
-`
+const ownBlock = "provider_installation {\n  network_mirror {\n    url = \"https://mirror.test/\"\n  }\n  # direct {\n}\n"
 
-// Each source goes before those that are there already.
+// Each source goes before those that are there already. Until it is written the named configuration is missing.
 func TestOrderOfTheSources(t *testing.T) {
 	f := newFake(t)
+	f.packed("/checkout/mirror", "terraform-provider-aws_v5.100.0_x5")
+	f.env["TF_CLI_CONFIG_FILE"] = f.root + "/named.tfrc"
 	for _, step := range []struct {
 		add  func()
 		want string
 	}{
-		{func() {}, "cannot be found"},
-		{func() { f.unpacked("opt/m 5.100.0") }, "provider: 5.100.0 from the mirror /opt/m (found on this machine)"},
+		{func() {}, "TAP_PROVIDER_MIRROR is not set…TF_CLI_CONFIG_FILE names /named.tfrc, which is not there…" +
+			"/home/.terraformrc…terraform looks by itself…https://registry.terraform.io/…no network…/opt, /srv, " +
+			"/usr/local/share, /usr/share, /var/lib, /home…terraform providers mirror -platform=linux_amd64 …" +
+			"export TAP_PROVIDER_MIRROR="},
+		{func() { f.unpacked("/opt/m 5.100.0") }, "provider: 5.100.0 from the mirror /opt/m (found on this machine)"},
 		{func() { f.online(http.StatusOK) }, "provider: registry.terraform.io\n"},
-		{func() { f.unpacked("home/.terraform.d/plugins 5.99.1") },
+		{func() { f.unpacked("/home/.terraform.d/plugins 5.99.1") },
 			"provider: 5.99.1 from the mirror /home/.terraform.d/plugins (terraform looks there by itself)"},
-		{func() { f.write("home/.terraformrc", ownBlock) }, "the block provider_installation of /home/.terraformrc"},
-		{func() {
-			f.write("named.tfrc", ownBlock)
-			f.env["TF_CLI_CONFIG_FILE"] = f.root + "/named.tfrc"
-		}, "the block provider_installation of /named.tfrc"},
-		{func() {
-			f.packed("checkout/mirror", "5.100.0", "terraform-provider-aws_v5.100.0_x5")
-			f.env[MirrorVariable] = "mirror"
-		}, "provider: 5.100.0 from the mirror /checkout/mirror (TAP_PROVIDER_MIRROR names it)"},
+		{func() { must.Write(f, f.root+"/home/.terraformrc", ownBlock) }, "provider_installation of /home/.terraformrc"},
+		{func() { must.Write(f, f.root+"/named.tfrc", ownBlock) }, "the block provider_installation of /named.tfrc"},
+		{func() { f.env[MirrorVariable] = "mirror" },
+			"provider: 5.100.0 from the mirror /checkout/mirror (TAP_PROVIDER_MIRROR names it)"},
 	} {
 		step.add()
 		f.expect(f.find(), step.want)
@@ -158,82 +144,74 @@ func TestOrderOfTheSources(t *testing.T) {
 }
 
 func TestDecisions(t *testing.T) {
-	const file = "5.100.0_linux_amd64.zip"
+	const program, file = "terraform-provider-aws", "_5.100.0_linux_amd64.zip"
 	name := func(f *fake) { f.env[MirrorVariable] = f.root + "/opt/m" }
+	pack := func(file string, damage ...string) func(*fake) {
+		return func(f *fake) { f.packed("/opt/m", file, damage...) }
+	}
+	chmod := func(path string, mode os.FileMode) func(*fake) {
+		return func(f *fake) { must.Do(f, os.Chmod(f.root+path, mode)) }
+	}
+	configure := func(path, content string) func(*fake) {
+		return func(f *fake) { must.Write(f, f.root+path, content) }
+	}
+	online := func(status int) func(*fake) { return func(f *fake) { f.online(status) } }
 	for _, test := range []struct {
 		name, unpacked string
 		prepare        func(f *fake)
 		want           string
 	}{
-		{"nothing is there", "", func(f *fake) { f.env["TF_CLI_CONFIG_FILE"] = f.root + "/missing" },
-			"TAP_PROVIDER_MIRROR is not set…TF_CLI_CONFIG_FILE names /missing, which is not there…/home/.terraformrc…" +
-				"terraform looks by itself…https://registry.terraform.io/…no network…/opt, /srv, /usr/local/share, " +
-				"/usr/share, /var/lib, /home…terraform providers mirror -platform=linux_amd64 …export TAP_PROVIDER_MIRROR="},
-		{"the variable names a missing file", "", func(f *fake) {
-			f.env["TF_CLI_CONFIG_FILE"] = f.root + "/missing"
-			f.write("home/.terraformrc", ownBlock)
-		}, "provider_installation of /home/.terraformrc"},
-		{"the block is a comment", "", func(f *fake) {
-			f.write("home/.terraformrc", "/*\n"+ownBlock+"*/\n# provider_installation {}\n")
-		}, "no provider_installation is in /home/.terraformrc"},
-		{"the configuration cannot be read", "", func(f *fake) { f.write("home/.terraformrc/x", "") }, "is a directory"},
+		{"the block is a comment", "", configure("/home/.terraformrc", "/*\n"+ownBlock+"*/\n# provider_installation {}\n"),
+			"no provider_installation is in /home/.terraformrc"},
+		{"the configuration cannot be read", "", configure("/home/.terraformrc/x", ""), "/.terraformrc: is a directory"},
 
-		{"versions are numbers", "opt/m 5.99.1, opt/m 5.100.0, opt/m 5.101.0-beta1, opt/m 6.0.0", nil, "5.100.0 from the"},
-		{"the newest mirror", "opt/m 5.99.1, srv/m 5.100.0, usr/share/m 5.99.2", nil, "5.100.0 from the mirror /srv/m"},
-		{"none is in the range", "opt/m 5.99.0, opt/m 6.0.0", name,
+		{"versions are numbers", "/opt/m 5.99.1, /opt/m 5.100.0, /opt/m 5.101.0-beta1, /opt/m 6.0.0", nil, "5.100.0 from"},
+		{"the newest mirror", "/opt/m 5.99.1, /srv/m 5.100.0, /usr/share/m 5.99.2", nil, "5.100.0 from the mirror /srv/m"},
+		{"none is in the range", "/opt/m 5.99.0, /opt/m 6.0.0", name,
 			"TAP_PROVIDER_MIRROR=/opt/m cannot be used: none of its packages is …: 5.99.0/linux…, 6.0.0/linux"},
-		{"another platform", "opt/m 5.100.0", func(f *fake) { f.platform = "darwin_arm64" },
+		{"another platform", "/opt/m 5.100.0", func(f *fake) { f.platform = "darwin_arm64" },
 			"/opt/m: none of its packages is >= 5.99.1, < 6.0.0 for darwin_arm64: 5.100.0/linux_amd64/"},
 		{"no mirror", "", name, "TAP_PROVIDER_MIRROR=/opt/m cannot be used: no package of the provider is in /opt/m/reg"},
-		{"too deep", "srv/1/2/3/4 5.100.0", nil, "no mirror to use"},
-		{"deep", "home/1/2/3 5.100.0", nil, "5.100.0 from the mirror /home/1/2/3"},
-		{"a project's folder", "home/project/.terraform/providers 5.100.0", nil, "no mirror to use"},
-		{"a link in a mirror", "opt/m 5.100.0", func(f *fake) {
+		{"too deep", "/srv/1/2/3/4 5.100.0", nil, "no mirror to use"},
+		{"deep", "/home/1/2/3 5.100.0", nil, "5.100.0 from the mirror /home/1/2/3"},
+		{"a project's folder", "/home/project/.terraform/providers 5.100.0", nil, "no mirror to use"},
+		{"a link in a mirror", "/opt/m 5.100.0", func(f *fake) {
 			f.registry = openTofu
-			os.Symlink("registry.terraform.io", f.root+"/opt/m/registry.opentofu.org")
+			must.Do(f, os.Symlink("registry.terraform.io", f.root+"/opt/m/registry.opentofu.org"))
 		}, "/opt/m/registry.opentofu.org/hashicorp/aws is behind a symbolic link"},
-		{"OpenTofu", "opt/m 5.100.0", func(f *fake) {
+		{"OpenTofu", "/opt/m 5.100.0", func(f *fake) {
 			f.registry = openTofu
-			os.Rename(f.root+"/opt/m/registry.terraform.io", f.root+"/opt/m/registry.opentofu.org")
-			f.write("home/.terraformrc", ownBlock)
-			f.write("home/.tofurc", "")
+			must.Do(f, os.Rename(f.root+"/opt/m/registry.terraform.io", f.root+"/opt/m/registry.opentofu.org"))
+			must.Write(f, f.root+"/home/.terraformrc", ownBlock)
+			must.Write(f, f.root+"/home/.tofurc", "")
 		}, `/opt/m…include = ["registry.opentofu.org/hashicorp/aws"]`},
 
-		{"a packed file that is cut off", "srv/m 5.99.1", func(f *fake) {
-			os.Truncate(f.packed("opt/m", "5.100.0", "terraform-provider-aws"), 50)
-		}, "5.99.1 from the mirror /srv/m…passed over /opt/m: /opt/m/…" + file + " is damaged"},
-		{"a packed file with a wrong byte", "", func(f *fake) {
-			path := f.packed("opt/m", "5.100.0", "terraform-provider-aws")
-			content, _ := os.ReadFile(path)
-			os.WriteFile(path, []byte(strings.Replace(string(content), "a program", "a rogue!!", 1)), 0o644)
-		}, file + " is damaged: zip: checksum error"},
-		{"a packed file without the program", "", func(f *fake) { f.packed("opt/m", "5.100.0", "README") },
-			file + " is damaged: open terraform-provider-aws: file does not exist"},
-		{"a program without its mode", "opt/m 5.100.0", func(f *fake) {
-			os.Chmod(f.root+"/opt/m"+aws+"5.100.0/linux_amd64/terraform-provider-aws_v5.100.0_x5", 0o644)
-		}, "terraform-provider-aws_v5.100.0_x5\": permission denied"},
+		{"a packed file that is cut off", "/srv/m 5.99.1", pack(program, "PK\x05\x06", ""),
+			"5.99.1 from the mirror /srv/m…passed over /opt/m: /opt/m/…" + file + " is damaged"},
+		{"a packed file with a wrong byte", "", pack(program, "a program", "a rogue!!"), file + " is damaged: zip: checksum"},
+		{"a packed file without the program", "", pack("README"), file + " is damaged: open terraform-provider-aws: file"},
+		{"a program without its mode", "/opt/m 5.100.0",
+			chmod("/opt/m"+aws+"5.100.0/linux_amd64/terraform-provider-aws_v5.100.0_x5", 0o644),
+			"terraform-provider-aws_v5.100.0_x5\": permission denied"},
 
-		{"everybody can write above it", "srv/shared/m 5.100.0, opt/m 5.99.1", func(f *fake) {
-			os.Chmod(f.root+"/srv/shared", 0o1777)
-		}, "5.99.1 from the mirror /opt/m…passed over /srv/shared/m: /srv/shared is writable for everybody"},
-		{"a link to where everybody can write", "shared/m 5.100.0", func(f *fake) {
-			os.Chmod(f.root+"/shared", 0o777)
-			f.write("home/.terraform.d/x", "")
-			os.Symlink(f.root+"/shared/m", f.root+"/home/.terraform.d/plugins")
+		{"everybody can write above it", "/srv/shared/m 5.100.0, /opt/m 5.99.1", chmod("/srv/shared", 0o1777),
+			"5.99.1 from the mirror /opt/m…passed over /srv/shared/m: /srv/shared is writable for everybody"},
+		{"a link to where everybody can write", "/shared/m 5.100.0", func(f *fake) {
+			must.Do(f, os.Chmod(f.root+"/shared", 0o777), os.MkdirAll(f.root+"/home/.terraform.d", 0o755),
+				os.Symlink(f.root+"/shared/m", f.root+"/home/.terraform.d/plugins"))
 		}, "passed over /home/.terraform.d/plugins: /shared is writable for everybody"},
-		{"another user's", "opt/m 5.100.0", func(f *fake) {
+		{"another user's", "/opt/m 5.100.0", func(f *fake) {
 			if os.Chown(f.root+"/opt/m", 1, -1) != nil { // only root can
 				f.user++
 			}
 		}, "belongs to another user"},
 
-		{"the host of the packages is closed", "opt/m 5.100.0", func(f *fake) { f.online(403) }, "/opt/m (found"},
-		{"a registry that hangs", "", func(f *fake) { f.online(hangs) }, "packages.test/aws.zip: no answer within 3s"},
+		{"the host of the packages is closed", "/opt/m 5.100.0", online(http.StatusForbidden), "/opt/m (found"},
+		{"a registry that hangs", "", online(hangs), "https://packages.test/aws.zip: no answer within 3s"},
 		{"a proxy that is not there", "", func(f *fake) {
-			proxy := &url.URL{Scheme: "http", Host: "proxy.test", User: url.UserPassword("me", "secret")}
-			f.transport.Proxy = http.ProxyURL(proxy)
-		}, "no network (HTTPS_PROXY is http://me:xxxxx@proxy.test)"},
-		{"a folder that hides the registry", "usr/share/terraform/plugins 4.67.0", func(f *fake) { f.online(200) },
+			f.transport.Proxy = http.ProxyURL(&url.URL{Host: "proxy.test", User: url.UserPassword("me", "secret")})
+		}, "no network (HTTPS_PROXY is //me:xxxxx@proxy.test)"},
+		{"a folder that hides the registry", "/usr/share/terraform/plugins 4.67.0", online(http.StatusOK),
 			"registry.terraform.io; passed over /usr/share/terraform/plugins: …: 4.67.0/…\n  direct {}\n"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -248,34 +226,29 @@ func TestDecisions(t *testing.T) {
 	}
 }
 
-func TestConfigurationKeepsTheUsersSettings(t *testing.T) {
+func TestConfigurationAndInstructions(t *testing.T) {
 	f := newFake(t)
-	f.write("home/.terraformrc", "disable_checkpoint = true\n"+ownBlock+"plugin_cache_dir = \"/cache\"\n")
-	f.unpacked("opt/m 5.100.0")
+	must.Write(t, f.root+"/home/.terraformrc", "disable_checkpoint = true\n"+ownBlock+"plugin_cache_dir = \"/cache\"\n")
+	f.unpacked("/opt/m 5.100.0")
 	f.env[MirrorVariable] = f.root + "/opt/m"
 	f.find()
-	environment := must.Get(f.Environment([]string{"TF_CLI_CONFIG_FILE=/missing"}))(t)
-	file := f.root + "/checkout/.local/provider.tfrc"
-	f.expect(environment[len(environment)-1], "TF_CLI_CONFIG_FILE="+file)
+	variable, file := "TF_CLI_CONFIG_FILE=", f.root+"/checkout/.local/provider.tfrc"
+	environment := must.Get(f.Environment([]string{variable + "/missing"}))(t)
+	f.expect(environment[len(environment)-1], variable+file)
 	want := "disable_checkpoint = true\nplugin_cache_dir = \"/cache\"\n\n" + f.installation
 	if content := must.Get(os.ReadFile(file))(t); string(content) != want {
-		t.Errorf("got %s\nwant %s", content, want)
+		t.Errorf("got %s\nwant the user's other settings: %s", content, want)
 	}
-}
+	f.expect(f.Instructions("tap-dev"), f.installation+"…\n  export "+variable+"'"+file+
+		"'\n…\n  npx cdktf deploy tap-dev --skip-provider-lock\n…\n  terraform -chdir=cdktf.out/stacks/tap-dev apply\n")
 
-func TestInstructionsExportOnlyWhatIsNeeded(t *testing.T) {
-	f := newFake(t)
-	f.unpacked("opt/m 5.100.0")
-	f.find()
-	f.expect(f.Instructions("tap-dev"), f.installation+"…\n  export TF_CLI_CONFIG_FILE='"+f.root+"/checkout/.local/"+
-		"provider.tfrc'\n…\n  npx cdktf deploy tap-dev --skip-provider-lock\n…"+
-		"\n  terraform -chdir=cdktf.out/stacks/tap-dev apply\n")
+	// Only what is needed is exported.
+	f = newFake(t)
 	f.online(http.StatusOK)
 	f.find()
 	if got := f.Instructions("tap-dev"); strings.Contains(got, "export") || strings.Contains(got, "--skip") {
 		t.Errorf("with the registry: %s", got)
 	}
 	f.env["TF_CLI_CONFIG_FILE"] = f.root + "/missing"
-	f.find()
 	f.expect(f.Instructions("tap-dev"), "\n  export TF_CLI_CONFIG_FILE=''\n")
 }

@@ -14,7 +14,5 @@ process.on("exit", () => {
 	const count = (folder) => Object.keys(require.cache).filter((file) => file.includes(folder)).length;
 	const [providerModules, archiverModules] = [count("@cdktf/provider-aws/lib"), count("node_modules/archiver/lib")];
 	const report = { nodeOptions: process.env.NODE_OPTIONS, providerModules, archiverModules, longestJSON };
-	const file = path.join(process.env.PROBE_FOLDER, path.basename(process.argv[1]));
-	fs.writeFileSync(`${file}.unfinished`, JSON.stringify(report));
-	fs.renameSync(`${file}.unfinished`, file);
+	fs.writeFileSync(path.join(process.env.PROBE_FOLDER, path.basename(process.argv[1])), JSON.stringify(report));
 });
