@@ -59,6 +59,8 @@ func (f *fake) packed(mirror, name string, damage ...string) {
 	must.Write(f, f.root+mirror+aws+"terraform-provider-aws_5.100.0_linux_amd64.zip", damaged)
 }
 
+const hangs = 299 // a status
+
 // online connects the machine with a registry that says the packages are on another host, which answers a status.
 func (f *fake) online(status int) {
 	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -82,20 +84,17 @@ func (f *fake) online(status int) {
 	}
 }
 
-const hangs = 299
-
 // find returns what is decided, as one text with paths relative to the root: the line for the user and the block, or
 // the error.
 func (f *fake) find() string {
 	f.Helper()
 	began := time.Now()
-	source := &Source{machine: f.machine}
-	err := source.decide(context.Background())
+	f.Source = &Source{machine: f.machine}
+	err := f.decide(context.Background())
 	if took := time.Since(began); took > 15*time.Second {
 		f.Errorf("took %s", took)
 	}
-	f.Source = source
-	text := source.String() + "\n" + source.installation
+	text := f.String() + "\n" + f.installation
 	if err != nil {
 		text = err.Error()
 	}
@@ -105,9 +104,8 @@ func (f *fake) find() string {
 // expect fails the test unless a text contains the parts of another, which … separates, one after the other.
 func (f *fake) expect(got, want string) {
 	f.Helper()
-	rest := got
+	rest, found := got, true
 	for part := range strings.SplitSeq(want, "…") {
-		var found bool
 		if _, rest, found = strings.Cut(rest, part); !found {
 			f.Errorf("got %s\nwant %s", got, part)
 		}
@@ -121,26 +119,22 @@ func TestOrderOfTheSources(t *testing.T) {
 	f := newFake(t)
 	f.packed("/checkout/mirror", "terraform-provider-aws_v5.100.0_x5")
 	f.env["TF_CLI_CONFIG_FILE"] = f.root + "/named.tfrc"
-	for _, step := range []struct {
-		add  func()
-		want string
-	}{
-		{func() {}, "TAP_PROVIDER_MIRROR is not set…TF_CLI_CONFIG_FILE names /named.tfrc, which is not there…" +
-			"/home/.terraformrc…terraform looks by itself…https://registry.terraform.io/…no network…/opt, /srv, " +
-			"/usr/local/share, /usr/share, /var/lib, /home…terraform providers mirror -platform=linux_amd64 …" +
-			"export TAP_PROVIDER_MIRROR="},
-		{func() { f.unpacked("/opt/m 5.100.0") }, "provider: 5.100.0 from the mirror /opt/m (found on this machine)"},
-		{func() { f.online(http.StatusOK) }, "provider: registry.terraform.io\n"},
-		{func() { f.unpacked("/home/.terraform.d/plugins 5.99.1") },
-			"provider: 5.99.1 from the mirror /home/.terraform.d/plugins (terraform looks there by itself)"},
-		{func() { must.Write(f, f.root+"/home/.terraformrc", ownBlock) }, "provider_installation of /home/.terraformrc"},
-		{func() { must.Write(f, f.root+"/named.tfrc", ownBlock) }, "the block provider_installation of /named.tfrc"},
-		{func() { f.env[MirrorVariable] = "mirror" },
-			"provider: 5.100.0 from the mirror /checkout/mirror (TAP_PROVIDER_MIRROR names it)"},
-	} {
-		step.add()
-		f.expect(f.find(), step.want)
-	}
+	f.expect(f.find(), "TAP_PROVIDER_MIRROR is not set…TF_CLI_CONFIG_FILE names /named.tfrc, which is not there…"+
+		"/home/.terraformrc…terraform looks by itself…https://registry.terraform.io/…no network…/opt, /srv, "+
+		"/usr/local/share, /usr/share, /var/lib, /home…terraform providers mirror -platform=linux_amd64 …"+
+		"export TAP_PROVIDER_MIRROR=")
+	f.unpacked("/opt/m 5.100.0")
+	f.expect(f.find(), "provider: 5.100.0 from the mirror /opt/m (found on this machine)")
+	f.online(http.StatusOK)
+	f.expect(f.find(), "provider: registry.terraform.io\n")
+	f.unpacked("/home/.terraform.d/plugins 5.99.1")
+	f.expect(f.find(), "provider: 5.99.1 from the mirror /home/.terraform.d/plugins (terraform looks there by itself)")
+	must.Write(f, f.root+"/home/.terraformrc", ownBlock)
+	f.expect(f.find(), "the block provider_installation of /home/.terraformrc")
+	must.Write(f, f.root+"/named.tfrc", ownBlock)
+	f.expect(f.find(), "the block provider_installation of /named.tfrc")
+	f.env[MirrorVariable] = "mirror"
+	f.expect(f.find(), "provider: 5.100.0 from the mirror /checkout/mirror (TAP_PROVIDER_MIRROR names it)")
 }
 
 func TestDecisions(t *testing.T) {
