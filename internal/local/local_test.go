@@ -116,8 +116,8 @@ func TestLongLocalDeployment(t *testing.T) {
 			}
 		}
 	}
-	left := must.Get(exec.Command("git", "-C", clone, "status", "--porcelain", "--ignored").Output())(t)
-	if string(left) != "!! .local/\n" {
+	status := exec.Command("git", "-C", clone, "status", "--porcelain", "--ignored")
+	if left := must.Get(status.Output())(t); string(left) != "!! .local/\n" {
 		t.Errorf("git status = %q, want .local alone", left)
 	}
 }

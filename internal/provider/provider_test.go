@@ -112,7 +112,7 @@ func (f *fake) expect(got, want string) {
 	}
 }
 
-const ownBlock = "provider_installation {\n  network_mirror {\n    url = \"https://mirror.test/\"\n  }\n  # direct {\n}\n"
+const ownBlock = "provider_installation {\n  network_mirror {\n    url = \"https://m.test/\"\n  }\n  # direct {\n}\n"
 
 // Each source goes before those that are there already. Until it is written the named configuration is missing.
 func TestOrderOfTheSources(t *testing.T) {
@@ -140,24 +140,16 @@ func TestOrderOfTheSources(t *testing.T) {
 func TestDecisions(t *testing.T) {
 	const program, file = "terraform-provider-aws", "_5.100.0_linux_amd64.zip"
 	name := func(f *fake) { f.env[MirrorVariable] = f.root + "/opt/m" }
-	pack := func(file string, damage ...string) func(*fake) {
-		return func(f *fake) { f.packed("/opt/m", file, damage...) }
-	}
-	chmod := func(path string, mode os.FileMode) func(*fake) {
-		return func(f *fake) { must.Do(f, os.Chmod(f.root+path, mode)) }
-	}
-	configure := func(path, content string) func(*fake) {
-		return func(f *fake) { must.Write(f, f.root+path, content) }
-	}
-	online := func(status int) func(*fake) { return func(f *fake) { f.online(status) } }
 	for _, test := range []struct {
 		name, unpacked string
 		prepare        func(f *fake)
 		want           string
 	}{
-		{"the block is a comment", "", configure("/home/.terraformrc", "/*\n"+ownBlock+"*/\n# provider_installation {}\n"),
-			"no provider_installation is in /home/.terraformrc"},
-		{"the configuration cannot be read", "", configure("/home/.terraformrc/x", ""), "/.terraformrc: is a directory"},
+		{"the block is a comment", "", func(f *fake) {
+			must.Write(f, f.root+"/home/.terraformrc", "/*\n"+ownBlock+"*/\n# provider_installation {}\n")
+		}, "no provider_installation is in /home/.terraformrc"},
+		{"the configuration is a folder", "", func(f *fake) { must.Write(f, f.root+"/home/.terraformrc/x", "") },
+			"/home/.terraformrc: is a directory"},
 
 		{"versions are numbers", "/opt/m 5.99.1, /opt/m 5.100.0, /opt/m 5.101.0-beta1, /opt/m 6.0.0", nil, "5.100.0 from"},
 		{"the newest mirror", "/opt/m 5.99.1, /srv/m 5.100.0, /usr/share/m 5.99.2", nil, "5.100.0 from the mirror /srv/m"},
@@ -180,16 +172,19 @@ func TestDecisions(t *testing.T) {
 			must.Write(f, f.root+"/home/.tofurc", "")
 		}, `/opt/m…include = ["registry.opentofu.org/hashicorp/aws"]`},
 
-		{"a packed file that is cut off", "/srv/m 5.99.1", pack(program, "PK\x05\x06", ""),
+		{"a packed file that is cut off", "/srv/m 5.99.1", func(f *fake) { f.packed("/opt/m", program, "PK\x05\x06", "") },
 			"5.99.1 from the mirror /srv/m…passed over /opt/m: /opt/m/…" + file + " is damaged"},
-		{"a packed file with a wrong byte", "", pack(program, "a program", "a rogue!!"), file + " is damaged: zip: checksum"},
-		{"a packed file without the program", "", pack("README"), file + " is damaged: open terraform-provider-aws: file"},
-		{"a program without its mode", "/opt/m 5.100.0",
-			chmod("/opt/m"+aws+"5.100.0/linux_amd64/terraform-provider-aws_v5.100.0_x5", 0o644),
-			"terraform-provider-aws_v5.100.0_x5\": permission denied"},
+		{"a packed file with a wrong byte", "", func(f *fake) { f.packed("/opt/m", program, "a program", "a rogue!!") },
+			file + " is damaged: zip: checksum error"},
+		{"a packed file without the program", "", func(f *fake) { f.packed("/opt/m", "README") },
+			file + " is damaged: open terraform-provider-aws: file does not exist"},
+		{"a program without its mode", "/opt/m 5.100.0", func(f *fake) {
+			must.Do(f, os.Chmod(f.root+"/opt/m"+aws+"5.100.0/linux_amd64/terraform-provider-aws_v5.100.0_x5", 0o644))
+		}, "terraform-provider-aws_v5.100.0_x5\": permission denied"},
 
-		{"everybody can write above it", "/srv/shared/m 5.100.0, /opt/m 5.99.1", chmod("/srv/shared", 0o1777),
-			"5.99.1 from the mirror /opt/m…passed over /srv/shared/m: /srv/shared is writable for everybody"},
+		{"everybody can write above it", "/srv/shared/m 5.100.0, /opt/m 5.99.1", func(f *fake) {
+			must.Do(f, os.Chmod(f.root+"/srv/shared", 0o1777))
+		}, "5.99.1 from the mirror /opt/m…passed over /srv/shared/m: /srv/shared is writable for everybody"},
 		{"a link to where everybody can write", "/shared/m 5.100.0", func(f *fake) {
 			must.Do(f, os.Chmod(f.root+"/shared", 0o777), os.MkdirAll(f.root+"/home/.terraform.d", 0o755),
 				os.Symlink(f.root+"/shared/m", f.root+"/home/.terraform.d/plugins"))
@@ -200,12 +195,12 @@ func TestDecisions(t *testing.T) {
 			}
 		}, "belongs to another user"},
 
-		{"the host of the packages is closed", "/opt/m 5.100.0", online(http.StatusForbidden), "/opt/m (found"},
-		{"a registry that hangs", "", online(hangs), "https://packages.test/aws.zip: no answer within 3s"},
+		{"the packages are closed", "/opt/m 5.100.0", func(f *fake) { f.online(http.StatusForbidden) }, "/opt/m (found"},
+		{"a registry that hangs", "", func(f *fake) { f.online(hangs) }, "packages.test/aws.zip: no answer within 3s"},
 		{"a proxy that is not there", "", func(f *fake) {
 			f.transport.Proxy = http.ProxyURL(&url.URL{Host: "proxy.test", User: url.UserPassword("me", "secret")})
 		}, "no network (HTTPS_PROXY is //me:xxxxx@proxy.test)"},
-		{"a folder that hides the registry", "/usr/share/terraform/plugins 4.67.0", online(http.StatusOK),
+		{"a folder that hides the registry", "/usr/share/terraform/plugins 4.67.0", func(f *fake) { f.online(http.StatusOK) },
 			"registry.terraform.io; passed over /usr/share/terraform/plugins: …: 4.67.0/…\n  direct {}\n"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
