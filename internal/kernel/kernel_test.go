@@ -7,8 +7,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -35,9 +37,8 @@ var apps = map[string]func(){
 		synthesizeEnvironments("../../environments", "../../tests/environments")
 		synthesizeBucket(os.Getenv("CDKTF_OUTDIR") + "/bucket")
 	},
-	"bucket": func() { synthesizeBucket(os.Getenv("CDKTF_OUTDIR")) },
 	"killed": func() {
-		synthesizeBucket(os.Getenv("CDKTF_OUTDIR"))
+		cdktf.NewApp(nil).Synth()
 		os.Exit(0)
 	},
 	"failing": func() {
@@ -100,13 +101,36 @@ func (*tagger) Visit(node constructs.IConstruct) {
 	}
 }
 
+// program is one that runs an app and writes to the folder.
+func program(app, output string, variables ...string) *exec.Cmd {
+	command := exec.Command(os.Args[0])
+	command.Env = append(os.Environ(), appVariable+"="+app, "CDKTF_OUTDIR="+output, "TAP_STOCK_KERNEL=")
+	command.Env = append(command.Env, variables...)
+	return command
+}
+
 // result is what a run of an app left.
 type result struct {
 	output         string // the folder of the stacks
-	temporary      string // TMPDIR
 	reports        string // a folder with the report of each process of the kernel, by the name of its script
-	stdout, stderr string
+	stdout, stderr bytes.Buffer
 	err            error
+}
+
+// run runs an app. Unless that fails or kills itself, it must leave nothing behind.
+func run(t *testing.T, app string, variables ...string) *result {
+	t.Helper()
+	temporary := t.TempDir()
+	r := &result{output: filepath.Join(t.TempDir(), "cdktf.out"), reports: t.TempDir()}
+	command := program(app, r.output, append(variables, "TMPDIR="+temporary, "PROBE_FOLDER="+r.reports,
+		"JSII_NODE="+must.Get(filepath.Abs("testdata/node"))(t))...)
+	command.Stdout, command.Stderr = &r.stdout, &r.stderr
+	r.err = command.Run()
+	left := must.Get(os.ReadDir(temporary))(t)
+	if app != "failing" && app != "killed" && (r.err != nil || len(left) > 0) {
+		t.Fatalf("the app ended with %v and left %v in its temporary folder\n%s", r.err, left, &r.stderr)
+	}
+	return r
 }
 
 // report is what testdata/probe.js saw in one process of a kernel.
@@ -115,85 +139,51 @@ type report struct {
 	ProviderModules, ArchiverModules, LongestJSON int
 }
 
-func run(t *testing.T, app string, variables ...string) result {
-	t.Helper()
-	node := must.Get(filepath.Abs("testdata/node"))(t)
-	r := result{output: filepath.Join(t.TempDir(), "cdktf.out"), temporary: t.TempDir(), reports: t.TempDir()}
-	var stdout, stderr bytes.Buffer
-	command := exec.Command(os.Args[0])
-	command.Env = append(os.Environ(), appVariable+"="+app, "CDKTF_OUTDIR="+r.output, "TMPDIR="+r.temporary,
-		"JSII_NODE="+node, "PROBE_FOLDER="+r.reports, "TAP_STOCK_KERNEL=")
-	command.Env = append(command.Env, variables...)
-	command.Stdout, command.Stderr = &stdout, &stderr
-	r.err = command.Run()
-	r.stdout, r.stderr = stdout.String(), stderr.String()
-	return r
-}
-
-// synthesize runs an app that succeeds and leaves nothing behind.
-func synthesize(t *testing.T, app string, variables ...string) result {
-	t.Helper()
-	r := run(t, app, variables...)
-	if r.err != nil {
-		t.Fatalf("%v\n%s", r.err, r.stderr)
-	}
-	if left, err := os.ReadDir(r.temporary); err != nil || len(left) > 0 {
-		t.Errorf("the program left %v in its temporary folder (%v)", left, err)
-	}
-	return r
-}
-
-// report returns what the kernel's process with the script loaded, nil if there was no such process.
-func (r result) report(t *testing.T, script string) *report {
-	t.Helper()
+// report returns what the kernel's process with the script loaded, nil if there was no such process or it still runs.
+func (r *result) report(script string) *report {
 	content, err := os.ReadFile(filepath.Join(r.reports, script))
-	if os.IsNotExist(err) {
+	var report report
+	if err != nil || json.Unmarshal(content, &report) != nil {
 		return nil
 	}
-	var report report
-	must.Do(t, err, json.Unmarshal(content, &report))
 	return &report
 }
 
 // The one place that compares the output with that of the stock kernel, which TAP_STOCK_KERNEL restores.
 func TestOutputEqualsStockKernels(t *testing.T) {
-	stock, fast := synthesize(t, "everything", "TAP_STOCK_KERNEL=1"), synthesize(t, "everything")
+	stock, fast := run(t, "everything", "TAP_STOCK_KERNEL=1"), run(t, "everything")
 	if stacks, _ := filepath.Glob(filepath.Join(stock.output, "stacks", "*", "cdk.tf.json")); len(stacks) < 4 {
 		t.Errorf("the environments are %d stacks, want at least 4", len(stacks))
 	}
 	if difference, err := exec.Command("diff", "-r", stock.output, fast.output).CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s", err, difference)
 	}
-	if fast.stdout != stock.stdout || fast.stderr != stock.stderr || !strings.Contains(fast.stderr, "escape sequences") {
-		t.Errorf("printed %q and %q, want the warning of a construct as in %q and %q",
-			fast.stdout, fast.stderr, stock.stdout, stock.stderr)
+	stockSays, fastSays := stock.stdout.String()+stock.stderr.String(), fast.stdout.String()+fast.stderr.String()
+	if fastSays != stockSays || !strings.Contains(fast.stderr.String(), "escape sequences") {
+		t.Errorf("printed %q, want the warning of a construct as in %q", fastSays, stockSays)
 	}
 
-	const manyModules, largeJSON = 2000, 100 << 20
-	got := stock.report(t, "program.js")
-	if got == nil || got.ProviderModules < manyModules || got.LongestJSON < largeJSON || got.ArchiverModules == 0 {
+	got := stock.report("program.js")
+	if got == nil || got.ProviderModules < 2000 || got.LongestJSON < 100<<20 || got.ArchiverModules == 0 {
 		t.Errorf("the stock kernel's second process loaded %+v, want everything", got)
 	}
-	const fewModules, smallJSON = 200, 4 << 20
-	got = fast.report(t, "jsii-runtime.js")
-	if got == nil || got.ProviderModules > fewModules || got.LongestJSON > smallJSON || got.ArchiverModules > 0 {
+	got = fast.report("jsii-runtime.js")
+	if got == nil || got.ProviderModules > 200 || got.LongestJSON > 4<<20 || got.ArchiverModules > 0 {
 		t.Errorf("the fast kernel loaded %+v, want only what is used", got)
 	}
-	if fast.report(t, "program.js") != nil {
+	if fast.report("program.js") != nil {
 		t.Error("the fast kernel has a second process")
 	}
 }
 
 func TestNothingPrintedOrLeftBehind(t *testing.T) {
-	for _, stock := range []string{"", "1"} {
-		for i := range 10 {
-			t.Run(fmt.Sprintf("stock=%s/%d", stock, i), func(t *testing.T) {
-				t.Parallel()
-				if r := synthesize(t, "empty", "TAP_STOCK_KERNEL="+stock); r.stdout != "" || r.stderr != "" {
-					t.Errorf("printed %q and %q", r.stdout, r.stderr)
-				}
-			})
-		}
+	for i := range 20 {
+		t.Run(fmt.Sprint("stock=", i%2), func(t *testing.T) {
+			t.Parallel()
+			if r := run(t, "empty", fmt.Sprint("TAP_STOCK_KERNEL=", i%2)); r.stdout.Len()+r.stderr.Len() > 0 {
+				t.Errorf("printed %q and %q", &r.stdout, &r.stderr)
+			}
+		})
 	}
 }
 
@@ -203,7 +193,7 @@ func TestConstructsSeeUsersNodeOptions(t *testing.T) {
 		"--max-old-space-size=3000": {"NODE_OPTIONS=--max-old-space-size=3000"},
 		"--no-deprecation ":         {"NODE_OPTIONS=--no-deprecation "},
 	} {
-		got := synthesize(t, "bucket", variables...).report(t, "jsii-runtime.js")
+		got := run(t, "empty", variables...).report("jsii-runtime.js")
 		if got == nil || got.NodeOptions != want {
 			t.Errorf("%q: the kernel is %+v, want the options %q", variables, got, want)
 		}
@@ -212,21 +202,53 @@ func TestConstructsSeeUsersNodeOptions(t *testing.T) {
 
 func TestPrintsAndErrorsReachUser(t *testing.T) {
 	r := run(t, "failing", "JSII_DEBUG_TIMING=1")
-	if r.err == nil || !strings.Contains(r.stderr, "There is already a Construct with name 'twice'") {
-		t.Errorf("%v, standard error is %s", r.err, r.stderr)
-	}
-	if !strings.Contains(r.stdout, "[@jsii/kernel:timing]") {
-		t.Errorf("standard output is %q", r.stdout)
+	if r.err == nil || !strings.Contains(r.stderr.String(), "There is already a Construct with name 'twice'") ||
+		!strings.Contains(r.stdout.String(), "[@jsii/kernel:timing]") {
+		t.Errorf("%v, standard output is %s, standard error is %s", r.err, &r.stdout, &r.stderr)
 	}
 }
 
 func TestKernelEndsWithProgram(t *testing.T) {
 	r := run(t, "killed")
-	deadline := time.Now().Add(10 * time.Second)
-	for r.report(t, "jsii-runtime.js") == nil {
-		if time.Now().After(deadline) {
-			t.Fatalf("the kernel still runs (%v)\n%s", r.err, r.stderr)
+	for range 1000 { // 10 s
+		if r.report("jsii-runtime.js") != nil {
+			return
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
+	t.Errorf("the kernel still runs (%v)\n%s", r.err, &r.stderr)
 }
+
+// BenchmarkSynthesis measures, in turn so that what else the machine does meets all alike, an app without a stack and
+// the repository's environments with both kernels: medians of the seconds, and of the resident memory of the largest
+// process, which is the kernel. The goal of fast/stock is at most 0.25.
+func BenchmarkSynthesis(b *testing.B) {
+	seconds, megabytes := map[string][]float64{}, map[string][]float64{}
+	for b.Loop() {
+		for name, command := range map[string]*exec.Cmd{
+			"empty": program("empty", b.TempDir()),
+			"fast":  program("environments", b.TempDir()),
+			"stock": program("environments", b.TempDir(), "TAP_STOCK_KERNEL=1"),
+		} {
+			start := time.Now()
+			if output, err := command.CombinedOutput(); err != nil {
+				b.Fatalf("%s: %v\n%s", name, err, output)
+			}
+			peak := float64(command.ProcessState.SysUsage().(*syscall.Rusage).Maxrss)
+			if runtime.GOOS == "linux" {
+				peak *= 1024 // KiB there, bytes on macOS
+			}
+			seconds[name] = append(seconds[name], time.Since(start).Seconds())
+			megabytes[name] = append(megabytes[name], peak/1e6)
+		}
+	}
+	for name := range seconds {
+		b.ReportMetric(median(seconds[name]), name+"-s")
+		b.ReportMetric(median(megabytes[name]), name+"-MB")
+	}
+	b.ReportMetric(median(seconds["fast"])/median(seconds["stock"]), "fast/stock")
+	b.ReportMetric(0, "ns/op") // of all three together
+}
+
+// median returns the upper one of two.
+func median(values []float64) float64 { return slices.Sorted(slices.Values(values))[len(values)/2] }

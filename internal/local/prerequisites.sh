@@ -38,38 +38,30 @@ waits() {
 	esac
 }
 
-check_go() {
-	go version >/dev/null 2>&1 || export GOTOOLCHAIN=local # where the version of go.mod cannot be downloaded
-	need Go go.mod 'go \([0-9.]*\)' https://go.dev/dl/ go version
-}
-
-check_node() {
-	need Node.js package.json ' *"node": ">=\([0-9.]*\)' https://nodejs.org/ node --version
-	need npm package.json ' *"npm": ">=\([0-9.]*\)' "https://nodejs.org/ (with Node.js)" npm --version
-}
-
-check_terraform() {
-	need Terraform constructs/versions/versions.go '.*Terraform = ">= \([0-9.]*\)' \
-		"https://developer.hashicorp.com/terraform/install (OpenTofu: export TERRAFORM_BINARY_NAME=tofu)" \
-		"${TERRAFORM_BINARY_NAME:-terraform}" version
-}
-
-check_python() {
-	need Python internal/emulator/requirements.in '.*--python-version \([0-9.]*\)' https://www.python.org/downloads/ \
-		python3 --version
-	waits "Python's venv" Python || python3 -c 'import venv, ensurepip' >/dev/null 2>&1 || missing="$missing
-  Python's venv: \`import venv, ensurepip\` fails; on Debian and Ubuntu install the package python3-venv"
-}
-
-check_provider() {
-	waits "the AWS provider" Go || waits "the AWS provider" Terraform || said=$({
-		go build -o .local/bin/local ./internal/local && .local/bin/local provider -check
-	} 2>&1) || missing="$missing
-  $said"
-}
-
 [ $# -gt 0 ] || set -- go node terraform python provider
 for check in "$@"; do
-	"check_$check"
+	case $check in
+	go)
+		go version >/dev/null 2>&1 || export GOTOOLCHAIN=local # where the version of go.mod cannot be downloaded
+		need Go go.mod 'go \([0-9.]*\)' https://go.dev/dl/ go version ;;
+	node)
+		need Node.js package.json ' *"node": ">=\([0-9.]*\)' https://nodejs.org/ node --version
+		need npm package.json ' *"npm": ">=\([0-9.]*\)' "https://nodejs.org/ (with Node.js)" npm --version ;;
+	terraform)
+		need Terraform constructs/versions/versions.go '.*Terraform = ">= \([0-9.]*\)' \
+			"https://developer.hashicorp.com/terraform/install (OpenTofu: export TERRAFORM_BINARY_NAME=tofu)" \
+			"${TERRAFORM_BINARY_NAME:-terraform}" version ;;
+	python)
+		need Python internal/emulator/requirements.in '.*--python-version \([0-9.]*\)' \
+			https://www.python.org/downloads/ python3 --version
+		waits "Python's venv" Python || python3 -c 'import venv, ensurepip' >/dev/null 2>&1 || missing="$missing
+  Python's venv: \`import venv, ensurepip\` fails; on Debian and Ubuntu install the package python3-venv" ;;
+	provider)
+		waits "the AWS provider" Go || waits "the AWS provider" Terraform || said=$({
+			go build -o .local/bin/local ./internal/local && .local/bin/local provider true
+		} 2>&1) || missing="$missing
+  $said" ;;
+	*) echo "prerequisites.sh: no check is named $check" >&2 && exit 2 ;;
+	esac
 done
 [ -z "$missing" ] || { printf 'Missing or too old:%s\n' "$missing" >&2 && exit 1; }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -22,36 +23,49 @@ const (
 	searchTime  = 5 * time.Second
 )
 
+type version [3]int
+
+func (v version) String() string           { return fmt.Sprintf("%d.%d.%d", v[0], v[1], v[2]) }
+func (v version) compare(with version) int { return slices.Compare(v[:], with[:]) }
+
+// oldest and above are the bounds of versions.ProviderVersions, in the one form that it has.
+var oldest, above = func() (from, to version) {
+	const form = ">= %d.%d.%d, < %d.%d.%d"
+	_, _ = fmt.Sscanf(versions.ProviderVersions, form, &from[0], &from[1], &from[2], &to[0], &to[1], &to[2])
+	return from, to
+}()
+
 // release is a version of the provider in a mirror.
 type release struct {
-	version [3]int
-	mirror  string
-	path    string // the packed file, or the program in the folder that one was unpacked to
+	version
+	mirror string
+	path   string // the packed file, or the program in the folder that one was unpacked to
 }
 
-func (r release) String() string {
-	return fmt.Sprintf("%d.%d.%d", r.version[0], r.version[1], r.version[2])
+// packages is the folder of the provider's packages in a mirror.
+func (s *Source) packages(mirror string) string {
+	return filepath.Join(mirror, s.registry, versions.Provider)
 }
 
 // newestIn returns the newest version in the range that a mirror has for this platform, packed or unpacked.
-func (o Options) newestIn(mirror string) (newest release, err error) {
-	folder := filepath.Join(mirror, o.address())
+func (s *Source) newestIn(mirror string) (newest release, err error) {
+	folder := s.packages(mirror)
 	base, _ := filepath.EvalSymlinks(mirror)
-	if resolved, err := filepath.EvalSymlinks(folder); err == nil && resolved != filepath.Join(base, o.address()) {
-		return newest, fmt.Errorf("%s is behind a symbolic link, which %s does not follow", folder, o.Program)
+	if resolved, err := filepath.EvalSymlinks(folder); err == nil && resolved != s.packages(base) {
+		return newest, fmt.Errorf("%s is behind a symbolic link, which %s does not follow", folder, s.program)
 	}
 	var others []string
 	for _, layout := range []struct{ pattern, format string }{
-		{"terraform-provider-aws_*.zip", "terraform-provider-aws_%d.%d.%d_" + o.Platform + ".zip"},
-		{"*/*/terraform-provider-aws*", "%d.%d.%d/" + o.Platform + "/terraform-provider-aws"},
+		{"terraform-provider-aws_*.zip", "terraform-provider-aws_%d.%d.%d_" + s.platform + ".zip"},
+		{"*/*/terraform-provider-aws*", "%d.%d.%d/" + s.platform + "/terraform-provider-aws"},
 	} {
 		names, _ := fs.Glob(os.DirFS(folder), layout.pattern) // what cannot be read is not there for Terraform either
 		for _, name := range names {
 			r := release{mirror: mirror, path: filepath.Join(folder, name)}
 			_, err := fmt.Sscanf(name, layout.format, &r.version[0], &r.version[1], &r.version[2])
-			if err != nil || !r.inRange() { // a pre-release does not have the format
+			if err != nil || r.compare(oldest) < 0 || r.compare(above) >= 0 { // a pre-release does not have the format
 				others = append(others, name)
-			} else if slices.Compare(r.version[:], newest.version[:]) > 0 {
+			} else if r.compare(newest.version) > 0 {
 				newest = r
 			}
 		}
@@ -64,45 +78,23 @@ func (o Options) newestIn(mirror string) (newest release, err error) {
 	}
 	slices.Sort(others)
 	return newest, fmt.Errorf("none of its packages is %s for %s: %s",
-		versions.ProviderVersions, o.Platform, strings.Join(others, ", "))
-}
-
-// inRange knows the one form that versions.ProviderVersions has.
-func (r release) inRange() bool {
-	var from, to [3]int
-	_, err := fmt.Sscanf(versions.ProviderVersions+";", ">= %d.%d.%d, < %d.%d.%d;",
-		&from[0], &from[1], &from[2], &to[0], &to[1], &to[2])
-	return err == nil && slices.Compare(r.version[:], from[:]) >= 0 && slices.Compare(r.version[:], to[:]) < 0
-}
-
-// isMirror reports whether a folder contains anything of the provider.
-func (o Options) isMirror(folder string) bool { return exists(filepath.Join(folder, o.address())) }
-
-func exists(path string) bool {
-	_, err := os.Stat(path)
-	return err == nil
+		versions.ProviderVersions, s.platform, strings.Join(others, ", "))
 }
 
 // check finds out whether a release is whole. Of a packed one it compares the checksum, which takes some seconds.
 func (r release) check() error {
 	if !strings.HasSuffix(r.path, ".zip") {
-		if info, err := os.Stat(r.path); err != nil || info.Mode()&0o111 == 0 {
-			return fmt.Errorf("%s cannot be executed", r.path)
-		}
-		return nil
+		_, err := exec.LookPath(r.path) // it may be executed
+		return err
 	}
 	archive, err := zip.OpenReader(r.path)
-	if err != nil {
-		return fmt.Errorf("%s is damaged: %w", r.path, err)
-	}
-	defer archive.Close()
-	programs, _ := fs.Glob(archive, "terraform-provider-aws*")
-	if len(programs) == 0 {
-		return fmt.Errorf("%s is damaged: it contains no terraform-provider-aws", r.path)
-	}
-	program, err := archive.Open(programs[0])
 	if err == nil {
-		_, err = io.Copy(io.Discard, program)
+		defer archive.Close()
+		names, _ := fs.Glob(archive, "terraform-provider-aws*")
+		var program fs.File
+		if program, err = archive.Open(append(names, "terraform-provider-aws")[0]); err == nil {
+			_, err = io.Copy(io.Discard, program)
+		}
 	}
 	if err != nil {
 		return fmt.Errorf("%s is damaged: %w", r.path, err)
@@ -112,13 +104,13 @@ func (r release) check() error {
 
 // exposed returns an error if others than root and the user can exchange a file: it, what symbolic links lead to, or a
 // folder above is writable for everybody or belongs to another user.
-func (o Options) exposed(file string) error {
+func (s *Source) exposed(file string) error {
 	resolved, err := filepath.EvalSymlinks(file)
 	if err != nil {
 		return err
 	}
 	for _, path := range []string{file, resolved} {
-		for below := ""; path != below && below != o.Root; path, below = filepath.Dir(path), path {
+		for below := ""; path != below && below != s.root; path, below = filepath.Dir(path), path {
 			info, err := os.Stat(path)
 			if err != nil {
 				return err
@@ -126,7 +118,7 @@ func (o Options) exposed(file string) error {
 			if info.Mode().Perm()&0o002 != 0 {
 				return fmt.Errorf("%s is writable for everybody", path)
 			}
-			if owner := int(info.Sys().(*syscall.Stat_t).Uid); owner != 0 && owner != o.User {
+			if owner := int(info.Sys().(*syscall.Stat_t).Uid); owner != 0 && owner != s.user {
 				return fmt.Errorf("%s belongs to another user", path)
 			}
 		}
@@ -135,35 +127,33 @@ func (o Options) exposed(file string) error {
 }
 
 // places are the folders where mirrors are searched for.
-func (o Options) places() []string {
-	return []string{
-		filepath.Join(o.Root, "opt"), filepath.Join(o.Root, "srv"), filepath.Join(o.Root, "usr/local/share"),
-		filepath.Join(o.Root, "usr/share"), filepath.Join(o.Root, "var/lib"), o.Getenv("HOME"),
-	}
+func (s *Source) places() []string {
+	root := s.root
+	return []string{root + "/opt", root + "/srv", root + "/usr/local/share", root + "/usr/share", root + "/var/lib",
+		s.getenv("HOME")}
 }
 
 // search returns the mirrors that it comes across in the usual places within its time.
-func (o Options) search(ctx context.Context) (mirrors []string) {
+func (s *Source) search(ctx context.Context) (mirrors []string) {
 	ctx, cancel := context.WithTimeout(ctx, searchTime)
 	defer cancel()
-	folders := o.places()
-	for range searchDepth + 1 {
-		var below []string
-		for _, folder := range folders {
-			if ctx.Err() != nil {
-				return mirrors
-			}
-			if o.isMirror(folder) {
+	for _, place := range s.places() {
+		_ = fs.WalkDir(os.DirFS(place), ".", func(path string, entry fs.DirEntry, err error) error {
+			switch folder := filepath.Join(place, path); {
+			case ctx.Err() != nil:
+				return fs.SkipAll
+			case err != nil || !entry.IsDir():
+				return nil
+			case entry.Name() == ".terraform": // which goes with the project that it is of
+				return fs.SkipDir
+			case exists(s.packages(folder)):
 				mirrors = append(mirrors, folder)
 			}
-			entries, _ := os.ReadDir(folder)
-			for _, entry := range entries {
-				if entry.IsDir() && entry.Name() != ".terraform" { // which goes with the project that it is of
-					below = append(below, filepath.Join(folder, entry.Name()))
-				}
+			if strings.Count(path, "/") == searchDepth-1 {
+				return fs.SkipDir
 			}
-		}
-		folders = below
+			return nil
+		})
 	}
 	return mirrors
 }

@@ -4,80 +4,57 @@ package provider
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
+	"time"
 
 	"tap/constructs/versions"
+	"tap/internal/repository"
 )
 
 // MirrorVariable is the environment variable that names a mirror of providers, a folder as
 // `terraform providers mirror` writes it. It goes before everything else.
 const MirrorVariable = "TAP_PROVIDER_MIRROR"
 
-// Options is everything that the decision reads; Machine fills it in.
-type Options struct {
-	Program   string              // the command that is run: terraform, tofu or a path
-	OpenTofu  bool                // that command is OpenTofu, which has a registry and folders of its own
-	Getenv    func(string) string // the user's environment
-	User      int                 // the user's ID
-	Checkout  string              // the repository
-	Root      string              // the folder that contains /opt and the like
-	Platform  string              // of the packages, such as linux_amd64
-	Transport *http.Transport     // reaches the registry; has a Proxy
-}
+// registryTime is how long the registry and the host of its packages have to answer.
+const registryTime = 3 * time.Second
 
-// Machine returns the options of this machine. It runs the program to see whether it is Terraform or OpenTofu.
-func Machine(ctx context.Context, program, checkout string) (Options, error) {
-	command := exec.CommandContext(ctx, program, "version")
-	command.Env = append(os.Environ(), "CHECKPOINT_DISABLE=1") // no question for newer versions
-	said, err := command.Output()
-	if err != nil {
-		return Options{}, fmt.Errorf("%s version: %w", program, err)
-	}
-	return Options{
-		Program:   program,
-		OpenTofu:  strings.Contains(string(said), "OpenTofu v"),
-		Getenv:    os.Getenv,
-		User:      os.Getuid(),
-		Checkout:  checkout,
-		Root:      "/",
-		Platform:  runtime.GOOS + "_" + runtime.GOARCH,
-		Transport: http.DefaultTransport.(*http.Transport),
-	}, nil
-}
+// openTofu is the registry of OpenTofu, which has files and folders of its own, too.
+const openTofu = "registry.opentofu.org"
 
-func (o Options) registry() string {
-	if o.OpenTofu {
-		return "registry.opentofu.org"
-	}
-	return "registry.terraform.io"
+// machine is everything that the decision reads.
+type machine struct {
+	program   string              // the command that is run: terraform, tofu or a path
+	registry  string              // the host that the program asks
+	getenv    func(string) string // the user's environment
+	user      int                 // the user's ID
+	checkout  string              // the repository, absolute
+	root      string              // goes before /opt and the like
+	platform  string              // of the packages, such as linux_amd64
+	transport *http.Transport     // reaches the registry; has a Proxy
 }
-
-// address is the provider's, and the path of its packages in a mirror.
-func (o Options) address() string { return o.registry() + "/" + versions.Provider }
 
 // Source is where the AWS provider comes from.
 type Source struct {
-	// Installation is the block provider_installation that the user's CLI configuration lacks; empty if it needs none.
-	Installation string
-	// Found is set for a mirror that nobody has named, which must not be used for AWS unseen.
-	Found bool
-
-	says    string
-	tried   []string // what goes before this source, in order, and why it is not that
-	user    configuration
-	options Options
+	machine
+	says         string
+	tried        []string // what goes before this source, in order, and why it is not that
+	installation string   // the block provider_installation that the user's CLI configuration lacks; may be empty
+	named        string   // the file that TF_CLI_CONFIG_FILE names, if it exists
+	file, text   string   // the user's CLI configuration, without comments; the file need not exist
 }
 
 // String says in a line which source it is, and which folders were passed over.
-func (s Source) String() string {
+func (s *Source) String() string {
 	text := "AWS provider: " + s.says
 	for _, tried := range s.tried {
 		if strings.HasPrefix(tried, "passed over ") {
@@ -87,7 +64,8 @@ func (s Source) String() string {
 	return text
 }
 
-// Find decides where the AWS provider comes from, within 15 s, and writes nothing. The order:
+// Find decides where the program that plans and applies gets the AWS provider from, within 15 s, and writes nothing.
+// The order:
 //
 //  1. the mirror that TAP_PROVIDER_MIRROR names
 //  2. the user's CLI configuration, if it has a block provider_installation
@@ -97,93 +75,107 @@ func (s Source) String() string {
 //
 // A mirror that is named and cannot be used is an error that says why. When nothing is found the error says all that
 // was tried, and how to make a mirror.
-func Find(ctx context.Context, o Options) (Source, error) {
-	user, err := o.configuration()
+func Find(ctx context.Context) (*Source, error) {
+	checkout, err := repository.Root()
 	if err != nil {
-		return Source{}, err
+		return nil, err
 	}
-	s := Source{user: user, options: o}
-	if named := o.Getenv(MirrorVariable); named != "" {
+	program := repository.Terraform()
+	command := exec.CommandContext(ctx, program, "version")
+	command.Env = append(os.Environ(), "CHECKPOINT_DISABLE=1") // no question for newer versions
+	said, err := command.Output()
+	if err != nil {
+		return nil, fmt.Errorf("%s version: %w", program, err)
+	}
+	s := &Source{machine: machine{program, "registry.terraform.io", os.Getenv, os.Getuid(), checkout, "",
+		runtime.GOOS + "_" + runtime.GOARCH, http.DefaultTransport.(*http.Transport)}}
+	if strings.Contains(string(said), "OpenTofu v") {
+		s.registry = openTofu
+	}
+	return s, s.decide(ctx)
+}
+
+func (s *Source) decide(ctx context.Context) error {
+	if named := s.getenv(MirrorVariable); named == "" {
+		s.try("%s is not set", MirrorVariable)
+	} else {
 		folder := named
 		if !filepath.IsAbs(folder) {
-			folder = filepath.Join(o.Checkout, folder)
+			folder = filepath.Join(s.checkout, folder)
 		}
-		newest, err := o.newestIn(folder)
+		newest, err := s.newestIn(folder)
 		if err == nil {
 			err = newest.check()
 		}
 		if err != nil {
-			return Source{}, fmt.Errorf("%s=%s cannot be used: %w", MirrorVariable, named, err)
+			return fmt.Errorf("%s=%s cannot be used: %w", MirrorVariable, named, err)
 		}
-		return s.from(newest, MirrorVariable+" names it"), nil
+		s.take(newest, MirrorVariable+" names it")
 	}
-	s.try("%s is not set", MirrorVariable)
+	if err := s.readConfiguration(); err != nil || s.says != "" {
+		return err
+	}
+	if block.MatchString(s.text) {
+		s.says = "as the block provider_installation of " + s.file + " says"
+		return nil
+	}
+	s.try("no provider_installation is in %s", s.file)
 
-	if user.missing != "" {
-		s.try("%s names %s, which is not there", configVariable, user.missing)
+	implied := s.implied()
+	if s.takeNewest(implied, s.program+" looks there by itself") {
+		return nil
 	}
-	if block.MatchString(user.text) {
-		s.says = "as the block provider_installation of " + user.file + " says"
-		return s, nil
-	}
-	s.try("no provider_installation is in %s", user.file)
+	s.try("no version in the range is where %s looks by itself", s.program)
 
-	implied := o.implied()
-	if newest := s.newest(implied); newest != nil {
-		return s.from(*newest, o.Program+" looks there by itself"), nil
-	}
-	s.try("no version in the range is where %s looks by itself", o.Program)
-
-	if err = o.askRegistry(ctx); err == nil {
-		s.says = o.registry()
-		if slices.ContainsFunc(implied, o.isMirror) { // of any version: then the program does not ask the registry
-			s.Installation = "provider_installation {\n  direct {}\n}\n"
+	if err := s.askRegistry(ctx); err != nil {
+		s.try("%v", err)
+	} else {
+		s.says = s.registry
+		if len(implied) > 0 { // of any version: then the program does not ask the registry by itself
+			s.installation = "provider_installation {\n  direct {}\n}\n"
 		}
-		return s, nil
+		return nil
 	}
-	s.try("%v", err)
-
-	if newest := s.newest(o.search(ctx)); newest != nil {
-		s.Found = true
-		return s.from(*newest, "found on this machine"), nil
+	if s.takeNewest(s.search(ctx), "found on this machine") {
+		return nil
 	}
-	s.try("no mirror to use is below %s, at most %d folders down", strings.Join(o.places(), ", "), searchDepth)
-	return Source{}, errors.New(s.nowhere())
+	s.try("no mirror to use is below %s, at most %d folders down", strings.Join(s.places(), ", "), searchDepth)
+	return errors.New(s.nowhere())
 }
 
 func (s *Source) try(format string, values ...any) {
 	s.tried = append(s.tried, fmt.Sprintf(format, values...))
 }
 
-// newest returns the newest release in several mirrors, nil if none can be used.
-func (s *Source) newest(mirrors []string) (newest *release) {
+// takeNewest takes the newest release in several mirrors, and reports whether one can be used.
+func (s *Source) takeNewest(mirrors []string, why string) bool {
+	var newest release
 	for _, mirror := range mirrors {
-		if !s.options.isMirror(mirror) {
-			continue
-		}
-		candidate, err := s.options.newestIn(mirror)
-		if err == nil && newest != nil && slices.Compare(candidate.version[:], newest.version[:]) <= 0 {
+		candidate, err := s.newestIn(mirror)
+		if err == nil && candidate.compare(newest.version) <= 0 {
 			continue
 		}
 		if err == nil {
-			err = s.options.exposed(candidate.path)
+			err = s.exposed(candidate.path)
 		}
 		if err == nil {
 			err = candidate.check()
 		}
 		if err == nil {
-			newest = &candidate
+			newest = candidate
 		} else if note := fmt.Sprintf("passed over %s: %v", mirror, err); !slices.Contains(s.tried, note) {
 			s.try("%s", note)
 		}
 	}
-	return newest
+	if newest.path != "" {
+		s.take(newest, why)
+	}
+	return newest.path != ""
 }
 
-// from completes the source with a release in a mirror.
-func (s Source) from(r release, why string) Source {
+func (s *Source) take(r release, why string) {
 	s.says = fmt.Sprintf("%s from the mirror %s (%s)", r, r.mirror, why)
-	s.Installation = fmt.Sprintf(`provider_installation {
+	s.installation = fmt.Sprintf(`provider_installation {
   filesystem_mirror {
     path    = %q
     include = [%[2]q]
@@ -192,6 +184,58 @@ func (s Source) from(r release, why string) Source {
     exclude = [%[2]q]
   }
 }
-`, r.mirror, s.options.address())
-	return s
+`, r.mirror, s.registry+"/"+versions.Provider)
+}
+
+// askRegistry finds out whether the oldest version in the range can be downloaded: it follows the registry's discovery
+// to the address of the package, which has to answer. The error names the address that does not.
+func (s *Source) askRegistry(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, registryTime)
+	defer cancel()
+	var answer struct {
+		Providers string `json:"providers.v1"`
+		Download  string `json:"download_url"`
+	}
+	address := &url.URL{Scheme: "https", Host: s.registry, Path: "/.well-known/terraform.json"}
+	err := s.get(ctx, address, &answer)
+	if err == nil {
+		address, err = address.Parse(answer.Providers)
+	}
+	if err == nil {
+		address = address.JoinPath(versions.Provider, oldest.String(), "download", strings.Replace(s.platform, "_", "/", 1))
+		err = s.get(ctx, address, &answer)
+	}
+	if err == nil {
+		address, err = address.Parse(answer.Download)
+	}
+	if err == nil {
+		err = s.get(ctx, address, nil)
+	}
+	return err
+}
+
+// get asks an address and decodes what it answers in JSON, unless into is nil.
+func (s *Source) get(ctx context.Context, address *url.URL, into any) error {
+	request := (&http.Request{Method: http.MethodGet, URL: address}).WithContext(ctx)
+	response, err := (&http.Client{Transport: s.transport}).Do(request)
+	if err != nil {
+		if ctx.Err() != nil {
+			err = fmt.Errorf("%s: no answer within %s", address, registryTime)
+		}
+		if proxy, _ := s.transport.Proxy(request); proxy != nil {
+			err = fmt.Errorf("%w (HTTPS_PROXY is %s)", err, proxy.Redacted())
+		}
+		return err
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s answers %s", address, response.Status)
+	}
+	if into == nil {
+		return nil
+	}
+	if err := json.NewDecoder(response.Body).Decode(into); err != nil {
+		return fmt.Errorf("%s does not answer as a registry does: %w", address, err)
+	}
+	return nil
 }
