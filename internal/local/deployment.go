@@ -264,7 +264,7 @@ func attach() (*emulator.Emulator, error) {
 // environment is that of every program: without anything of the user's AWS account, of another run of cdktf or of
 // another environment.
 func environment(e *emulator.Emulator) []string {
-	variables := slices.DeleteFunc(e.Environment(os.Environ()), func(entry string) bool {
+	variables := slices.DeleteFunc(e.Environment(), func(entry string) bool {
 		name, value, _ := strings.Cut(entry, "=")
 		if name == "TF_CLI_CONFIG_FILE" { // Terraform warns of a file that does not exist
 			_, err := os.Stat(value)

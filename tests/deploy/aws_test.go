@@ -4,7 +4,6 @@ import (
 	"bytes"
 	_ "embed"
 	"encoding/json"
-	"os"
 	"os/exec"
 	"testing"
 
@@ -31,7 +30,7 @@ func (d *deployment) ask(t *testing.T, requests ...request) []any {
 	text := must.Get(json.Marshal(requests))(t)
 	var said bytes.Buffer
 	program := exec.CommandContext(t.Context(), repository.Python(d.repository), "-I", "-c", ask)
-	program.Env = append(d.emulator.Environment(os.Environ()), "AWS_DEFAULT_REGION="+region)
+	program.Env = append(d.emulator.Environment(), "AWS_DEFAULT_REGION="+region)
 	program.Env = append(program.Env, d.variables...)
 	program.Stdin, program.Stderr = bytes.NewReader(text), &said
 	answered, err := program.Output()

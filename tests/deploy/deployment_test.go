@@ -110,7 +110,7 @@ func (d *deployment) run(t *testing.T, folder, program string, arguments ...stri
 	var stdout, stderr bytes.Buffer
 	command := exec.CommandContext(ctx, program, arguments...)
 	command.Dir, command.Stdout, command.Stderr = folder, &stdout, &stderr
-	command.Env = append(d.emulator.Environment(os.Environ()), "AWS_ENDPOINT_URL="+d.proxy.url)
+	command.Env = append(d.emulator.Environment(), "AWS_ENDPOINT_URL="+d.proxy.url)
 	command.Env = append(command.Env, d.variables...)
 	// A group of its own, so that it is not interrupted a second time by the terminal: Terraform would leave the
 	// provider behind.
