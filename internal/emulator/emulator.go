@@ -4,7 +4,7 @@
 package emulator
 
 import (
-	"bufio"
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -12,15 +12,21 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
 
 	"tap/internal/repository"
 )
+
+// client talks to the emulator directly, whatever proxy the user's environment names. A first start compiles moto's
+// byte code before it answers, which takes some seconds on a slow disk.
+var client = &http.Client{Transport: &http.Transport{}, Timeout: 90 * time.Second}
 
 // stopDeadline is how long the emulator may take to end by itself before it is killed.
 const stopDeadline = 5 * time.Second
@@ -103,7 +109,7 @@ func start(options Options) (*Emulator, error) {
 	command := exec.Command(repository.Python(root), "-I", "-B", server, version)
 	command.Stdout, command.Stderr = log, log
 	command.ExtraFiles = []*os.File{socket}
-	command.Env = serverEnvironment(os.Environ())
+	command.Env = slices.DeleteFunc(os.Environ(), foreign)
 	// A session of its own: a Ctrl-C in the terminal reaches Terraform, which needs the emulator to end in order.
 	command.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if !options.Detached {
@@ -126,14 +132,13 @@ func Attach(log string) (*Emulator, error) {
 	if !e.alive() {
 		return nil, ErrGone
 	}
-	file, err := os.Open(log)
+	content, err := os.ReadFile(log)
 	if err != nil {
 		return nil, err
 	}
-	defer file.Close()
 	// Only warnings of Python come before the line that says which process it is.
-	for lines := bufio.NewScanner(file); lines.Scan(); {
-		if json.Unmarshal(lines.Bytes(), e) == nil && e.PID > 1 {
+	for line := range bytes.Lines(content) {
+		if json.Unmarshal(line, e) == nil && e.PID > 1 {
 			return e, nil
 		}
 	}
@@ -183,3 +188,110 @@ func (e *Emulator) alive() bool {
 
 // URL is the endpoint of every AWS service.
 func (e *Emulator) URL() string { return fmt.Sprintf("http://127.0.0.1:%d", e.Port) }
+
+// terraformVariables are the variables of the user's that a Terraform run against the emulator still needs: where
+// providers come from, and how much is logged. All others are left out: TF_VAR_* and TF_CLI_ARGS* change what is
+// deployed, TF_WORKSPACE and TF_DATA_DIR change which state that is, TF_REATTACH_PROVIDERS names a provider process
+// with an environment of its own.
+var terraformVariables = []string{
+	"TF_CLI_CONFIG_FILE", "TF_PLUGIN_CACHE_DIR", "TF_PLUGIN_CACHE_MAY_BREAK_DEPENDENCY_LOCK_FILE",
+	"TF_REGISTRY_CLIENT_TIMEOUT", "TF_REGISTRY_DISCOVERY_RETRY", "TF_LOG", "TF_LOG_CORE", "TF_LOG_PROVIDER",
+	"TF_LOG_PATH", "TF_ACC_LOG_PATH",
+}
+
+// Environment returns the environment in which a program (Terraform, cdktf, the AWS command line) talks to the
+// emulator and cannot reach an AWS account: this process's own without any variable that carries AWS credentials,
+// names an AWS endpoint or changes what Terraform deploys, and with the emulator's endpoint, dummy credentials and no
+// file of the user's that could hold real ones. The Region is not set: the configuration that is deployed names it.
+func (e *Emulator) Environment() []string {
+	return append(slices.DeleteFunc(os.Environ(), leaks),
+		"AWS_ENDPOINT_URL="+e.URL(),
+		"AWS_ACCESS_KEY_ID=emulator",
+		"AWS_SECRET_ACCESS_KEY=emulator",
+		"AWS_CONFIG_FILE="+os.DevNull,
+		"AWS_SHARED_CREDENTIALS_FILE="+os.DevNull,
+		"AWS_EC2_METADATA_DISABLED=true",
+		// A method that the emulator lacks fails in seconds; the provider's own default is 25 attempts.
+		"AWS_MAX_ATTEMPTS=3",
+		"TF_INPUT=0",
+		"NO_PROXY=127.0.0.1,"+os.Getenv("NO_PROXY"),
+		"no_proxy=127.0.0.1,"+os.Getenv("no_proxy"),
+	)
+}
+
+// leaks reports whether a variable of the user's must not reach a run against the emulator.
+func leaks(entry string) bool {
+	name, _, _ := strings.Cut(entry, "=")
+	upper := strings.ToUpper(name)
+	switch prefix, _, _ := strings.Cut(upper, "_"); prefix {
+	case "AWS", "AMAZON", "BOTO":
+		return true
+	case "TF": // a token is for a private registry; Terraform sends it to no other host
+		return !slices.Contains(terraformVariables, name) && !strings.HasPrefix(upper, "TF_TOKEN_")
+	}
+	return upper == "NO_PROXY" // set anew
+}
+
+// foreign reports whether a variable must not reach the emulator itself, which must not depend on anything of the
+// user's, and has no use for their credentials.
+func foreign(entry string) bool {
+	name, _, _ := strings.Cut(entry, "=")
+	return !slices.Contains([]string{"PATH", "HOME", "TMPDIR", "LANG", "LC_ALL", "LC_CTYPE"}, name)
+}
+
+// Resource is something that a client created in the emulator and did not delete.
+type Resource struct {
+	Service string `json:"service"` // as its API names it: ec2, elbv2, secretsmanager
+	Type    string `json:"type"`    // moto's name for the kind of resource: VPC, FakeTargetGroup
+	Name    string `json:"name"`    // the ARN, or the id or name of what has none
+	Region  string `json:"region"`  // or the partition ("aws") for a global service
+}
+
+// String names the resource for a message.
+func (r Resource) String() string {
+	return fmt.Sprintf("%s %s %s (%s)", r.Service, r.Type, r.Name, r.Region)
+}
+
+// Inventory lists what clients created in any service, account and Region and did not delete, sorted. It leaves out
+// what AWS makes by itself (the default VPC, managed policies, default parameter groups, automated snapshots), what
+// is only still listed as deleted, and what goes with the resource that it is part of (a listener with its load
+// balancer, a policy written into a role).
+func (e *Emulator) Inventory(ctx context.Context) ([]Resource, error) {
+	var resources []Resource
+	err := e.ask(ctx, "/moto-api/tap/inventory", &resources)
+	return resources, err
+}
+
+// Calls are the requests that the emulator has got since it was started, held against AWS's own models of them.
+type Calls struct {
+	Count      int            `json:"calls"`
+	Operations map[string]int `json:"operations"` // how many calls there were of each, for example ecs:CreateCluster
+	Violations []string       `json:"violations"` // operation, member, value and rule that AWS refuses; once, sorted
+}
+
+// Calls returns what the emulator was asked for so far. It answers requests that AWS would refuse all the same.
+func (e *Emulator) Calls(ctx context.Context) (Calls, error) {
+	var calls Calls
+	err := e.ask(ctx, "/moto-api/tap/calls", &calls)
+	return calls, err
+}
+
+// ask decodes a page of the emulator's.
+func (e *Emulator) ask(ctx context.Context, path string, answer any) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, e.URL()+path, nil)
+	if err != nil {
+		return err
+	}
+	response, err := client.Do(request)
+	if err != nil {
+		return fmt.Errorf("ask the emulator: %w", err)
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("ask the emulator: %s answered %s; its log is %s", path, response.Status, e.Log)
+	}
+	if err := json.NewDecoder(response.Body).Decode(answer); err != nil {
+		return fmt.Errorf("ask the emulator: %s: %w", path, err)
+	}
+	return nil
+}

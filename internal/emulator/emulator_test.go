@@ -40,51 +40,48 @@ func started(t *testing.T) *Emulator {
 }
 
 // python runs a program that has the emulator's packages.
-func python(t *testing.T, environment []string, program string) string {
+func python(t *testing.T, environment []string, program string) {
 	t.Helper()
-	root := must.Get(repository.Root())(t)
-	command := exec.Command(repository.Python(root), "-B", "-c", program)
+	command := exec.Command(repository.Python(must.Get(repository.Root())(t)), "-B", "-c", program)
 	command.Env = environment
-	said, err := command.CombinedOutput()
-	if err != nil {
+	if said, err := command.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, said)
-	}
-	return string(said)
-}
-
-// expectInventory runs a program that uses an AWS SDK, then compares how many resources of each type exist.
-func expectInventory(t *testing.T, e *Emulator, program, want string) {
-	t.Helper()
-	// All of these would lead the SDK away from the emulator.
-	python(t, e.Environment(append(os.Environ(), "AWS_PROFILE=work", "AWS_ENDPOINT_URL_EC2=http://127.0.0.1:1",
-		"AWS_CONFIG_FILE=/nonexistent", "HTTP_PROXY=http://127.0.0.1:1", "http_proxy=http://127.0.0.1:1")), `
-import boto3
-ec2, kms, logs, events = (boto3.client(name, region_name="eu-west-1") for name in ("ec2", "kms", "logs", "events"))
-`+program)
-	resources := must.Get(e.Inventory(t.Context()))(t)
-	types := map[string]int{}
-	for _, resource := range resources {
-		types[resource.Type]++
-	}
-	if got := fmt.Sprint(types); got != want {
-		t.Errorf("inventory = %s, want %s", got, want)
 	}
 }
 
 func TestInventoryListsWhatClientsCreated(t *testing.T) {
 	e := started(t)
+	for name, value := range map[string]string{ // all would lead an AWS SDK away from the emulator
+		"AWS_PROFILE": "work", "AWS_ENDPOINT_URL_EC2": "http://127.0.0.1:1", "AWS_CONFIG_FILE": "/nonexistent",
+		"HTTP_PROXY": "http://127.0.0.1:1", "http_proxy": "http://127.0.0.1:1"} {
+		t.Setenv(name, value)
+	}
+	expect := func(program, want string) {
+		t.Helper()
+		python(t, e.Environment(), `
+import boto3
+ec2, kms, logs, events = (boto3.client(name, region_name="eu-west-1") for name in ("ec2", "kms", "logs", "events"))
+`+program)
+		types := map[string]int{}
+		for _, resource := range must.Get(e.Inventory(t.Context()))(t) {
+			types[resource.Type]++
+		}
+		if got := fmt.Sprint(types); got != want {
+			t.Errorf("inventory = %s, want %s", got, want)
+		}
+	}
 	// These services make something by themselves when they are asked for the first time.
-	expectInventory(t, e, "ec2.describe_vpcs(), kms.list_keys(), events.list_event_buses()", "map[]")
+	expect("ec2.describe_vpcs(), kms.list_keys(), events.list_event_buses()", "map[]")
 	// A VPC comes with its main route table and default security group.
-	expectInventory(t, e, `
+	expect(`
 ec2.create_vpc(CidrBlock="10.0.0.0/16")
 logs.create_log_group(logGroupName="kept")
 logs.create_log_group(logGroupName="deleted")
 logs.delete_log_group(logGroupName="deleted")
 kms.schedule_key_deletion(KeyId=kms.create_key()["KeyMetadata"]["KeyId"])
 `, "map[LogGroup:1 RouteTable:1 SecurityGroup:1 VPC:1]")
-	must.Do(t, e.Reset(t.Context()))
-	expectInventory(t, e, "", "map[]")
+	send(t, e, "s3", http.MethodPost, "/moto-api/reset", "")
+	expect("ec2.describe_vpcs()", "map[]")
 }
 
 // send sends a request, signed for a service, with headers and returns the answer's status.
@@ -105,25 +102,6 @@ func send(t *testing.T, e *Emulator, service, method, path, body string, headers
 	return response.StatusCode
 }
 
-const versioning = "<VersioningConfiguration>%s</VersioningConfiguration>"
-
-func TestDeleteMarkersOfSuspendedBucketCanBeDeleted(t *testing.T) {
-	e := started(t)
-	for _, request := range [][3]string{
-		{"PUT", "/states"},
-		{"PUT", "/states?versioning", fmt.Sprintf(versioning, "<Status>Enabled</Status>")},
-		{"PUT", "/states/key", "content"},
-		{"DELETE", "/states/key"}, // leaves a marker
-		{"PUT", "/states?versioning", fmt.Sprintf(versioning, "<Status>Suspended</Status>")},
-		{"DELETE", "/states/key"},
-		{"DELETE", "/states"},
-	} {
-		if status := send(t, e, "s3", request[0], request[1], request[2]); status >= 300 {
-			t.Errorf("%s %s answered %d", request[0], request[1], status)
-		}
-	}
-}
-
 // Each of these is answered by the emulator, and refused by AWS.
 func TestCallsAreHeldAgainstModels(t *testing.T) {
 	e := started(t)
@@ -137,25 +115,21 @@ func TestCallsAreHeldAgainstModels(t *testing.T) {
 		{"ecs", "CreateCluster", `{"clusterName": "a"}`, ""},
 		{"ecs", "CreateCluster", `{"name": {}}`, ".name: is not a member"},
 		{"ecs", "CreateCluster", `{"clusterName": 5}`, ".clusterName = 5: is not of the type string"},
-		{"ecs", "CreateService", `{"serviceName": "a", "desiredCount": "2"}`,
-			".desiredCount = '2': is not of the type that the model says"},
+		{"ecs", "CreateService", `{"serviceName": "a", "desiredCount": "2"}`, ".desiredCount = '2': is not of the type that"},
 		{"application-autoscaling", "PutScalingPolicy", `{"PolicyName": "a", "ServiceNamespace": "ecs", ` +
 			`"ResourceId": "é", "ScalableDimension": "ecs:service:DesiredCount", ` +
 			`"TargetTrackingScalingPolicyConfiguration": {"TargetValue": 70}}`, ""}, // a float, and more than ASCII
-		{"ecs", "CreateService", `{"serviceName": "a", "launchType": "LAMBDA"}`,
-			".launchType = 'LAMBDA': is not one of EC2, FARGATE, EXTERNAL"},
+		{"ecs", "CreateService", `{"serviceName": "a", "launchType": "EC3"}`, ".launchType = 'EC3': is not one of EC2, "},
 		{"logs", "CreateLogGroup", `{}`, ".logGroupName: is required"},
 		{"logs", "CreateLogGroup", `{"logGroupName": "a b"}`, `.logGroupName = 'a b': does not match [\.\-_/#A-Za-z0-9]+`},
 		{"logs", "DescribeLogGroups", `{"limit": 51}`, ".limit = 51: value or length is not between 1 and 50"},
 		{"rds", "CreateDBCluster", cluster + "StorageEncrypted=true&Tags.Tag.1.Key=a&VpcSecurityGroupIds=", ""},
 		{"rds", "CreateDBCluster", cluster + "Tags.Tag.1.Name=a", ".Tags.Tag.1.Name: is not a member"},
-		{"rds", "CreateDBCluster", cluster + "StorageEncrypted=yes",
-			".StorageEncrypted = 'yes': is not of the type that the model says"},
+		{"rds", "CreateDBCluster", cluster + "StorageEncrypted=yes", ".StorageEncrypted = 'yes': is not of the type that"},
 		{"rds", "CreateDBCluster", cluster + "Port=many", ": cannot be read: ValueError("},
 		{"iam", "GetRole", "RoleName=" + long, ".RoleName = '" + long + "': value or length is not between 1 and 64"},
 		{"ec2", "CreateVpc", "Cidr=10.0.0.0/16", ".Cidr: is not a member"},
-		{"s3", "PutBucketVersioning", "<Status>On</Status>",
-			".VersioningConfiguration.Status = 'On': is not one of Enabled, Suspended"},
+		{"s3", "PutBucketVersioning", "<Status>On</Status>", ".VersioningConfiguration.Status = 'On': is not one of Enabled"},
 		{"s3", "PutBucketVersioning", "<State>Enabled</State>", ".VersioningConfiguration.State: is not a member"},
 	} {
 		switch target, isJSON := targets[call.service]; {
@@ -163,7 +137,8 @@ func TestCallsAreHeldAgainstModels(t *testing.T) {
 			send(t, e, call.service, http.MethodPost, "", call.body, "Content-Type: application/x-amz-json-1.1",
 				"X-Amz-Target: "+target+call.operation)
 		case call.service == "s3":
-			send(t, e, "s3", http.MethodPut, "/states?versioning", fmt.Sprintf(versioning, call.body))
+			send(t, e, "s3", http.MethodPut, "/states?versioning",
+				"<VersioningConfiguration>"+call.body+"</VersioningConfiguration>")
 		default:
 			send(t, e, call.service, http.MethodPost, "", "Action="+call.operation+"&"+call.body,
 				"Content-Type: application/x-www-form-urlencoded")
@@ -207,29 +182,19 @@ func TestDockerIsOutOfReach(t *testing.T) {
 	daemon := must.Get(net.ListenUnix("unix", &net.UnixAddr{Name: filepath.Join(t.TempDir(), "docker.sock")}))(t)
 	defer daemon.Close()
 	python(t, append(os.Environ(), "DOCKER_HOST=unix://"+daemon.Addr().String()), `
-import server, docker
-try:
-    docker.from_env(timeout=1)
-except docker.errors.DockerException:
-    pass`)
+import contextlib, server, docker
+with contextlib.suppress(docker.errors.DockerException):
+    docker.from_env(timeout=1)`)
 	must.Do(t, daemon.SetDeadline(time.Now().Add(100*time.Millisecond)))
 	if _, err := daemon.Accept(); err == nil {
 		t.Error("the emulator reaches the Docker daemon")
 	}
 }
 
-func TestEmulatorIsFoundByItsLog(t *testing.T) {
+func TestLogOfRunningEmulatorIsRefused(t *testing.T) {
 	e := started(t)
-	found, err := Attach(e.Log)
-	if err != nil || *found != *e {
-		t.Fatalf("attach = %+v (%v), want %+v", found, err, e)
-	}
 	if _, err := Start(t.Context(), Options{Log: e.Log}); err == nil || !strings.Contains(err.Error(), e.Log) {
 		t.Errorf("start with the same log = %v, want an error that names it", err)
-	}
-	must.Do(t, found.Stop())
-	if _, err := Attach(e.Log); !errors.Is(err, ErrGone) {
-		t.Errorf("attach to a stopped emulator = %v, want ErrGone", err)
 	}
 }
 
@@ -269,5 +234,38 @@ func TestFailedStartShowsTheLogAndLeavesNoProcess(t *testing.T) {
 	}
 	if (&Emulator{Log: "log"}).alive() {
 		t.Error("a failed start leaves a process")
+	}
+}
+
+func TestNothingOfTheUsersAccountReachesTheEmulator(t *testing.T) {
+	for _, name := range strings.Fields(`AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN AWS_PROFILE
+		AWS_CONFIG_FILE AWS_SHARED_CREDENTIALS_FILE AWS_ROLE_ARN AWS_WEB_IDENTITY_TOKEN_FILE
+		AWS_CONTAINER_CREDENTIALS_FULL_URI AWS_EC2_METADATA_DISABLED AWS_ENDPOINT_URL AWS_ENDPOINT_URL_SECRETS_MANAGER
+		AWS_IGNORE_CONFIGURED_ENDPOINT_URLS AWS_REGION AWS_MAX_ATTEMPTS BOTO_CONFIG AMAZON_ACCESS_KEY_ID
+		aws_access_key_id TF_VAR_region TF_CLI_ARGS TF_CLI_ARGS_apply TF_WORKSPACE TF_DATA_DIR TF_REATTACH_PROVIDERS
+		TF_ENCRYPTION TF_AWS_DEFAULT_TAGS_Owner TF_HTTP_ADDRESS TF_CLOUD_ORGANIZATION TF_INPUT`) {
+		t.Setenv(name, "the-users-own")
+	}
+	for _, entry := range append((&Emulator{}).Environment(), slices.DeleteFunc(os.Environ(), foreign)...) {
+		if strings.HasSuffix(entry, "=the-users-own") {
+			t.Errorf("%s is kept", entry)
+		}
+	}
+}
+
+func TestTerraformKeepsWhatItNeeds(t *testing.T) {
+	needed := []string{"PATH=/usr/bin", "HOME=/home/somebody", "TF_CLI_CONFIG_FILE=/etc/terraform.rc", "TF_LOG=info",
+		"TF_PLUGIN_CACHE_DIR=/cache", "TF_TOKEN_registry_example_com=token", "TERRAFORM_BINARY_NAME=tofu",
+		"HTTPS_PROXY=http://proxy.example.com:3128", "NODE_EXTRA_CA_CERTS=/etc/certificates.pem"}
+	for _, entry := range append(needed, "NO_PROXY=intranet.example.com") {
+		name, value, _ := strings.Cut(entry, "=")
+		t.Setenv(name, value)
+	}
+	environment := (&Emulator{Port: 4566}).Environment()
+	for _, entry := range append(needed, "AWS_ENDPOINT_URL=http://127.0.0.1:4566", "AWS_EC2_METADATA_DISABLED=true",
+		"NO_PROXY=127.0.0.1,intranet.example.com") {
+		if !slices.Contains(environment, entry) {
+			t.Errorf("the environment lacks %s", entry)
+		}
 	}
 }

@@ -10,7 +10,6 @@ from botocore.exceptions import UnknownServiceError
 from botocore.serialize import create_serializer
 from moto.core.parse import PROTOCOL_PARSERS
 from moto.core.request import determine_request_protocol
-from moto.core.responses import BaseResponse
 from moto.core.utils import get_service_model
 
 calls, violations, lock = Counter(), set(), threading.Lock()
@@ -92,17 +91,8 @@ def problems(response, request, service, operation):
             yield f"{path} = {value!r}: is not of the type that the model says"
 
 
-prepare = BaseResponse.setup_class
-
-
-def prepare_and_note(self, request, *arguments, **settings):
-    try:
-        prepare(self, request, *arguments, **settings)
-    finally:  # the request is answered as before, whatever is found
-        note(self, request)
-
-
 def note(response, request):
+    """Counts a request, which moto has parsed, and notes what AWS would refuse in it."""
     try:
         service = get_service_model(response.boto3_service_name)
     except UnknownServiceError:  # a page of moto's own
@@ -117,8 +107,7 @@ def note(response, request):
         violations.update(name + problem for problem in found)
 
 
-def page(request, full_url, headers):
-    """The page /moto-api/tap/calls: all since the emulator was started."""
+def summary():
+    """All calls since the emulator was started."""
     with lock:
-        return 200, {"Content-Type": "application/json"}, json.dumps({
-            "calls": calls.total(), "operations": calls, "violations": sorted(violations)})
+        return {"calls": calls.total(), "operations": dict(calls), "violations": sorted(violations)}

@@ -116,7 +116,7 @@ func showProvider(ctx context.Context, program []string) error {
 	if err != nil {
 		return err
 	}
-	variables, err := source.Environment(os.Environ())
+	variables, err := source.Environment()
 	if err != nil {
 		return err
 	}
@@ -287,7 +287,7 @@ func attach() (*emulator.Emulator, error) {
 // environment is that of every program: without anything of the user's AWS account, of another run of cdktf or of
 // another environment.
 func environment(e *emulator.Emulator) []string {
-	variables := slices.DeleteFunc(e.Environment(os.Environ()), func(entry string) bool {
+	variables := slices.DeleteFunc(e.Environment(), func(entry string) bool {
 		return strings.HasPrefix(entry, "CDKTF_")
 	})
 	if _, err := os.Stat(os.Getenv("TF_CLI_CONFIG_FILE")); err != nil { // Terraform warns of a file that does not exist

@@ -2,95 +2,147 @@ package deploy
 
 import (
 	"bytes"
-	_ "embed"
 	"encoding/json"
-	"os"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os/exec"
+	"regexp"
+	"slices"
+	"sync"
 	"testing"
 
 	"tap/internal/repository"
 	"tap/tests/must"
 )
 
-//go:embed ask.py
-var ask string
-
 // parameters of a request to AWS, as its API names them.
 type parameters map[string]any
 
 // request is one request to an AWS service, by boto3's names.
 type request struct {
-	Service    string     `json:"service"`
-	Operation  string     `json:"operation"`
-	Parameters parameters `json:"parameters"`
+	Service, Operation string
+	Parameters         parameters
+	Query              string // of what matters in the answer, in JMESPath
+	want               any    // what that has to be; nothing at all is never right
 }
 
-// ask sends requests to the emulator and returns the answers, which contain an Error where AWS refused.
-func (d *deployment) ask(t *testing.T, requests ...request) []any {
+const ask = `import boto3, jmespath, json, sys
+
+def answer(request):
+    operation = getattr(boto3.client(request["Service"]), request["Operation"])
+    return jmespath.search(request["Query"], operation(**request["Parameters"] or {}))
+
+json.dump([answer(request) for request in json.load(sys.stdin)], sys.stdout, default=str)`
+
+// answers sends requests to the emulator, none of which it may refuse.
+func (d *deployment) answers(t *testing.T, requests ...request) []any {
 	t.Helper()
-	text := must.Get(json.Marshal(requests))(t)
 	var said bytes.Buffer
 	program := exec.CommandContext(t.Context(), repository.Python(d.repository), "-I", "-c", ask)
-	program.Env = append(d.emulator.Environment(os.Environ()), "AWS_DEFAULT_REGION="+region)
-	program.Env = append(program.Env, d.variables...)
-	program.Stdin, program.Stderr = bytes.NewReader(text), &said
+	program.Env = slices.Concat(d.emulator.Environment(), []string{"AWS_DEFAULT_REGION=" + region}, d.variables)
+	program.Stdin, program.Stderr = bytes.NewReader(must.Get(json.Marshal(requests))(t)), &said
 	answered, err := program.Output()
 	if err != nil {
 		t.Fatalf("ask the emulator: %v\n%s", err, said.String())
 	}
 	var answers []any
-	if err := json.Unmarshal(answered, &answers); err != nil {
-		t.Fatalf("ask the emulator: %v", err)
-	}
+	must.Do(t, json.Unmarshal(answered, &answers))
 	return answers
 }
 
-// at returns what is below keys and indices in decoded JSON; nil if nothing is.
-func at(value any, path ...any) any {
-	for _, step := range path {
-		switch step := step.(type) {
-		case string:
-			object, _ := value.(map[string]any)
-			value = object[step]
-		case int:
-			list, _ := value.([]any)
-			if step >= len(list) {
-				return nil
-			}
-			value = list[step]
-		}
-	}
-	return value
-}
-
-// text returns the string below keys and indices in decoded JSON; empty if there is none.
-func text(value any, path ...any) string {
-	found, _ := at(value, path...).(string)
-	return found
-}
-
-// find returns the item of a list in decoded JSON in which a key has that value; nil if none has.
-func find(list any, key string, value any) any {
-	items, _ := list.([]any)
-	for _, item := range items {
-		if at(item, key) == value {
-			return item
-		}
-	}
-	return nil
-}
-
-// fact is something that AWS says, and what it has to be. Nothing at all is never right.
-type fact struct {
-	name          string
-	found, wanted any
-}
-
-func expectFacts(t *testing.T, facts ...fact) {
+// ask returns the text that a query finds in the answer to one request.
+func (d *deployment) ask(t *testing.T, service, operation string, given parameters, query string) string {
 	t.Helper()
-	for _, f := range facts {
-		if f.found != f.wanted || f.wanted == nil || f.wanted == "" {
-			t.Errorf("%s is %v, expected %v", f.name, f.found, f.wanted)
+	return fmt.Sprint(d.answers(t, request{service, operation, given, query, nil})[0])
+}
+
+func (d *deployment) expectAnswers(t *testing.T, requests ...request) {
+	t.Helper()
+	for i, answer := range d.answers(t, requests...) {
+		r := requests[i]
+		if got := fmt.Sprint(answer); got != fmt.Sprint(r.want) || answer == nil || got == "" {
+			t.Errorf("%s of %s %s is %v, expected %v", r.Query, r.Service, r.Operation, answer, r.want)
 		}
+	}
+}
+
+var storedPassword = regexp.MustCompile(`"password": ?"([A-Za-z0-9]{32})"`)
+
+// storedPassword returns the password of the database's master user, which Secrets Manager contains.
+func (d *deployment) storedPassword(t *testing.T) string {
+	t.Helper()
+	secret := d.ask(t, "secretsmanager", "list_secrets", nil, "SecretList[0].ARN")
+	text := d.ask(t, "secretsmanager", "get_secret_value", parameters{"SecretId": secret}, "SecretString")
+	found := storedPassword.FindStringSubmatch(text)
+	if found == nil {
+		t.Fatal("the secret contains no password of 32 letters and digits")
+	}
+	return found[1]
+}
+
+// proxy is between Terraform and the emulator. It knows the actions of services whose requests are forms (RDS and SNS
+// are two): it keeps the master passwords that RDS is given, in memory only, and refuses or delays an action when a
+// test asks for it.
+type proxy struct {
+	url string
+
+	mutex     sync.Mutex
+	passwords []string
+	admit     map[string]func() bool // by action
+}
+
+// refusal is what RDS answers when an account has as many clusters as it may have. Terraform does not try again.
+const refusal = "DBClusterQuotaExceededFault"
+
+// newProxy starts a proxy in front of the emulator; it ends with the test.
+func newProxy(t *testing.T, emulatorURL string) *proxy {
+	t.Helper()
+	target := must.Get(url.Parse(emulatorURL))(t)
+	forward := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(target) }}
+	p := &proxy{admit: map[string]func() bool{}}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body) // what is missing, the emulator misses
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		form, _ := url.ParseQuery(string(body)) // others than forms have no action
+		p.mutex.Lock()
+		if password := form.Get("MasterUserPassword"); password != "" {
+			p.passwords = append(p.passwords, password)
+		}
+		admit := p.admit[form.Get("Action")]
+		p.mutex.Unlock()
+		if admit == nil || admit() {
+			forward.ServeHTTP(w, r)
+			return
+		}
+		http.Error(w, "<ErrorResponse><Error><Code>"+refusal+"</Code></Error></ErrorResponse>", http.StatusBadRequest)
+	}))
+	t.Cleanup(server.Close)
+	p.url = server.URL
+	return p
+}
+
+// intercept calls admit before each request for an action, which is refused when it returns false. With nil the
+// action passes again.
+func (p *proxy) intercept(action string, admit func() bool) {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	p.admit[action] = admit
+}
+
+// refuse refuses every request for an action, until it is intercepted by something else.
+func (p *proxy) refuse(action string) { p.intercept(action, func() bool { return false }) }
+
+// expectPasswords fails unless RDS was given exactly these master passwords, in this order, also in requests that
+// were refused. The passwords themselves are not printed.
+func (p *proxy) expectPasswords(t *testing.T, wanted ...string) {
+	t.Helper()
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	if !slices.Equal(p.passwords, wanted) {
+		t.Errorf("RDS was given %d master passwords that are not the %d that were stored", len(p.passwords), len(wanted))
 	}
 }

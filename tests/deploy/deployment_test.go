@@ -1,3 +1,8 @@
+// Package deploy deploys the stacks with the real Terraform and the real AWS provider to an AWS emulator on the
+// loopback interface: what is applied is the JSON that goes to AWS.
+//
+// Each deployment has an emulator, a folder and a state of its own. The tests whose names begin with TestLong run
+// all at once, since they mostly wait for the provider, which asks only every few seconds whether AWS is done.
 package deploy
 
 import (
@@ -5,10 +10,13 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
+	"flag"
 	"fmt"
 	"maps"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -19,7 +27,9 @@ import (
 
 	"tap/config"
 	"tap/constructs"
+	"tap/constructs/versions"
 	"tap/internal/emulator"
+	"tap/internal/kernel"
 	"tap/internal/repository"
 	"tap/tests/must"
 )
@@ -32,6 +42,42 @@ const (
 
 // limit is how long a command may take: several times what it takes when nothing else runs.
 const limit = 5 * time.Minute
+
+// interrupted ends with the first interrupt. All commands end with it, and then all tests, which clean up.
+var interrupted, _ = signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+
+func TestMain(m *testing.M) {
+	// However few cores there are. m.Run reads the command line after this, so that -parallel still counts.
+	if err := flag.Set("test.parallel", "8"); err != nil {
+		panic(err)
+	}
+	code := m.Run()
+	kernel.Close()
+	os.Exit(code)
+}
+
+// prepare returns the repository's root, once the provider has been installed into a folder that all deployments read.
+var prepare = sync.OnceValues(func() (root string, err error) {
+	kernel.Accelerate()
+	if root, err = repository.Root(); err != nil {
+		return "", err
+	}
+	folder := filepath.Join(root, ".local", "provider")
+	requirement := fmt.Sprintf(`{"terraform":{"required_providers":{"aws":{"source":%q,"version":%q}}}}`,
+		versions.Provider, versions.ProviderVersions)
+	if err := errors.Join(os.MkdirAll(folder, 0o755),
+		os.WriteFile(filepath.Join(folder, "main.tf.json"), []byte(requirement), 0o644)); err != nil {
+		return "", err
+	}
+	ctx, cancel := context.WithTimeout(interrupted, 2*limit) // the first time, it may be downloaded
+	defer cancel()
+	initialize := exec.CommandContext(ctx, repository.Terraform(), "init", "-upgrade", "-input=false", "-no-color")
+	initialize.Dir = folder
+	if said, err := initialize.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("install the AWS provider: %w\n%s", err, said)
+	}
+	return root, nil
+})
 
 // deployment is an environment that is deployed to an emulator of its own.
 type deployment struct {
@@ -71,6 +117,8 @@ func (d *deployment) path(parts ...string) string {
 
 func (d *deployment) stackFolder() string { return d.path("cdktf.out", "stacks", d.stack) }
 
+func (d *deployment) stackFile() string { return filepath.Join(d.stackFolder(), "cdk.tf.json") }
+
 // synthesis lets one test at a time use the process that builds constructs.
 var synthesis sync.Mutex
 
@@ -79,7 +127,7 @@ func (d *deployment) configure(t *testing.T, file string) {
 	t.Helper()
 	d.synthesize(t, map[string]string{"environments/" + strings.TrimPrefix(d.stack, "tap-") + ".yaml": file})
 	if _, err := os.Stat(filepath.Join(d.stackFolder(), ".terraform")); err != nil {
-		d.initialize(t)
+		d.terraform(t, initializing...)
 	}
 }
 
@@ -104,13 +152,15 @@ func (d *deployment) synthesize(t *testing.T, files map[string]string) {
 // has written ends. When its time is over, or the tests are interrupted, the program is asked to end as by Ctrl-C.
 func (d *deployment) run(t *testing.T, folder, program string, arguments ...string) (output string, err error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	ctx, cancel := context.WithTimeout(interrupted, limit)
 	defer cancel()
-	defer context.AfterFunc(interrupted, cancel)()
 	var stdout, stderr bytes.Buffer
 	command := exec.CommandContext(ctx, program, arguments...)
 	command.Dir, command.Stdout, command.Stderr = folder, &stdout, &stderr
-	command.Env = append(d.emulator.Environment(os.Environ()), "AWS_ENDPOINT_URL="+d.proxy.url)
+	command.Env = append(d.emulator.Environment(), "AWS_ENDPOINT_URL="+d.proxy.url, "CHECKPOINT_DISABLE=1",
+		"TF_CLI_ARGS_init=-plugin-dir="+filepath.Join(d.repository, ".local/provider/.terraform/providers"),
+		"TF_LOG=", "TF_LOG_CORE=", "TF_LOG_PROVIDER=", // the tests search for passwords in what Terraform prints
+		"CI=true", "FORCE_COLOR=0") // the cdktf command line prints plain lines
 	command.Env = append(command.Env, d.variables...)
 	// A group of its own, so that it is not interrupted a second time by the terminal: Terraform would leave the
 	// provider behind.
@@ -119,22 +169,27 @@ func (d *deployment) run(t *testing.T, folder, program string, arguments ...stri
 	command.WaitDelay = 15 * time.Second
 	began := time.Now()
 	err = command.Run()
-	called := filepath.Base(program) + " " + arguments[0]
-	t.Logf("%s: %s", called, time.Since(began).Round(time.Second))
-	if ctx.Err() != nil {
-		if command.Process != nil {
-			_ = syscall.Kill(-command.Process.Pid, syscall.SIGKILL) // what has not ended by itself
-		}
-		err = fmt.Errorf("%w after %s: %w", context.Cause(ctx), time.Since(began).Round(time.Second), err)
+	called := fmt.Sprintf("%s %s (%s)", filepath.Base(program), arguments[0], time.Since(began).Round(time.Second))
+	t.Log(called)
+	if ctx.Err() != nil && command.Process != nil {
+		_ = syscall.Kill(-command.Process.Pid, syscall.SIGKILL) // what has not ended by itself
 	}
 	said := stdout.String() + stderr.String()
 	if err != nil {
 		lines := strings.Split(strings.TrimSpace(said), "\n")
-		err = fmt.Errorf("%s: %w\n%s", called, err, strings.Join(lines[max(0, len(lines)-60):], "\n"))
+		err = fmt.Errorf("%s: %w\n%s", called, errors.Join(ctx.Err(), err), strings.Join(lines[max(0, len(lines)-60):], "\n"))
 	}
 	must.Write(t, d.path(arguments[0]+"-"+rand.Text()+".log"), said)
 	return stdout.String(), err
 }
+
+// The commands, without the addresses or the plan that may follow.
+var (
+	initializing = []string{"init", "-no-color"}
+	planning     = []string{"plan", "-no-color"}
+	applying     = []string{"apply", "-no-color", "-auto-approve", "-parallelism=20"}
+	destroying   = []string{"destroy", "-no-color", "-auto-approve", "-parallelism=20"}
+)
 
 // terraform runs a command in the stack's folder that has to succeed, and returns what it prints.
 func (d *deployment) terraform(t *testing.T, arguments ...string) string {
@@ -142,28 +197,14 @@ func (d *deployment) terraform(t *testing.T, arguments ...string) string {
 	return must.Get(d.run(t, d.stackFolder(), repository.Terraform(), arguments...))(t)
 }
 
-// refused runs a command in the stack's folder that has to fail for these reasons, and returns what it prints.
-func (d *deployment) refused(t *testing.T, reasons []string, arguments ...string) string {
+// refused runs a command in the stack's folder that has to fail for this reason.
+func (d *deployment) refused(t *testing.T, reason string, arguments ...string) {
 	t.Helper()
-	output, err := d.run(t, d.stackFolder(), repository.Terraform(), arguments...)
-	for _, reason := range reasons {
-		if err == nil || !strings.Contains(err.Error(), reason) {
-			t.Fatalf("terraform %s ended with %v, expected the refusal %q", arguments[0], err, reason)
-		}
+	_, err := d.run(t, d.stackFolder(), repository.Terraform(), arguments...)
+	if err == nil || !strings.Contains(err.Error(), reason) {
+		t.Fatalf("terraform %s ended with %v, expected the refusal %q", arguments[0], err, reason)
 	}
-	return output
 }
-
-func (d *deployment) initialize(t *testing.T) {
-	t.Helper()
-	d.terraform(t, "init", "-no-color")
-}
-
-// applying and destroying are the commands without the addresses or the plan that may follow.
-var (
-	applying   = []string{"apply", "-no-color", "-auto-approve", "-parallelism=20"}
-	destroying = []string{"destroy", "-no-color", "-auto-approve", "-parallelism=20"}
-)
 
 // apply applies what has been synthesized, or a saved plan.
 func (d *deployment) apply(t *testing.T, arguments ...string) {
@@ -183,13 +224,22 @@ func (d *deployment) outputs(t *testing.T) map[string]string {
 	return values
 }
 
+// resources returns the names of the stack's resources by their types.
+func (d *deployment) resources(t *testing.T) map[string][]string {
+	t.Helper()
+	var stack struct{ Resource map[string]map[string]any }
+	must.Do(t, json.Unmarshal(must.Get(os.ReadFile(d.stackFile()))(t), &stack))
+	names := map[string][]string{}
+	for kind, named := range stack.Resource {
+		names[kind] = slices.Collect(maps.Keys(named))
+	}
+	return names
+}
+
 // target returns the argument that limits a command to the only resource of a type, and to what it needs.
 func (d *deployment) target(t *testing.T, kind string) string {
 	t.Helper()
-	content := must.Get(os.ReadFile(filepath.Join(d.stackFolder(), "cdk.tf.json")))(t)
-	var stack struct{ Resource map[string]map[string]any }
-	must.Do(t, json.Unmarshal(content, &stack))
-	names := slices.Collect(maps.Keys(stack.Resource[kind]))
+	names := d.resources(t)[kind]
 	if len(names) != 1 {
 		t.Fatalf("%s has the resources %v of type %s, expected one", d.stack, names, kind)
 	}
@@ -211,9 +261,8 @@ func (d *deployment) expectNothingLeft(t *testing.T) {
 			t.Errorf("left in AWS: %s", left)
 		}
 	}
-	content := must.Get(os.ReadFile(d.path("terraform." + d.stack + ".tfstate")))(t)
 	var state struct{ Resources []any }
-	must.Do(t, json.Unmarshal(content, &state))
+	must.Do(t, json.Unmarshal(must.Get(os.ReadFile(d.path("terraform."+d.stack+".tfstate")))(t), &state))
 	if len(state.Resources) > 0 {
 		t.Errorf("the state still contains %d resources, expected none", len(state.Resources))
 	}

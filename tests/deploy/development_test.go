@@ -1,8 +1,19 @@
 package deploy
 
 import (
-	"strings"
+	"archive/zip"
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"slices"
 	"testing"
+
+	"tap/internal/repository"
+	"tap/tests/must"
 )
 
 const development = "class: development\n"
@@ -12,30 +23,28 @@ func TestDeployment(t *testing.T) {
 	d.configure(t, development)
 	d.apply(t)
 	d.expectOutputs(t)
-	stored := d.storedCredentials(t)
-	stored.expect(t, "postgres", "paymentdb-dev")
-	d.proxy.expectPasswords(t, stored.Password)
-
+	password := d.storedPassword(t)
+	d.proxy.expectPasswords(t, password)
 	d.plan(t).expect(t)
-	d.expectNowhere(t, stored.Password)
+	d.expectNowhere(t, password)
 }
 
 func TestLongChanges(t *testing.T) {
 	d := newDeployment(t, "dev")
 	d.configure(t, development)
 
-	var first, second credentials
-	var deployed string
+	cluster := d.target(t, "aws_rds_cluster")
+	var first, second, deployed string
 	step(t, "an apply that stops between the secret and the cluster can be repeated", func(t *testing.T) {
 		d.proxy.refuse("CreateDBCluster")
-		d.refused(t, []string{refusal}, append(applying, d.target(t, "aws_rds_cluster"))...)
-		first = d.storedCredentials(t)
+		d.refused(t, refusal, append(applying, cluster)...)
+		first = d.storedPassword(t)
 		d.proxy.intercept("CreateDBCluster", nil)
 		d.apply(t)
-		if again := d.storedCredentials(t); again != first {
-			t.Error("the repeated apply has stored other credentials")
+		if d.storedPassword(t) != first {
+			t.Error("the repeated apply has stored another password")
 		}
-		d.proxy.expectPasswords(t, first.Password, first.Password)
+		d.proxy.expectPasswords(t, first, first)
 	})
 	step(t, "a plan that would replace what cannot be replaced is refused", func(t *testing.T) {
 		d.configure(t, production+"region: eu-west-1\n")
@@ -45,19 +54,14 @@ func TestLongChanges(t *testing.T) {
 		d.configure(t, development+"database: {passwordVersion: 2}\n")
 		rotation := d.plan(t)
 		rotation.expect(t,
-			"update aws_ecs_service.service (task_definition)",
-			"delete create aws_ecs_task_definition.service_task-definition (container_definitions)",
-			"update aws_rds_cluster.database_cluster (master_password_wo_version)",
-			"create delete aws_secretsmanager_secret_version.database_secret_version (secret_string_wo_version)",
-		)
+			"update aws_ecs_service.service",
+			"delete create aws_ecs_task_definition.service_task-definition",
+			"update aws_rds_cluster.database_cluster",
+			"create delete aws_secretsmanager_secret_version.database_secret_version")
 		d.apply(t, rotation.path)
-		second = d.storedCredentials(t)
-		second.expect(t, "postgres", "paymentdb-dev")
-		if second.Password == first.Password {
-			t.Error("the rotation has stored the same password again")
-		}
-		d.proxy.expectPasswords(t, first.Password, first.Password, second.Password)
-		d.expectNowhere(t, first.Password, second.Password)
+		second = d.storedPassword(t)
+		d.proxy.expectPasswords(t, first, first, second)
+		d.expectNowhere(t, first, second)
 	})
 	step(t, "another image and more tasks change the tasks and their scaling only", func(t *testing.T) {
 		const image = "public.ecr.aws/docker/library/httpd:2.4"
@@ -66,82 +70,122 @@ func TestLongChanges(t *testing.T) {
 		d.configure(t, deployed)
 		changed := d.plan(t)
 		changed.expect(t,
-			"update aws_appautoscaling_target.service_scaling_target (max_capacity)",
-			"update aws_ecs_service.service (task_definition)",
-			"delete create aws_ecs_task_definition.service_task-definition (container_definitions)",
-		)
+			"update aws_appautoscaling_target.service_scaling_target",
+			"update aws_ecs_service.service",
+			"delete create aws_ecs_task_definition.service_task-definition")
 		d.apply(t, changed.path)
-		newest := d.ask(t, request{"ecs", "describe_task_definition", parameters{"taskDefinition": "PaymentTask-dev"}})[0]
-		expectFacts(t, fact{"the image of the newest task definition",
-			at(newest, "taskDefinition", "containerDefinitions", 0, "image"), image})
+		d.expectAnswers(t, request{"ecs", "describe_task_definition", parameters{"taskDefinition": "PaymentTask-dev"},
+			"taskDefinition.containerDefinitions[0].image", image})
 	})
 	step(t, "a plan says in words what is lost", func(t *testing.T) {
-		for _, change := range []struct {
-			file   string
-			status int
-			says   []string
-		}{
-			{deployed, 0, []string{"No changes."}},
-			{deployed + "monitoring: {latencySeconds: 3}\n", 2, []string{"Harmless changes: 2."}},
-			{deployed + "logs: {retentionDays: 7}\n", 3, []string{"### Weakens protection", "from `30` to `7`"}},
-			{strings.Replace(deployed, "service: {", "service: {port: 8080, ", 1), 3, []string{"### Interrupts traffic"}},
-		} {
-			d.configure(t, change.file)
-			d.expectWords(t, change.status, change.says...)
+		expect := func(file string, status int, wanted ...string) {
+			t.Helper()
+			d.configure(t, file)
+			d.expectWords(t, status, wanted...)
+		}
+		expect(deployed, 0, "No changes.")
+		expect(deployed+"monitoring: {latencySeconds: 3}\n", 2, "Harmless changes: 2.")
+		expect(deployed+"logs: {retentionDays: 7}\n", 3, "### Weakens protection", "from `30` to `7`")
+		expect(withPort(deployed), 3, "### Interrupts traffic")
+	})
+	step(t, "after a refused rotation another one is needed, and sets yet another password", func(t *testing.T) {
+		// A provider that fails to update a resource keeps the attributes that it was to set: Terraform takes the new
+		// password for set.
+		d.configure(t, development+"database: {passwordVersion: 3}\n")
+		d.proxy.refuse("ModifyDBCluster")
+		d.refused(t, refusal, append(applying, cluster)...)
+		refused := d.storedPassword(t)
+		d.proxy.intercept("ModifyDBCluster", nil)
+		d.configure(t, development+"database: {passwordVersion: 4}\n")
+		d.apply(t, cluster)
+		last := d.storedPassword(t)
+		d.proxy.expectPasswords(t, first, first, second, refused, last)
+		if all := []string{first, second, refused, last}; len(slices.Compact(slices.Sorted(slices.Values(all)))) < len(all) {
+			t.Error("a rotation has stored an earlier password again")
 		}
 	})
 }
 
-// A provider that fails to update a resource keeps the attributes that it was to set: after a refused rotation
-// Terraform takes the new password for set.
-func TestLongRefusedRotation(t *testing.T) {
+func TestLongCommandLine(t *testing.T) {
 	d := newDeployment(t, "dev")
-	d.configure(t, development)
-	cluster := d.target(t, "aws_rds_cluster")
-	d.apply(t, cluster)
-	first := d.storedCredentials(t).Password
-
-	d.configure(t, development+"database: {passwordVersion: 2}\n")
-	d.proxy.refuse("ModifyDBCluster")
-	d.refused(t, []string{refusal}, append(applying, cluster)...)
-	refused := d.storedCredentials(t).Password
-	d.proxy.intercept("ModifyDBCluster", nil)
-
-	d.configure(t, development+"database: {passwordVersion: 3}\n")
-	d.apply(t, cluster)
-	last := d.storedCredentials(t).Password
-	d.proxy.expectPasswords(t, first, refused, last)
-	if last == refused || last == first {
-		t.Error("the last rotation has stored an earlier password again")
+	cdktf := func(t *testing.T, subcommand string, options ...string) {
+		t.Helper()
+		// Without --skip-provider-lock the provider is looked for in the public registry, whatever Terraform's
+		// configuration says.
+		arguments := append([]string{subcommand, d.stack, "--auto-approve", "--skip-provider-lock", "--no-color",
+			"--output", d.path("cdktf.out")}, options...)
+		must.Get(d.run(t, d.repository, repository.CDKTF(d.repository), arguments...))(t)
 	}
+
+	step(t, "cdktf deploy deploys the repository's development environment", func(t *testing.T) {
+		cdktf(t, "deploy", "--outputs-file", d.path("outputs.json"))
+		var written map[string]map[string]any
+		must.Do(t, json.Unmarshal(must.Get(os.ReadFile(d.path("outputs.json")))(t), &written))
+		if want := d.outputs(t); fmt.Sprint(written[d.stack]) != fmt.Sprint(want) {
+			t.Errorf("cdktf has written the outputs %v, expected %v", written[d.stack], want)
+		}
+	})
+	step(t, "cdktf destroy leaves nothing", func(t *testing.T) {
+		if len(d.inventory(t)) == 0 {
+			t.Fatal("nothing has been deployed")
+		}
+		cdktf(t, "destroy")
+		d.expectNothingLeft(t)
+	})
 }
 
 // expectOutputs checks that what the outputs name exists in AWS, runs and belongs together.
 func (d *deployment) expectOutputs(t *testing.T) {
 	t.Helper()
-	outputs := d.outputs(t)
-	ecsService := parameters{"cluster": outputs["ECSClusterName"], "services": []string{outputs["ECSServiceName"]}}
-	balancers := parameters{"LoadBalancerArns": []string{outputs["LoadBalancerArn"]}}
-	answers := d.ask(t,
-		request{"ecs", "describe_services", ecsService},
-		request{"rds", "describe_db_clusters", parameters{"DBClusterIdentifier": outputs["DBClusterIdentifier"]}},
-		request{"secretsmanager", "describe_secret", parameters{"SecretId": outputs["DBSecretArn"]}},
-		request{"elbv2", "describe_load_balancers", balancers},
-		request{"elbv2", "describe_target_groups", parameters{"LoadBalancerArn": outputs["LoadBalancerArn"]}},
-		request{"cloudwatch", "get_dashboard", parameters{"DashboardName": outputs["DashboardName"]}},
-		request{"wafv2", "get_web_acl_for_resource", parameters{"ResourceArn": outputs["LoadBalancerArn"]}},
-	)
-	service, balancer := at(answers[0], "services", 0), at(answers[3], "LoadBalancers", 0)
-	expectFacts(t,
-		fact{"the service's status", at(service, "status"), "ACTIVE"},
-		fact{"the service's tasks", at(service, "runningCount"), at(service, "desiredCount")},
-		fact{"the service's target group", at(service, "loadBalancers", 0, "targetGroupArn"), outputs["TargetGroupArn"]},
-		fact{"the cluster's status", at(answers[1], "DBClusters", 0, "Status"), "available"},
-		fact{"the secret's ARN", at(answers[2], "ARN"), outputs["DBSecretArn"]},
-		fact{"the load balancer's host name", at(balancer, "DNSName"), outputs["LoadBalancerDNS"]},
-		fact{"the load balancer's VPC", at(balancer, "VpcId"), outputs["VPCId"]},
-		fact{"the target group behind it", at(answers[4], "TargetGroups", 0, "TargetGroupArn"), outputs["TargetGroupArn"]},
-		fact{"the dashboard's name", at(answers[5], "DashboardName"), outputs["DashboardName"]},
-		fact{"the web ACL of the load balancer", at(answers[6], "WebACL", "ARN"), outputs["WebACLArn"]},
-	)
+	o := d.outputs(t)
+	balancer, target := o["LoadBalancerArn"], o["TargetGroupArn"]
+	d.expectAnswers(t, []request{
+		{"ecs", "describe_services", parameters{"cluster": o["ECSClusterName"], "services": []string{o["ECSServiceName"]}},
+			"services[0].[status, runningCount == desiredCount, loadBalancers[0].targetGroupArn]",
+			[]any{"ACTIVE", true, target}},
+		{"rds", "describe_db_clusters", parameters{"DBClusterIdentifier": o["DBClusterIdentifier"]},
+			"DBClusters[0].Status", "available"},
+		{"secretsmanager", "describe_secret", parameters{"SecretId": o["DBSecretArn"]}, "ARN", o["DBSecretArn"]},
+		{"elbv2", "describe_load_balancers", parameters{"LoadBalancerArns": []string{balancer}},
+			"LoadBalancers[0].[DNSName, VpcId]", []string{o["LoadBalancerDNS"], o["VPCId"]}},
+		{"elbv2", "describe_target_groups", parameters{"LoadBalancerArn": balancer},
+			"TargetGroups[0].TargetGroupArn", target},
+		{"cloudwatch", "get_dashboard", parameters{"DashboardName": o["DashboardName"]}, "DashboardName", o["DashboardName"]},
+		{"wafv2", "get_web_acl_for_resource", parameters{"ResourceArn": balancer}, "WebACL.ARN", o["WebACLArn"]},
+	}...)
+}
+
+// expectNowhere fails when one of the passwords is in a file of the deployment: JSON, state and its backup, plan, log.
+func (d *deployment) expectNowhere(t *testing.T, passwords ...string) {
+	t.Helper()
+	// A search that finds nothing proves something only if it would have found it: the cluster's identifier is in
+	// each kind of file.
+	read := map[string]bool{}
+	var search func(files fs.FS) error
+	search = func(files fs.FS) error {
+		return fs.WalkDir(files, ".", func(name string, entry fs.DirEntry, err error) error {
+			if err != nil || !entry.Type().IsRegular() {
+				return err
+			}
+			content := must.Get(fs.ReadFile(files, name))(t)
+			for i, password := range passwords {
+				if bytes.Contains(content, []byte(password)) {
+					t.Errorf("%s contains password number %d", name, i+1)
+				}
+			}
+			if bytes.Contains(content, []byte("paymentdb-dev")) {
+				read[cmp.Or(path.Ext(name), name)] = true
+			}
+			if packed, err := zip.NewReader(bytes.NewReader(content), int64(len(content))); err == nil { // a plan
+				return search(packed)
+			}
+			return nil
+		})
+	}
+	must.Do(t, search(os.DirFS(d.root)))
+	for _, kind := range []string{".json", ".log", ".tfstate", "tfplan", "tfstate"} { // the last two are in a plan
+		if !read[kind] {
+			t.Errorf("the search has read no %s", kind)
+		}
+	}
 }

@@ -3,9 +3,10 @@ package deploy
 import (
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"maps"
-	"reflect"
+	"os"
+	"os/exec"
 	"regexp"
 	"slices"
 	"strings"
@@ -13,30 +14,14 @@ import (
 
 	tfjson "github.com/hashicorp/terraform-json"
 
+	holding "tap/constructs/deployment"
 	"tap/tests/must"
 )
 
 // plan is a saved plan.
 type plan struct {
 	path    string
-	changes []change // sorted by address
-}
-
-// change is what a plan does to one resource.
-type change struct {
-	resourceType string
-	address      string // without the hash that CDKTF ends it with
-	actions      tfjson.Actions
-	attributes   []string // that an update sets, or that force a replacement, sorted
-}
-
-// String names the change: "update aws_ecs_service.service (desired_count)".
-func (c change) String() string {
-	text := strings.Trim(fmt.Sprint(c.actions), "[]") + " " + c.address
-	if len(c.attributes) > 0 {
-		text += " (" + strings.Join(c.attributes, ", ") + ")"
-	}
-	return text
+	changes []string // "update aws_ecs_service.service", sorted by address, without the hash that CDKTF ends it with
 }
 
 var hash = regexp.MustCompile(`_[0-9A-F]{8}$`)
@@ -45,71 +30,71 @@ var hash = regexp.MustCompile(`_[0-9A-F]{8}$`)
 func (d *deployment) plan(t *testing.T, options ...string) plan {
 	t.Helper()
 	p := plan{path: d.path(rand.Text() + ".tfplan")}
-	d.terraform(t, append([]string{"plan", "-no-color", "-out=" + p.path}, options...)...)
+	d.terraform(t, slices.Concat(planning, []string{"-out=" + p.path}, options)...)
 	var document tfjson.Plan
 	must.Do(t, json.Unmarshal([]byte(d.terraform(t, "show", "-json", p.path)), &document))
 	for _, resource := range document.ResourceChanges {
-		actions := resource.Change.Actions
-		if resource.Mode != tfjson.ManagedResourceMode || actions.NoOp() {
-			continue
+		if actions := resource.Change.Actions; resource.Mode == tfjson.ManagedResourceMode && !actions.NoOp() {
+			address := hash.ReplaceAllString(resource.Address, "")
+			p.changes = append(p.changes, strings.Trim(fmt.Sprint(actions), "[]")+" "+address)
 		}
-		found := change{
-			resourceType: resource.Type,
-			address:      hash.ReplaceAllString(resource.Address, ""),
-			actions:      actions,
-		}
-		for _, path := range resource.Change.ReplacePaths {
-			found.attributes = append(found.attributes, fmt.Sprint(at(path, 0)))
-		}
-		if actions.Update() {
-			found.attributes = append(found.attributes, changedAttributes(resource.Change)...)
-		}
-		slices.Sort(found.attributes)
-		p.changes = append(p.changes, found)
 	}
-	slices.SortFunc(p.changes, func(a, b change) int { return strings.Compare(a.address, b.address) })
 	return p
-}
-
-// changedAttributes returns the top-level attributes that an update changes, or may change as far as is known before
-// the apply, sorted.
-func changedAttributes(update *tfjson.Change) []string {
-	before, _ := update.Before.(map[string]any)
-	after, _ := update.After.(map[string]any)
-	unknown, _ := update.AfterUnknown.(map[string]any)
-	names := maps.Clone(before)
-	maps.Copy(names, after)
-	maps.Copy(names, unknown)
-	var changed []string
-	for _, name := range slices.Sorted(maps.Keys(names)) {
-		if containsTrue(unknown[name]) || !reflect.DeepEqual(before[name], after[name]) {
-			changed = append(changed, name)
-		}
-	}
-	return changed
-}
-
-// containsTrue reports whether any part of a value is true, which marks unknown parts of an attribute.
-func containsTrue(value any) bool {
-	switch value := value.(type) {
-	case bool:
-		return value
-	case []any:
-		return slices.ContainsFunc(value, containsTrue)
-	case map[string]any:
-		return slices.ContainsFunc(slices.Collect(maps.Values(value)), containsTrue)
-	}
-	return false
 }
 
 // expect fails unless a plan makes exactly these changes, sorted by address.
 func (p plan) expect(t *testing.T, wanted ...string) {
 	t.Helper()
-	var found []string
-	for _, change := range p.changes {
-		found = append(found, change.String())
+	if !slices.Equal(p.changes, wanted) {
+		t.Fatalf("the plan is to\n  %s\nexpected\n  %s", strings.Join(p.changes, "\n  "), strings.Join(wanted, "\n  "))
 	}
-	if !slices.Equal(found, wanted) {
-		t.Fatalf("the plan is to\n  %s\nexpected\n  %s", strings.Join(found, "\n  "), strings.Join(wanted, "\n  "))
+}
+
+// expectWords fails unless the command plan ends with the status and says all of this. It does not refresh, which takes
+// most of a plan's time and has its tests.
+func (d *deployment) expectWords(t *testing.T, status int, wanted ...string) {
+	t.Helper()
+	program := d.path("plan")
+	must.Get(d.run(t, d.repository, "go", "build", "-o", program, "./internal/plan"))(t)
+	unrefreshed := *d
+	unrefreshed.variables = []string{"TF_CLI_ARGS_plan=-refresh=false"}
+	said, err := unrefreshed.run(t, d.root, program, d.stack)
+	said += fmt.Sprint(err)
+	var exit *exec.ExitError
+	if errors.As(err, &exit) && exit.ExitCode() != status || (err == nil) != (status == 0) {
+		t.Errorf("the plan of %s ended with %v, expected the status %d", d.stack, err, status)
 	}
+	for _, want := range wanted {
+		if !strings.Contains(said, want) {
+			t.Errorf("the plan does not say %q", want)
+		}
+	}
+	if t.Failed() {
+		t.Fatal(said)
+	}
+}
+
+// expectGuarded renames every resource whose loss matters, as if its construct had another name: it leaves the
+// configuration, and its prevent_destroy with it. The plan has to miss each, and to be empty with the moved blocks that
+// it offers.
+func (d *deployment) expectGuarded(t *testing.T) {
+	t.Helper()
+	renamed := string(must.Get(os.ReadFile(d.stackFile()))(t))
+	var destroyed, moved []string
+	for kind, names := range d.resources(t) {
+		if holds, _ := holding.Kind(kind); holds == holding.Nothing {
+			continue
+		}
+		for _, name := range names {
+			old, other := kind+"."+name, kind+".new_"+name
+			renamed = strings.NewReplacer(`"`+name+`": {`, `"new_`+name+`": {`, old, other).Replace(renamed)
+			destroyed = append(destroyed, "`"+old+"` is destroyed")
+			moved = append(moved, `{"from": "`+old+`", "to": "`+other+`"}`)
+		}
+	}
+	t.Logf("%d resources renamed", len(moved))
+	must.Write(t, d.stackFile(), renamed)
+	d.expectWords(t, 3, append(destroyed, moved...)...)
+	must.Write(t, d.stackFile(), strings.Replace(renamed, "{", `{"moved": [`+strings.Join(moved, ",")+"],", 1))
+	d.expectWords(t, 2, "0 to add, 0 to change, 0 to destroy")
 }

@@ -54,13 +54,10 @@ type record struct {
 //     (https://github.com/bridgecrewio/checkov/issues/7454). The version is left out.
 //   - It passes over what an IAM policy allows when the policy is text. A copy of each is added in a file of its own
 //     as the data source aws_iam_policy_document, to which its checks of policies apply.
-func prepare(file, folder, class string) (*stack, error) {
+func prepare(file, folder string) (*stack, error) {
 	name := filepath.Base(filepath.Dir(file))
-	s := &stack{name: name, class: class, resources: map[string]resource{}, checked: map[string]bool{}}
+	s := &stack{name: name, resources: map[string]resource{}, checked: map[string]bool{}}
 	text, err := os.ReadFile(file)
-	if err != nil {
-		return nil, err
-	}
 	var root map[string]any
 	var content struct {
 		Resource map[string]map[string]struct {
@@ -68,7 +65,7 @@ func prepare(file, folder, class string) (*stack, error) {
 			Policy  any
 		}
 	}
-	err = errors.Join(json.Unmarshal(text, &root), json.Unmarshal(text, &content))
+	err = errors.Join(err, json.Unmarshal(text, &root), json.Unmarshal(text, &content))
 	if terraform, isObject := root["terraform"].(map[string]any); isObject {
 		delete(terraform, "required_version")
 	}

@@ -11,6 +11,7 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"flag"
@@ -19,6 +20,10 @@ import (
 	"log"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
 
 	"tap/config"
 	"tap/constructs"
@@ -27,6 +32,9 @@ import (
 )
 
 //go:generate go run . -waivers
+
+// Paths from the root of the repository.
+const waiversFile, tableFile = "tests/scan/waivers.yaml", "generated/waivers.md"
 
 func main() {
 	kernel.Accelerate()
@@ -90,8 +98,8 @@ func synthesize(folder string) (stacks []*stack, err error) {
 	}
 	files, err := filepath.Glob(filepath.Join(folder, "stacks", "*", "cdk.tf.json"))
 	for _, file := range append(files, "tests/scan/broken/cdk.tf.json") {
-		name := filepath.Base(filepath.Dir(file))
-		s, problem := prepare(file, filepath.Join(folder, "stacks"), cmp.Or(classes[name], "account"))
+		s, problem := prepare(file, filepath.Join(folder, "stacks"))
+		s.class = cmp.Or(classes[s.name], "account")
 		stacks, err = append(stacks, s), errors.Join(err, problem)
 	}
 	return stacks, err
@@ -114,4 +122,87 @@ func report(output io.Writer, stacks []*stack) error {
 		return fmt.Errorf("failed checks without a waiver: %d; mend them, or accept them in %s", failed, waiversFile)
 	}
 	return nil
+}
+
+// waiver accepts that some constructs in the stacks of a class fail a control.
+type waiver struct {
+	Class      string   // of environments, or account, or broken: the stack that is broken on purpose
+	Control    string   // of checkov, for example CKV_AWS_96
+	Constructs []string // paths below their stack, for example database/cluster
+	Reason     string   // for an auditor; keys of environment files are between backticks
+}
+
+// String names the waiver for a message.
+func (w waiver) String() string { return waiversFile + ": " + w.Class + " " + w.Control }
+
+// reason is the reason in one line.
+func (w waiver) reason() string { return strings.Join(strings.Fields(w.Reason), " ") }
+
+// readWaivers returns the waivers of a file, or an error that names every mistake in it.
+func readWaivers(file string) (all []waiver, err error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	decoder := yaml.NewDecoder(bytes.NewReader(text))
+	decoder.KnownFields(true)
+	if err := decoder.Decode(&all); err != nil {
+		return nil, fmt.Errorf("%s: %w\nexpected a list of waivers with class, control, constructs and reason", file, err)
+	}
+	var problems []error
+	for i, w := range all {
+		if len(w.Constructs) == 0 || w.reason() == "" {
+			problems = append(problems, fmt.Errorf("%s has no constructs or no reason", w))
+		}
+		if before := all[max(i-1, 0)]; i > 0 && before.String() >= w.String() {
+			problems = append(problems, fmt.Errorf("%s is after %s %s, expected each once and sorted as text",
+				w, before.Class, before.Control))
+		}
+	}
+	return all, errors.Join(problems...)
+}
+
+// apply takes what is waived out of the findings of the stacks. The error names each construct of each waiver that
+// no stack needs.
+func apply(all []waiver, stacks []*stack) error {
+	var problems []error
+	for _, w := range all {
+		for _, path := range w.Constructs {
+			accepted := func(f record) bool { return f.Control == w.Control && f.path == path }
+			needed := false
+			for _, s := range stacks {
+				if s.class == w.Class && slices.ContainsFunc(s.findings, accepted) {
+					s.findings = slices.DeleteFunc(s.findings, accepted)
+					s.waived++
+					needed = true
+				}
+			}
+			if !needed {
+				problems = append(problems,
+					fmt.Errorf("%s is needless: no stack of that class fails it at %s: %s", w, path, w.reason()))
+			}
+		}
+	}
+	return errors.Join(problems...)
+}
+
+const tableHead = `# Accepted findings
+
+What checkov reports and why it is accepted, by class of environment. The class account is that of the stacks of
+accounts, the class broken that of a stack that proves that checkov sees what it should. "make scan" fails on a finding
+that is not in this table, and on a row that no stack needs; "make generate" writes it from tests/scan/waivers.yaml.
+
+| Class | Control | Constructs | Accepted because |
+| --- | --- | --- | --- |
+`
+
+// table returns the content of generated/waivers.md.
+func table(all []waiver) []byte {
+	var text bytes.Buffer
+	text.WriteString(tableHead)
+	for _, w := range all {
+		fmt.Fprintf(&text, "| %s | %s | %s | %s |\n",
+			w.Class, w.Control, strings.Join(w.Constructs, ", "), strings.ReplaceAll(w.reason(), "|", `\|`))
+	}
+	return text.Bytes()
 }
