@@ -116,7 +116,7 @@ func showProvider(ctx context.Context, program []string) error {
 	if err != nil {
 		return err
 	}
-	variables, err := source.Environment()
+	variables, err := source.Environment(os.Environ())
 	if err != nil {
 		return err
 	}
