@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -49,6 +50,29 @@ func TestLostDeploymentIsForgotten(t *testing.T) {
 	log := must.Get(os.ReadFile(emulatorLog))(t)
 	must.Write(t, emulatorLog, strings.Replace(string(log), `"version": "`, `"version": "older`, 1))
 	start("a change of the emulator's version", true)
+}
+
+// Whatever a program makes of a Ctrl-C: Terraform ends an init as if there had been none.
+func TestInterruptEndsTheDeployment(t *testing.T) {
+	folder := t.TempDir()
+	t.Chdir(folder)
+	must.Do(t, os.MkdirAll(stackFolder, 0o755))
+	for name, script := range map[string]string{
+		"cdktf.json": "", ".tfrc": "provider_installation {\n}\n", "go": "#!/bin/sh\n",
+		"terraform": "#!/bin/sh\necho $1 >>" + folder + "/said\n[ $1 = version ] || { kill -INT $PPID; sleep 0.5; }\n",
+	} {
+		must.Write(t, name, script)
+	}
+	t.Setenv("PATH", folder+":"+os.Getenv("PATH"))
+	t.Setenv("TF_CLI_CONFIG_FILE", folder+"/.tfrc")
+	t.Setenv("TERRAFORM_BINARY_NAME", "")
+	ctx, stop := signal.NotifyContext(t.Context(), os.Interrupt)
+	defer stop()
+	err := deploy(ctx, &emulator.Emulator{Port: 4566})
+	said := must.Get(os.ReadFile("said"))(t)
+	if fmt.Sprint(err) != "interrupted" || string(said) != "version\ninit\n" {
+		t.Errorf("after an interrupt of init: %v, and Terraform ran %q", err, said)
+	}
 }
 
 func TestProgramsSeeNothingOfOtherRuns(t *testing.T) {

@@ -137,7 +137,7 @@ func up(ctx context.Context) error {
 	fmt.Printf("The emulator runs at %s (process %d, log: %s)\n", e.URL(), e.PID, emulatorLog)
 	switch err := deploy(ctx, e); {
 	case err != nil && started: // a failed first deployment leaves no process behind
-		return errors.Join(err, stop(), errors.New("mend that and run `make local` again: it starts anew"))
+		return errors.Join(err, stop(), errors.New("`make local` starts anew"))
 	case err != nil:
 		return fmt.Errorf("%w\nThe emulator still runs: `make local` continues, `make local-destroy` takes all down", err)
 	}
@@ -171,16 +171,18 @@ func deploy(ctx context.Context, e *emulator.Emulator) error {
 	if err != nil {
 		return err
 	}
-	if err := run(variables, ".", "go", "run", ".", "-unlocked"); err != nil {
-		return err
-	}
-	if terraform(variables, "init") != nil {
+	err = run(variables, ".", "go", "run", ".", "-unlocked")
+	if err == nil && terraform(variables, "init") != nil && ctx.Err() == nil {
 		// The provider that is locked may be of another version than the mirror has now, or the stack asks for.
-		if err := terraform(variables, "init", "-upgrade"); err != nil {
-			return err
-		}
+		err = terraform(variables, "init", "-upgrade")
 	}
-	return terraform(variables, "apply", "-auto-approve")
+	if err == nil && ctx.Err() == nil {
+		err = terraform(variables, "apply", "-auto-approve")
+	}
+	if ctx.Err() != nil { // a program may end as if there had been no interrupt
+		return errors.New("interrupted")
+	}
+	return err
 }
 
 // startEmulator returns the running emulator that has the deployment, or starts a new, empty one.
