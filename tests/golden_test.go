@@ -88,9 +88,14 @@ func TestStacksAreValidTerraform(t *testing.T) {
 	}
 }
 
-var link = regexp.MustCompile(`\]\(([^)#\s]+)[^)]*\)`)
+// A link of a page, and a command of make in a page.
+var (
+	link   = regexp.MustCompile(`\]\(([^)#\s]+)[^)]*\)`)
+	target = regexp.MustCompile("(?m)(?:[`\"]|^|&& )make ([a-z-]+)")
+)
 
 func TestLinksResolve(t *testing.T) {
+	makefile := read(t, "../Makefile")
 	pages := must.Get(exec.Command("git", "ls-files", "--full-name", ":/*.md").Output())(t)
 	for page := range strings.FieldsSeq(string(pages)) {
 		page = filepath.Join("..", page)
@@ -100,6 +105,11 @@ func TestLinksResolve(t *testing.T) {
 			}
 			if _, err := os.Stat(filepath.Join(filepath.Dir(page), match[1])); err != nil {
 				t.Errorf("%s: %v", page, err)
+			}
+		}
+		for _, match := range target.FindAllStringSubmatch(read(t, page), -1) {
+			if !strings.Contains(makefile, "\n"+match[1]+": ") {
+				t.Errorf("%s: make has no target %s", page, match[1])
 			}
 		}
 	}

@@ -190,7 +190,7 @@ const tableHead = `# Accepted findings
 
 What checkov reports and why it is accepted, by class of environment. The class account is that of the stacks of
 accounts, the class broken that of a stack that proves that checkov sees what it should. "make scan" fails on a finding
-that is not in this table, and on a row that no stack needs; "make generate" writes it from tests/scan/waivers.yaml.
+that is not in this table, and on a row that no stack needs; "make golden" writes it from tests/scan/waivers.yaml.
 
 | Class | Control | Constructs | Accepted because |
 | --- | --- | --- | --- |

@@ -55,7 +55,7 @@ func committed(t *testing.T) []waiver {
 func TestGeneratedTableListsEveryWaiver(t *testing.T) {
 	want := table(committed(t))
 	if got, err := os.ReadFile(tableFile); err != nil || string(got) != string(want) {
-		t.Errorf("%s is not what %s says (%v); run: make generate", tableFile, waiversFile, err)
+		t.Errorf("%s is not what %s says (%v); run: make golden", tableFile, waiversFile, err)
 	}
 }
 
