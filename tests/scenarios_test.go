@@ -253,7 +253,8 @@ func TestGoldenSaysWhatAlarmsDo(t *testing.T) {
 			maps.Copy(now, phase.Metrics)
 			minutes = append(minutes, slices.Repeat([]traffic{now}, phase.Minutes)...)
 			if len(now) > len(file.Ordinary) {
-				t.Errorf("%s: ordinary says nothing of a metric among %v", scenario.Happens, phase.Metrics)
+				names := slices.Sorted(maps.Keys(phase.Metrics))
+				t.Errorf("%s: ordinary in scenarios.yaml lacks one of %v", scenario.Happens, names)
 			}
 		}
 		end := len(minutes) - before
