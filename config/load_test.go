@@ -68,7 +68,7 @@ func TestFileChangesOnlyWhatItSets(t *testing.T) {
 region: eu-west-1
 account: "012345678901"
 protect: TRUE
-service: {cpu: 512, memory: 1024, command: [sh, -c, "migrate\nexec serve $PORT"], image: app, environment: {A: débug}}
+service: {cpu: 512, memory: 1024, command: [sh, -c, "migrate\nexec serve $PORT"], image: app, environment: {A: débug, null: x}}
 database: {instanceClass: db.serverless, serverless: {minimumCapacity: 0.5, maximumCapacity: 8}}
 `, "\n", "\r\n")}, "pr-17")
 	requested, want := Preset(Development), Preset(Development)
@@ -77,7 +77,7 @@ database: {instanceClass: db.serverless, serverless: {minimumCapacity: 0.5, maxi
 	want.Region, want.Account, want.Protect = "eu-west-1", "012345678901", true
 	want.Service.CPU, want.Service.Memory, want.Service.Image = 512, 1024, "app"
 	want.Service.Command = []string{"sh", "-c", "migrate\nexec serve $PORT"}
-	want.Service.Environment = map[string]string{"A": "débug"}
+	want.Service.Environment = map[string]string{"A": "débug", "null": "x"}
 	want.Database.InstanceClass, want.Database.Serverless = "db.serverless", Serverless{0.5, 8}
 	if err != nil || !reflect.DeepEqual(got, []Environment{requested, want}) {
 		t.Errorf("got\n%+v, %v\nwant\n%+v", got, err, []Environment{requested, want})

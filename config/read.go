@@ -217,6 +217,7 @@ func (f *file) checkMapping(node *yaml.Node, path string, limit Limit) {
 		case limit.PropertyNames != nil && !limit.PropertyNames.Allows(key.Value):
 			f.report(at, "is not a valid name; allowed: "+limit.PropertyNames.Allowed())
 		case f.check(value, at, part):
+			key.Tag = "!!str" // null too, which the library would drop
 			allowed = append(allowed, key, value)
 		}
 		first[key.Value] = cmp.Or(first[key.Value], key.Line)
