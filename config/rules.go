@@ -71,7 +71,7 @@ func (f *file) applyNetworkRules() {
 	network, existing := &e.Network, &e.Network.Existing
 	if network.IsExisting() {
 		for _, key := range []string{"network.cidr", "network.zones", "network.natGateways"} {
-			if f.lines[key] > 0 {
+			if f.lines[key] > 0 && !f.refused(key) {
 				f.report(key, "excludes network.existing: a VPC that exists has its own")
 			}
 		}
