@@ -75,9 +75,10 @@ func applyRulesBetween(files []*file, shared *file, accounts []Account) {
 				"loadBalancer.domain.name")
 			own, _ := netip.ParsePrefix(e.Network.CIDR)
 			taken, _ := netip.ParsePrefix(o.Network.CIDR)
-			f.forbid(own.Overlaps(taken) && e.Class == Production && o.Class == Production, fmt.Sprintf("overlaps %s of %s; "+
-				"the ranges of production environments have to differ, or their networks can never be peered", taken, other.name),
-				"network.cidr")
+			if own.Overlaps(taken) && e.Class == Production && o.Class == Production { // another range has to keep off all
+				f.report("network.cidr", fmt.Sprintf("%s overlaps %s of %s; the ranges of production environments have to "+
+					"differ, or their networks can never be peered", own, taken, other.name))
+			}
 		}
 	}
 	for i := range accounts {

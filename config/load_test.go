@@ -68,7 +68,8 @@ func TestFileChangesOnlyWhatItSets(t *testing.T) {
 region: eu-west-1
 account: "012345678901"
 protect: TRUE
-service: {cpu: 512, memory: 1024, command: [sh, -c, "migrate\nexec serve $PORT"], image: app, environment: {A: débug, null: x}}
+service: {cpu: 512, memory: 1024, command: [sh, -c, "migrate\nexec serve $PORT"], environment: {A: débug, null: x},
+  image: app}
 database: {instanceClass: db.serverless, serverless: {minimumCapacity: 0.5, maximumCapacity: 8}}
 `, "\n", "\r\n")}, "pr-17")
 	requested, want := Preset(Development), Preset(Development)
@@ -134,8 +135,11 @@ func TestFilesThatDoNotGoTogetherAreRefused(t *testing.T) {
 	}
 	production := func(cidr string) string { return "class: production\n" + noRange + "network: {cidr: " + cidr + "}\n" }
 	refuse(map[string]string{"a.yaml": production("10.1.0.0/16"), "b.yaml": production("10.1.128.0/20"),
-		"c.yaml": production("10.2.0.0/16"), "d.yaml": development + "network: {cidr: 10.1.0.0/16}\n"},
-		"environments/b.yaml:4: network.cidr: overlaps 10.1.0.0/16 of environments/a.yaml; the ranges of production")
+		"c.yaml": production("10.2.0.0/16"), "d.yaml": development + "network: {cidr: 10.1.0.0/16}\n",
+		"e.yaml": production("10.1.128.0/17")},
+		"environments/b.yaml:4: network.cidr: 10.1.128.0/20 overlaps 10.1.0.0/16 of environments/a.yaml; the ranges of",
+		"environments/e.yaml:4: network.cidr: 10.1.128.0/17 overlaps 10.1.0.0/16 of environments/a.yaml",
+		"environments/e.yaml:4: network.cidr: 10.1.128.0/17 overlaps 10.1.128.0/20 of environments/b.yaml")
 	refuse(map[string]string{"a.yaml": development + domain, "b.yaml": development + domain, "c.yaml": development},
 		"environments/b.yaml:2: loadBalancer.domain.name: is the domain of environments/a.yaml")
 
