@@ -7,6 +7,7 @@ import (
 	"io"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -264,8 +265,16 @@ func describe(node *yaml.Node) string {
 	case node.ShortTag() == "!!str":
 		return quote(node.Value)
 	}
-	return fmt.Sprintf("%.120s", node.Value)
+	return abbreviate(node.Value)
 }
 
 // quote puts the beginning of a text between quotes for an error, in ASCII: nobody overlooks a character.
-func quote(text string) string { return fmt.Sprintf("%+.120q", text) }
+func quote(text string) string { return strconv.QuoteToASCII(abbreviate(text)) }
+
+// abbreviate cuts a long value off for an error, where a reader sees it. An image in ECR with a digest is whole.
+func abbreviate(text string) string {
+	if short := fmt.Sprintf("%.140s", text); short != text {
+		return short + "..."
+	}
+	return text
+}

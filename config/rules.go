@@ -56,7 +56,7 @@ func (f *file) show(path string) string {
 	case reflect.Invalid, reflect.Struct:
 		return ""
 	case reflect.String, reflect.Slice:
-		text = fmt.Sprintf("%.120q", value.Interface())
+		text = abbreviate(fmt.Sprintf("%q", value.Interface()))
 	default:
 		text = fmt.Sprint(value.Interface())
 	}
