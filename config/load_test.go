@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path"
@@ -228,6 +229,14 @@ func TestOnlyRegularFilesAreRead(t *testing.T) {
 		_, _, err = Load(folder, RequestedSuffix{})
 		wantProblems(t, err, folder+": is not a folder; links are not followed")
 	}
+}
+
+func TestUnreadableFileIsNamedOnce(t *testing.T) {
+	root := must.Get(os.OpenRoot(t.TempDir()))(t)
+	defer root.Close()
+	f := newFile("a.yaml")
+	f.load(root, "t\u202eb.yaml", environmentLimit) // a name that nobody should see as it is
+	wantProblems(t, errors.Join(f.errors()...), "a.yaml: cannot be read: no such file or directory")
 }
 
 func TestRequestedSuffixIsFound(t *testing.T) {
