@@ -100,8 +100,8 @@ func applyRulesBetween(files []*file, shared *file, accounts []Account) {
 func (f *file) applyAccountRules(account Account, files []*file) {
 	e := &f.environment
 	e.StatesBucket = account.StatesBucket()
-	f.forbid(e.Region != account.Region, "an environment in another Region than its account's, "+account.Region+
-		", is not supported yet", "region")
+	f.forbid(account.Region != "" && e.Region != account.Region, "an environment in another Region than its account's, "+
+		account.Region+", is not supported yet", "region")
 	// What a policy or a person names all of one environment by, for example paymentdb-prod-*, would match the other's.
 	for _, other := range files {
 		begins := strings.HasPrefix(e.Suffix, other.environment.Suffix+"-")

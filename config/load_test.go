@@ -161,6 +161,8 @@ func TestFilesThatDoNotGoTogetherAreRefused(t *testing.T) {
 	}
 	refuse(map[string]string{accounts: oneAccount, "a.yaml": development, "b.yaml": inAccount + secret("tap/a"),
 		"c.yaml": inAccount + image("123456789012/payment-api:1"), "d.yaml": inAccount + image("210987654321/api:1")})
+	refuse(map[string]string{accounts: "123456789012: {region: mars}", "a.yaml": inAccount},
+		`accounts.yaml:1: 123456789012.region: "mars" is not valid`)
 	files := map[string]string{accounts: oneAccount + otherAccount, "prod.yaml": inAccount, "prod-2.yaml": inAccount}
 	refuse(files, "environments/prod-2.yaml:2: account: the suffix prod-2 begins with that of environments/prod.yaml")
 	files["prod-2.yaml"], files["prod2.yaml"] = inOther, inAccount
