@@ -159,8 +159,8 @@ var forms = map[string]struct {
 	"number":  {"a number in decimal digits without quotes", regexp.MustCompile(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?$`)},
 }
 
-// check reports what a limit refuses of a node, and takes the refused parts out. It returns false where the node itself
-// is refused.
+// check reports what a limit refuses of a node, and takes the refused parts out, or empties text. It returns false
+// where the node itself is refused.
 func (f *file) check(node *yaml.Node, path string, limit Limit) bool {
 	written, form, isText, problem := describe(node), forms[limit.Type], node.ShortTag() == "!!str", ""
 	if limit.confidential {
@@ -191,6 +191,9 @@ func (f *file) check(node *yaml.Node, path string, limit Limit) bool {
 	}
 	if problem != "" {
 		f.report(path, problem)
+		if limit.Type == "string" {
+			*node = yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str"} // an item or entry keeps its place
+		}
 	}
 	return problem == ""
 }
@@ -217,7 +220,7 @@ func (f *file) checkMapping(node *yaml.Node, path string, limit Limit) {
 			f.report(at, unknownKey(key.Value, path, limit))
 		case limit.PropertyNames != nil && !limit.PropertyNames.Allows(key.Value):
 			f.report(at, "is not a valid name; allowed: "+limit.PropertyNames.Allowed())
-		case f.check(value, at, part):
+		case f.check(value, at, part) || limit.AdditionalProperties != nil && part.Type == "string":
 			key.Tag = "!!str" // null too, which the library would drop
 			allowed = append(allowed, key, value)
 		}
@@ -242,7 +245,6 @@ func (f *file) checkList(node *yaml.Node, path string, limit Limit) {
 		other, found := first[item.Value]
 		switch {
 		case !f.check(item, at, *limit.Items):
-			*item = yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str"} // the others keep their places
 		case !found:
 			first[item.Value] = at
 		case limit.UniqueItems:
