@@ -75,9 +75,10 @@ func applyRulesBetween(files []*file, shared *file, accounts []Account) {
 				"loadBalancer.domain.name")
 			own, _ := netip.ParsePrefix(e.Network.CIDR)
 			taken, _ := netip.ParsePrefix(o.Network.CIDR)
-			f.forbid(own.Overlaps(taken) && e.Class == Production && o.Class == Production, fmt.Sprintf("overlaps %s of %s; "+
-				"the ranges of production environments have to differ, or their networks can never be peered", taken, other.name),
-				"network.cidr")
+			if own.Overlaps(taken) && e.Class == Production && o.Class == Production { // another range has to keep off all
+				f.report("network.cidr", fmt.Sprintf("%s overlaps %s of %s; the ranges of production environments have to "+
+					"differ, or their networks can never be peered", own, taken, other.name))
+			}
 		}
 	}
 	for i := range accounts {
@@ -99,8 +100,8 @@ func applyRulesBetween(files []*file, shared *file, accounts []Account) {
 func (f *file) applyAccountRules(account Account, files []*file) {
 	e := &f.environment
 	e.StatesBucket = account.StatesBucket()
-	f.forbid(e.Region != account.Region, "an environment in another Region than its account's, "+account.Region+
-		", is not supported yet", "region")
+	f.forbid(account.Region != "" && e.Region != account.Region, "an environment in another Region than its account's, "+
+		account.Region+", is not supported yet", "region")
 	// What a policy or a person names all of one environment by, for example paymentdb-prod-*, would match the other's.
 	for _, other := range files {
 		begins := strings.HasPrefix(e.Suffix, other.environment.Suffix+"-")

@@ -14,19 +14,20 @@ type Key struct {
 }
 
 // Keys returns every key of environment files.
-func Keys() []Key { return environmentLimit.keys("") }
+func Keys() []Key { return slices.DeleteFunc(environmentLimit.keys(""), Key.isSection) }
 
 // AccountKeys returns every key of an account.
-func AccountKeys() []Key { return accountsLimit.AdditionalProperties.keys("") }
+func AccountKeys() []Key {
+	return slices.DeleteFunc(accountsLimit.AdditionalProperties.keys(""), Key.isSection)
+}
 
-// keys returns every key below a path that has the limit.
+func (k Key) isSection() bool { return k.Limit.Properties != nil }
+
+// keys returns every key and section below a path that has the limit.
 func (l Limit) keys(path string) (all []Key) {
 	for _, key := range slices.Sorted(maps.Keys(l.Properties)) {
 		limit, at := l.Properties[key], join(path, key)
-		if limit.Properties == nil {
-			all = append(all, Key{at, limit})
-		}
-		all = append(all, limit.keys(at)...)
+		all = append(append(all, Key{at, limit}), limit.keys(at)...)
 	}
 	return all
 }
@@ -52,7 +53,10 @@ func unknownKey(key, section string, limit Limit) string {
 		}
 	}
 	const unknown = "is not a known key; "
-	keys, known := limit.keys(section), slices.Sorted(maps.Keys(limit.Properties))
+	keys, known := environmentLimit.keys(""), slices.Sorted(maps.Keys(limit.Properties))
+	if account, _, _ := strings.Cut(section, "."); AccountIDs.Allows(account) {
+		keys = accountsLimit.AdditionalProperties.keys(account)
+	}
 	for _, nested := range keys {
 		if dot := strings.LastIndex(nested.Path, "."); nested.Path == strings.TrimPrefix(section+"."+key, ".") {
 			return unknown + "keys are nested: write " + nested.Path[dot+1:] + " below " + nested.Path[:dot]

@@ -130,6 +130,10 @@ func (f *file) load(root *os.Root, name string, limit Limit) *yaml.Node {
 	default:
 		content, err = fs.ReadFile(root.FS(), name) // a link that has just replaced the file cannot lead out of the root
 	}
+	var withName *fs.PathError
+	if errors.As(err, &withName) {
+		err = fmt.Errorf("cannot be read: %w", withName.Err) // every problem begins with the name, escaped
+	}
 	if err != nil {
 		f.report("", err.Error())
 		return nil

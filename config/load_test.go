@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path"
@@ -68,7 +69,8 @@ func TestFileChangesOnlyWhatItSets(t *testing.T) {
 region: eu-west-1
 account: "012345678901"
 protect: TRUE
-service: {cpu: 512, memory: 1024, command: [sh, -c, "migrate\nexec serve $PORT"], image: app, environment: {A: débug}}
+service: {cpu: 512, memory: 1024, command: [sh, -c, "migrate\nexec serve $PORT"], environment: {A: débug, null: x},
+  image: app}
 database: {instanceClass: db.serverless, serverless: {minimumCapacity: 0.5, maximumCapacity: 8}}
 `, "\n", "\r\n")}, "pr-17")
 	requested, want := Preset(Development), Preset(Development)
@@ -77,7 +79,7 @@ database: {instanceClass: db.serverless, serverless: {minimumCapacity: 0.5, maxi
 	want.Region, want.Account, want.Protect = "eu-west-1", "012345678901", true
 	want.Service.CPU, want.Service.Memory, want.Service.Image = 512, 1024, "app"
 	want.Service.Command = []string{"sh", "-c", "migrate\nexec serve $PORT"}
-	want.Service.Environment = map[string]string{"A": "débug"}
+	want.Service.Environment = map[string]string{"A": "débug", "null": "x"}
 	want.Database.InstanceClass, want.Database.Serverless = "db.serverless", Serverless{0.5, 8}
 	if err != nil || !reflect.DeepEqual(got, []Environment{requested, want}) {
 		t.Errorf("got\n%+v, %v\nwant\n%+v", got, err, []Environment{requested, want})
@@ -134,8 +136,11 @@ func TestFilesThatDoNotGoTogetherAreRefused(t *testing.T) {
 	}
 	production := func(cidr string) string { return "class: production\n" + noRange + "network: {cidr: " + cidr + "}\n" }
 	refuse(map[string]string{"a.yaml": production("10.1.0.0/16"), "b.yaml": production("10.1.128.0/20"),
-		"c.yaml": production("10.2.0.0/16"), "d.yaml": development + "network: {cidr: 10.1.0.0/16}\n"},
-		"environments/b.yaml:4: network.cidr: overlaps 10.1.0.0/16 of environments/a.yaml; the ranges of production")
+		"c.yaml": production("10.2.0.0/16"), "d.yaml": development + "network: {cidr: 10.1.0.0/16}\n",
+		"e.yaml": production("10.1.128.0/17")},
+		"environments/b.yaml:4: network.cidr: 10.1.128.0/20 overlaps 10.1.0.0/16 of environments/a.yaml; the ranges of",
+		"environments/e.yaml:4: network.cidr: 10.1.128.0/17 overlaps 10.1.0.0/16 of environments/a.yaml",
+		"environments/e.yaml:4: network.cidr: 10.1.128.0/17 overlaps 10.1.128.0/20 of environments/b.yaml")
 	refuse(map[string]string{"a.yaml": development + domain, "b.yaml": development + domain, "c.yaml": development},
 		"environments/b.yaml:2: loadBalancer.domain.name: is the domain of environments/a.yaml")
 
@@ -156,6 +161,8 @@ func TestFilesThatDoNotGoTogetherAreRefused(t *testing.T) {
 	}
 	refuse(map[string]string{accounts: oneAccount, "a.yaml": development, "b.yaml": inAccount + secret("tap/a"),
 		"c.yaml": inAccount + image("123456789012/payment-api:1"), "d.yaml": inAccount + image("210987654321/api:1")})
+	refuse(map[string]string{accounts: "123456789012: {region: mars}", "a.yaml": inAccount},
+		`accounts.yaml:1: 123456789012.region: "mars" is not valid`)
 	files := map[string]string{accounts: oneAccount + otherAccount, "prod.yaml": inAccount, "prod-2.yaml": inAccount}
 	refuse(files, "environments/prod-2.yaml:2: account: the suffix prod-2 begins with that of environments/prod.yaml")
 	files["prod-2.yaml"], files["prod2.yaml"] = inOther, inAccount
@@ -224,6 +231,14 @@ func TestOnlyRegularFilesAreRead(t *testing.T) {
 		_, _, err = Load(folder, RequestedSuffix{})
 		wantProblems(t, err, folder+": is not a folder; links are not followed")
 	}
+}
+
+func TestUnreadableFileIsNamedOnce(t *testing.T) {
+	root := must.Get(os.OpenRoot(t.TempDir()))(t)
+	defer root.Close()
+	f := newFile("a.yaml")
+	f.load(root, "t\u202eb.yaml", environmentLimit) // a name that nobody should see as it is
+	wantProblems(t, errors.Join(f.errors()...), "a.yaml: cannot be read: no such file or directory")
 }
 
 func TestRequestedSuffixIsFound(t *testing.T) {

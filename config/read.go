@@ -7,6 +7,7 @@ import (
 	"io"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -158,8 +159,8 @@ var forms = map[string]struct {
 	"number":  {"a number in decimal digits without quotes", regexp.MustCompile(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?$`)},
 }
 
-// check reports what a limit refuses of a node, and takes the refused parts out. It returns false where the node itself
-// is refused.
+// check reports what a limit refuses of a node, and takes the refused parts out, or empties text. It returns false
+// where the node itself is refused.
 func (f *file) check(node *yaml.Node, path string, limit Limit) bool {
 	written, form, isText, problem := describe(node), forms[limit.Type], node.ShortTag() == "!!str", ""
 	if limit.confidential {
@@ -190,6 +191,9 @@ func (f *file) check(node *yaml.Node, path string, limit Limit) bool {
 	}
 	if problem != "" {
 		f.report(path, problem)
+		if limit.Type == "string" {
+			*node = yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str"} // an item or entry keeps its place
+		}
 	}
 	return problem == ""
 }
@@ -216,7 +220,8 @@ func (f *file) checkMapping(node *yaml.Node, path string, limit Limit) {
 			f.report(at, unknownKey(key.Value, path, limit))
 		case limit.PropertyNames != nil && !limit.PropertyNames.Allows(key.Value):
 			f.report(at, "is not a valid name; allowed: "+limit.PropertyNames.Allowed())
-		case f.check(value, at, part):
+		case f.check(value, at, part) || limit.AdditionalProperties != nil && part.Type == "string":
+			key.Tag = "!!str" // null too, which the library would drop
 			allowed = append(allowed, key, value)
 		}
 		first[key.Value] = cmp.Or(first[key.Value], key.Line)
@@ -240,7 +245,6 @@ func (f *file) checkList(node *yaml.Node, path string, limit Limit) {
 		other, found := first[item.Value]
 		switch {
 		case !f.check(item, at, *limit.Items):
-			*item = yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str"} // the others keep their places
 		case !found:
 			first[item.Value] = at
 		case limit.UniqueItems:
@@ -263,8 +267,16 @@ func describe(node *yaml.Node) string {
 	case node.ShortTag() == "!!str":
 		return quote(node.Value)
 	}
-	return fmt.Sprintf("%.120s", node.Value)
+	return abbreviate(node.Value)
 }
 
 // quote puts the beginning of a text between quotes for an error, in ASCII: nobody overlooks a character.
-func quote(text string) string { return fmt.Sprintf("%+.120q", text) }
+func quote(text string) string { return strconv.QuoteToASCII(abbreviate(text)) }
+
+// abbreviate cuts a long value off for an error, where a reader sees it. An image in ECR with a digest is whole.
+func abbreviate(text string) string {
+	if short := fmt.Sprintf("%.140s", text); short != text {
+		return short + "..."
+	}
+	return text
+}

@@ -142,6 +142,15 @@ func TestValuesAreRefused(t *testing.T) {
 	})
 }
 
+func TestLongValuesAreCutVisibly(t *testing.T) {
+	for key, value := range map[string]string{"region": strings.Repeat("a", 1000), "protect": strings.Repeat("1", 1000),
+		"service.command": "[" + many("a%d", 1000) + "]"} {
+		if _, err := read(written(key, value)); len(err.Error()) > 500 || !strings.Contains(err.Error(), "...") {
+			t.Errorf("got %v", err)
+		}
+	}
+}
+
 // documents returns the documents of a file in testdata.
 func documents(t testing.TB, name string) []string {
 	t.Helper()

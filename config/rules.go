@@ -56,7 +56,7 @@ func (f *file) show(path string) string {
 	case reflect.Invalid, reflect.Struct:
 		return ""
 	case reflect.String, reflect.Slice:
-		text = fmt.Sprintf("%.120q", value.Interface())
+		text = abbreviate(fmt.Sprintf("%q", value.Interface()))
 	default:
 		text = fmt.Sprint(value.Interface())
 	}
@@ -71,7 +71,7 @@ func (f *file) applyNetworkRules() {
 	network, existing := &e.Network, &e.Network.Existing
 	if network.IsExisting() {
 		for _, key := range []string{"network.cidr", "network.zones", "network.natGateways"} {
-			if f.lines[key] > 0 {
+			if f.lines[key] > 0 && !f.refused(key) {
 				f.report(key, "excludes network.existing: a VPC that exists has its own")
 			}
 		}
