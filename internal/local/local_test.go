@@ -49,6 +49,21 @@ func TestLostDeploymentIsForgotten(t *testing.T) {
 	log := must.Get(os.ReadFile(emulatorLog))(t)
 	must.Write(t, emulatorLog, strings.Replace(string(log), `"version": "`, `"version": "older`, 1))
 	start("a change of the emulator's version", true)
+	must.Do(t, status(t.Context())) // as long as the first deployment has not begun to apply
+}
+
+// Terraform ends in order, and what would come next must not be done.
+func TestInterruptEndsDeployment(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	ended := filepath.Join(t.TempDir(), "ended")
+	if err := run(ctx, os.Environ(), ".", "sh", "-c", "sleep 0.2; touch "+ended); err == nil {
+		t.Error("an interrupted program counts as one that has done its work")
+	}
+	must.Get(os.Stat(ended))(t)
+	if err := run(ctx, nil, ".", "true"); err == nil {
+		t.Error("another program was started after an interrupt")
+	}
 }
 
 func TestProgramsSeeNothingOfOtherRuns(t *testing.T) {
