@@ -110,7 +110,8 @@ func (s *Source) exposed(file string) error {
 		return err
 	}
 	for _, path := range []string{file, resolved} {
-		for below := ""; path != below && below != s.root; path, below = filepath.Dir(path), path {
+		for last := false; !last; path = filepath.Dir(path) {
+			last = path == s.root || path == filepath.Dir(path)
 			info, err := os.Stat(path)
 			if err != nil {
 				return err

@@ -216,6 +216,17 @@ func TestDecisions(t *testing.T) {
 	}
 }
 
+// Outside the other tests the root is that of the machine.
+func TestExposedBelowRealRoot(t *testing.T) {
+	f := newFake(t)
+	folder := f.root + "/opt/shared"
+	must.Do(t, os.MkdirAll(folder+"/m", 0o755), os.Chmod(folder, 0o777))
+	f.root = ""
+	if err := f.exposed(folder + "/m"); err == nil || err.Error() != folder+" is writable for everybody" {
+		t.Errorf("%v, want %s", err, folder)
+	}
+}
+
 func TestConfigurationAndInstructions(t *testing.T) {
 	f := newFake(t)
 	must.Write(t, f.root+"/home/.terraformrc", "disable_checkpoint = true\n"+ownBlock+"plugin_cache_dir = \"/cache\"\n")
