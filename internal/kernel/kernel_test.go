@@ -176,6 +176,14 @@ func TestOutputEqualsStockKernels(t *testing.T) {
 	}
 }
 
+// The whole file answers, or the stock kernel's error names it.
+func TestTypeThatCannotBeParsedAlone(t *testing.T) {
+	got := run(t, "environments", "PROBE_DAMAGED=1").report("jsii-runtime.js")
+	if got == nil || got.LongestJSON < 100<<20 {
+		t.Errorf("the kernel loaded %+v, want everything", got)
+	}
+}
+
 func TestNothingPrintedOrLeftBehind(t *testing.T) {
 	for i := range 20 {
 		t.Run(fmt.Sprint("stock=", i%2), func(t *testing.T) {
