@@ -198,6 +198,7 @@ func TestNothingPrintedOrLeftBehind(t *testing.T) {
 func TestConstructsSeeUsersNodeOptions(t *testing.T) {
 	for want, variables := range map[string][]string{
 		heapOption:                  nil,
+		"":                          {"NODE_OPTIONS="},
 		"--max-old-space-size=3000": {"NODE_OPTIONS=--max-old-space-size=3000"},
 		"--no-deprecation ":         {"NODE_OPTIONS=--no-deprecation "},
 	} {
