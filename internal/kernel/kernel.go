@@ -25,7 +25,6 @@
 package kernel
 
 import (
-	"cmp"
 	_ "embed"
 	"encoding/base64"
 	"os"
@@ -60,7 +59,11 @@ func Accelerate() {
 	if os.Getenv("TAP_STOCK_KERNEL") != "1" && (runtime.GOOS == "linux" || runtime.GOOS == "darwin") {
 		// The option contains the module itself, so that no file can be missing, old or changed by another user. The stock
 		// kernel gives --preserve-symlinks to its second process. preload.js removes both: constructs see what they would.
-		variables["NODE_OPTIONS"] = cmp.Or(os.Getenv("NODE_OPTIONS"), heapOption) + " --preserve-symlinks --import " +
+		options, set := os.LookupEnv("NODE_OPTIONS")
+		if !set {
+			options = heapOption
+		}
+		variables["NODE_OPTIONS"] = options + " --preserve-symlinks --import " +
 			"data:text/javascript;base64," + base64.StdEncoding.EncodeToString(preload)
 	}
 	for name, value := range variables {

@@ -176,6 +176,14 @@ func TestOutputEqualsStockKernels(t *testing.T) {
 	}
 }
 
+// The whole file answers, or the stock kernel's error names it.
+func TestTypeThatCannotBeParsedAlone(t *testing.T) {
+	got := run(t, "environments", "PROBE_DAMAGED=1").report("jsii-runtime.js")
+	if got == nil || got.LongestJSON < 100<<20 {
+		t.Errorf("the kernel loaded %+v, want everything", got)
+	}
+}
+
 func TestNothingPrintedOrLeftBehind(t *testing.T) {
 	for i := range 20 {
 		t.Run(fmt.Sprint("stock=", i%2), func(t *testing.T) {
@@ -190,6 +198,7 @@ func TestNothingPrintedOrLeftBehind(t *testing.T) {
 func TestConstructsSeeUsersNodeOptions(t *testing.T) {
 	for want, variables := range map[string][]string{
 		heapOption:                  nil,
+		"":                          {"NODE_OPTIONS="},
 		"--max-old-space-size=3000": {"NODE_OPTIONS=--max-old-space-size=3000"},
 		"--no-deprecation ":         {"NODE_OPTIONS=--no-deprecation "},
 	} {

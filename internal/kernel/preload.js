@@ -137,13 +137,18 @@ function lazyAssembly(file, parseTypes) {
 	};
 
 	// Whatever else is asked of the types, and a name that is not found, is answered from all of them.
+	const attempt = (name) => {
+		try {
+			return find(String(name));
+		} catch {}
+	};
 	const found = new Map();
 	let all;
 	const complete = () => (all ??= parseTypes());
 	const types = new Proxy({}, {
 		get: (target, name) => {
 			if (!found.has(name)) {
-				found.set(name, find(String(name)) ?? complete()[name]);
+				found.set(name, attempt(name) ?? complete()[name]);
 			}
 			return found.get(name);
 		},

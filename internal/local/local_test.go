@@ -50,6 +50,7 @@ func TestLostDeploymentIsForgotten(t *testing.T) {
 	log := must.Get(os.ReadFile(emulatorLog))(t)
 	must.Write(t, emulatorLog, strings.Replace(string(log), `"version": "`, `"version": "older`, 1))
 	start("a change of the emulator's version", true)
+	must.Do(t, status(t.Context())) // as long as the first deployment has not begun to apply
 }
 
 // Whatever a program makes of a Ctrl-C: Terraform ends an init as if there had been none.

@@ -71,7 +71,7 @@ func carryOut(ctx context.Context, arguments []string) error {
 	}
 	switch command, program := arguments[0], arguments[1:]; {
 	case command == "exec" && len(program) > 0:
-		return execute(program)
+		return execute(ctx, program)
 	case command == "provider":
 		return showProvider(ctx, program)
 	case len(program) > 0:
@@ -125,7 +125,7 @@ func showProvider(ctx context.Context, program []string) error {
 		return nil
 	}
 	fmt.Println(source)
-	return run(variables, ".", program...)
+	return run(ctx, variables, ".", program...)
 }
 
 // up deploys the environment as the checkout describes it.
@@ -171,18 +171,16 @@ func deploy(ctx context.Context, e *emulator.Emulator) error {
 	if err != nil {
 		return err
 	}
-	err = run(variables, ".", "go", "run", ".", "-unlocked")
-	if err == nil && terraform(variables, "init") != nil && ctx.Err() == nil {
+	if err := run(ctx, variables, ".", "go", "run", ".", "-unlocked"); err != nil {
+		return err
+	}
+	if terraform(ctx, variables, "init") != nil {
 		// The provider that is locked may be of another version than the mirror has now, or the stack asks for.
-		err = terraform(variables, "init", "-upgrade")
+		if err := terraform(ctx, variables, "init", "-upgrade"); err != nil {
+			return err
+		}
 	}
-	if err == nil && ctx.Err() == nil {
-		err = terraform(variables, "apply", "-auto-approve")
-	}
-	if ctx.Err() != nil { // a program may end as if there had been no interrupt
-		return errors.New("interrupted")
-	}
-	return err
+	return terraform(ctx, variables, "apply", "-auto-approve")
 }
 
 // startEmulator returns the running emulator that has the deployment, or starts a new, empty one.
@@ -212,7 +210,7 @@ func destroy(ctx context.Context) error {
 		return cmp.Or(err, stop())
 	}
 	if _, err := os.Stat(state); err == nil {
-		if err := terraform(environment(e), "destroy", "-auto-approve"); err != nil {
+		if err := terraform(ctx, environment(e), "destroy", "-auto-approve"); err != nil {
 			return fmt.Errorf("%w\nThe emulator still runs: run `make local-destroy` again, or stop it, which forgets "+
 				"everything: go run ./internal/local stop", err)
 		}
@@ -264,16 +262,20 @@ func status(ctx context.Context) error {
 	for _, service := range slices.Sorted(maps.Keys(perService)) {
 		fmt.Printf("  %-24s %d\n", service, perService[service])
 	}
-	return terraform(environment(e), "output")
+	if _, err := os.Stat(state); err != nil {
+		fmt.Println("Nothing is deployed to it: run `make local`.")
+		return nil
+	}
+	return terraform(ctx, environment(e), "output")
 }
 
 // execute runs a program that talks to the emulator.
-func execute(program []string) error {
+func execute(ctx context.Context, program []string) error {
 	e, err := attach()
 	if e == nil {
 		return cmp.Or(err, errors.New("there is nothing to talk to"))
 	}
-	return run(environment(e), ".", program...)
+	return run(ctx, environment(e), ".", program...)
 }
 
 // attach returns the running emulator, or none after it has said that none runs.
@@ -303,17 +305,22 @@ func environment(e *emulator.Emulator) []string {
 	)
 }
 
-func terraform(variables []string, arguments ...string) error {
-	return run(variables, stackFolder, append([]string{repository.Terraform()}, arguments...)...)
+func terraform(ctx context.Context, variables []string, arguments ...string) error {
+	return run(ctx, variables, stackFolder, append([]string{repository.Terraform()}, arguments...)...)
 }
 
 // run runs a program with this one's input and output. An interrupt in the terminal reaches it by itself, as it is in
 // the same process group, and it decides what that means.
-func run(variables []string, folder string, program ...string) error {
-	command := exec.Command(program[0], program[1:]...)
+func run(ctx context.Context, variables []string, folder string, program ...string) error {
+	command := exec.CommandContext(ctx, program[0], program[1:]...) // the next program is not started
+	command.Cancel = func() error { return nil }
 	command.Dir, command.Env = folder, variables
 	command.Stdin, command.Stdout, command.Stderr = os.Stdin, os.Stdout, os.Stderr
-	if err := command.Run(); err != nil {
+	err := command.Run()
+	switch {
+	case ctx.Err() != nil: // Terraform ends an init as if there had been no interrupt
+		return errors.New("interrupted")
+	case err != nil:
 		return fmt.Errorf("%s: %w", strings.Join(program, " "), err)
 	}
 	return nil

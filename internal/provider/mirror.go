@@ -110,7 +110,8 @@ func (s *Source) exposed(file string) error {
 		return err
 	}
 	for _, path := range []string{file, resolved} {
-		for below := ""; path != below && below != s.root; path, below = filepath.Dir(path), path {
+		for last := false; !last; path = filepath.Dir(path) {
+			last = path == s.root || path == filepath.Dir(path)
 			info, err := os.Stat(path)
 			if err != nil {
 				return err
@@ -133,27 +134,28 @@ func (s *Source) places() []string {
 		s.getenv("HOME")}
 }
 
-// search returns the mirrors that it comes across in the usual places within its time.
+// search returns the mirrors that it comes across in the usual places within its time, those that are less deep first.
 func (s *Source) search(ctx context.Context) (mirrors []string) {
 	ctx, cancel := context.WithTimeout(ctx, searchTime)
 	defer cancel()
-	for _, place := range s.places() {
-		_ = fs.WalkDir(os.DirFS(place), ".", func(path string, entry fs.DirEntry, err error) error {
-			switch folder := filepath.Join(place, path); {
-			case ctx.Err() != nil:
-				return fs.SkipAll
-			case err != nil || !entry.IsDir():
-				return nil
-			case entry.Name() == ".terraform": // which goes with the project that it is of
-				return fs.SkipDir
-			case exists(s.packages(folder)):
+	folders := s.places()
+	for range searchDepth + 1 {
+		var below []string
+		for _, folder := range folders {
+			if ctx.Err() != nil {
+				return mirrors
+			}
+			if exists(s.packages(folder)) {
 				mirrors = append(mirrors, folder)
 			}
-			if strings.Count(path, "/") == searchDepth-1 {
-				return fs.SkipDir
+			entries, _ := os.ReadDir(folder)
+			for _, entry := range entries {
+				if entry.IsDir() && entry.Name() != ".terraform" { // which goes with the project that it is of
+					below = append(below, filepath.Join(folder, entry.Name()))
+				}
 			}
-			return nil
-		})
+		}
+		folders = below
 	}
 	return mirrors
 }

@@ -159,6 +159,7 @@ func TestDecisions(t *testing.T) {
 			"/opt/m: none of its packages is >= 5.99.1, < 6.0.0 for darwin_arm64: 5.100.0/linux_amd64/"},
 		{"no mirror", "", name, "TAP_PROVIDER_MIRROR=/opt/m cannot be used: no package of the provider is in /opt/m/reg"},
 		{"too deep", "/srv/1/2/3/4 5.100.0", nil, "no mirror to use"},
+		{"the least deep", "/opt/1/2/3 5.100.0, /home/m 5.100.0", nil, "5.100.0 from the mirror /home/m"},
 		{"deep", "/home/1/2/3 5.100.0", nil, "5.100.0 from the mirror /home/1/2/3"},
 		{"a project's folder", "/home/project/.terraform/providers 5.100.0", nil, "no mirror to use"},
 		{"a link in a mirror", "/opt/m 5.100.0", func(f *fake) {
@@ -212,6 +213,17 @@ func TestDecisions(t *testing.T) {
 			}
 			f.expect(f.find(), test.want)
 		})
+	}
+}
+
+// Outside the other tests the root is that of the machine.
+func TestExposedBelowRealRoot(t *testing.T) {
+	f := newFake(t)
+	folder := f.root + "/opt/shared"
+	must.Do(t, os.MkdirAll(folder+"/m", 0o755), os.Chmod(folder, 0o777))
+	f.root = ""
+	if err := f.exposed(folder + "/m"); err == nil || err.Error() != folder+" is writable for everybody" {
+		t.Errorf("%v, want %s", err, folder)
 	}
 }
 

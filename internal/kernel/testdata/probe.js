@@ -7,6 +7,9 @@ let longestJSON = 0;
 const parse = JSON.parse;
 JSON.parse = (text, ...others) => {
 	longestJSON = Math.max(longestJSON, text.length);
+	if (process.env.PROBE_DAMAGED && text.startsWith('{\n    "')) {
+		throw new SyntaxError("a type alone");
+	}
 	return parse(text, ...others);
 };
 
