@@ -75,6 +75,8 @@ func TestRolesTrustExactSubjects(t *testing.T) {
 			s.Errorf("%s is trusted to %v on %v", name, trust[0].Principal, trust[0].Condition)
 		}
 	}
+	s.want("aws_iam_openid_connect_provider.client_id_list", []string{"sts.amazonaws.com"})
+	s.want("aws_iam_role.max_session_duration", 7200)
 	existing := accountWith(t, func(a *config.Account) { a.GitHub.ProviderExists = true })
 	if existing.each("aws_iam_openid_connect_provider") != nil {
 		s.Error("an account can have one provider of GitHub only")
@@ -145,9 +147,12 @@ func holds(test string, values texts, value string, present bool) bool {
 	panic("a test that AWS may have: " + test)
 }
 
-// policies returns the statements of all policies of a role.
+// policies returns the statements of all policies of a role, or of the boundary.
 func (s stack) policies(role string) []statement {
 	s.Helper()
+	if role == "boundary" {
+		return s.find("aws_iam_policy", "name", "tap-boundary").policy()
+	}
 	var all []statement
 	for _, attachment := range s.some("aws_iam_role_policy_attachment") {
 		if attachment.follow("role").text("name") == "tap-"+role {
@@ -193,7 +198,7 @@ func TestRolesMayWhatTheyNeedOnly(t *testing.T) {
 		if roles, isHeading := strings.CutSuffix(call, ":"); isHeading {
 			who = roles
 		} else if call != "" && call[0] != '#' {
-			for _, role := range []string{"planner", "deployer", "inspector", "publisher"} {
+			for _, role := range []string{"planner", "deployer", "inspector", "publisher", "boundary"} {
 				if may := allowed(s.policies(role), call); may == !strings.Contains(who, role) {
 					s.Errorf("the %s may %s: %v", role, call, may)
 				}

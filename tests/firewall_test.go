@@ -2,6 +2,7 @@ package tests
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -22,6 +23,11 @@ var firewallPriorities = map[string]int{
 	"AWSManagedRulesSQLiRuleSet":            50,
 }
 
+// ownStatements are what the rules of our own match: of a body that is too long, what the firewall gets of it, decoded.
+const ownStatements = `{"RateLimitRule": {"rate_based_statement": {"limit": %d, "aggregate_key_type": "IP"}},
+	"SQLInjectionRule": {"sqli_match_statement": {"field_to_match": {"body": {"oversize_handling": "CONTINUE"}},
+		"text_transformation": [{"priority": 0, "type": "URL_DECODE"}]}}}`
+
 func TestFirewallBlocksUnlessCounted(t *testing.T) {
 	eachEnvironment(t, func(s stack) {
 		counted := func(rule string) any {
@@ -38,6 +44,7 @@ func TestFirewallBlocksUnlessCounted(t *testing.T) {
 		}
 		s.want("aws_wafv2_web_acl_association.resource_arn", "${aws_lb.arn}") // ELB.16
 		s.want("aws_wafv2_web_acl_association.web_acl_arn", "${aws_wafv2_web_acl.arn}")
+		own := opened(fmt.Sprintf(ownStatements, s.environment.Firewall.RateLimit)).(map[string]any)
 		var names []string
 		for _, rule := range s.only("aws_wafv2_web_acl").parts("rule") {
 			name := rule.text("name")
@@ -48,6 +55,8 @@ func TestFirewallBlocksUnlessCounted(t *testing.T) {
 				attribute, action = "override_action", "none"
 				rule.want("statement.managed_rule_group_statement.name", name)
 				rule.want("statement.managed_rule_group_statement.rule_action_override", exceptions[name])
+			} else {
+				rule.want("statement", own[name])
 			}
 			if slices.Contains(s.environment.Firewall.Count, name) {
 				action = "count"

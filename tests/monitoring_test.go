@@ -2,6 +2,7 @@ package tests
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"regexp"
 	"slices"
@@ -72,6 +73,9 @@ func TestAlarmsAreHeard(t *testing.T) {
 			heard = append(heard, subscription.text("endpoint"))
 		}
 		same(s, "those who hear alarms", heard, s.environment.Monitoring.Emails)
+		s.want("aws_sns_topic_policy.policy.Statement.0", json.RawMessage(`{"Sid": "DenyClearText", "Effect": "Deny",
+			"Principal": {"AWS": "*"}, "Action": ["sns:Publish"], "Resource": ["${aws_sns_topic.arn}"],
+			"Condition": {"Bool": {"aws:SecureTransport": ["false"]}}}`))
 		alarms := regexp.MustCompile(
 			`^arn:[^:]+:cloudwatch:` + s.environment.Region + `:` + accountID.String() + `:alarm:\*$`)
 		for _, statement := range s.only("aws_sns_topic_policy").policy() {

@@ -26,6 +26,7 @@ func TestOnlyLoadBalancerIsInPublicSubnets(t *testing.T) {
 		if network.IsExisting() {
 			return
 		}
+		s.want("aws_default_security_group.vpc_id", "${aws_vpc.id}")
 		s.want("aws_flow_log.traffic_type", "ALL")          // EC2.6
 		s.want("aws_subnet.map_public_ip_on_launch", false) // EC2.15
 		leads := map[string]string{}                        // where the one route of a route table leads

@@ -58,7 +58,7 @@ func TestRollbackIsAFailure(t *testing.T) {
 		service, definition := s.only("aws_ecs_service"), s.only("aws_ecs_task_definition")
 		definition.want("skip_destroy", true) // to be rolled back to
 		service.want("task_definition", "${aws_ecs_task_definition.arn}")
-		service.want("deployment_circuit_breaker.rollback", true)
+		service.want("deployment_circuit_breaker", map[string]bool{"enable": true, "rollback": true})
 		service.want("wait_for_steady_state", true)
 		service.want("lifecycle.postcondition.0.condition", "${(self.task_definition == "+definition.address()+".arn)}")
 		service.want("timeouts", json.RawMessage(`{"create": "15m", "update": "15m"}`))

@@ -137,6 +137,7 @@ func TestDestroyLeavesWhatClassKeeps(t *testing.T) {
 func TestLogGroupsExistBeforeTheirWriters(t *testing.T) {
 	eachEnvironment(t, func(s stack) {
 		group := func(name string) resource { return s.find("aws_cloudwatch_log_group", "name", name) }
+		s.want("aws_cloudwatch_log_group.retention_in_days", s.environment.Logs.RetentionDays)
 		cluster, tasks := s.only("aws_rds_cluster"), s.only("aws_ecs_cluster")
 		cluster.want("enabled_cloudwatch_logs_exports", []string{"postgresql"}) // RDS.37
 		cluster.waitsFor(group("/aws/rds/cluster/" + cluster.text("cluster_identifier") + "/postgresql"))
