@@ -125,6 +125,11 @@ func TestEveryControlIsTestedOrAccepted(t *testing.T) {
 func TestWeakerProductionIsAccepted(t *testing.T) {
 	audit := read(t, "../docs/audit.md")
 	standard := config.Preset(config.Production)
+	if !standard.Protect || standard.Logs.RetentionDays < 365 || standard.Database.Login != config.LoginIAM ||
+		standard.Database.ApplyInstancesImmediately || len(standard.Firewall.Count) > 0 ||
+		standard.Firewall.RateLimit > 2000 {
+		t.Error("production's defaults, which files are compared with, are weaker themselves")
+	}
 	environments, _ := load(t, "../environments")
 	for _, e := range environments {
 		if e.Class != config.Production {
