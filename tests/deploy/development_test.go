@@ -10,6 +10,7 @@ import (
 	"os"
 	"path"
 	"slices"
+	"strings"
 	"testing"
 
 	"tap/internal/repository"
@@ -22,6 +23,14 @@ func TestDeployment(t *testing.T) {
 	d := newDeployment(t, "dev")
 	d.configure(t, development)
 	d.apply(t)
+	listed := append(strings.Fields(string(must.Get(os.ReadFile("../operations.txt"))(t))),
+		"sts:GetCallerIdentity",  // which everybody may
+		"logs:PutResourcePolicy") // which in an account with a pipeline is the account's stack's
+	for operation := range must.Get(d.emulator.Calls(t.Context()))(t).Operations {
+		if !slices.Contains(listed, operation) {
+			t.Errorf("%s is not in tests/operations.txt, with which the deployer's rights are compared", operation)
+		}
+	}
 	d.expectOutputs(t)
 	password := d.storedPassword(t)
 	d.proxy.expectPasswords(t, password)
