@@ -216,7 +216,7 @@ func widened(before, after any) bool {
 		shrunk(statements(before, "Deny"), statements(after, "Deny"))
 }
 
-// statements returns those of a policy that have the effect; AWS refuses what is no policy.
+// statements returns those of a policy that have the effect; AWS refuses what is not a policy.
 func statements(policy any, effect string) any {
 	var document struct{ Statement []any }
 	text, _ := policy.(string)

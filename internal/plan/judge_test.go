@@ -156,7 +156,7 @@ func creation(old *tfjson.ResourceChange, name string) *tfjson.ResourceChange {
 	for key, value := range old.Change.Before.(map[string]any) {
 		if text, _ := json.Marshal(value); strings.Contains(string(text), "${") {
 			unknown[key] = true
-		} else if !slices.Contains([]string{"//", "depends_on", "lifecycle"}, key) { // these are no attributes
+		} else if !slices.Contains([]string{"//", "depends_on", "lifecycle"}, key) { // not attributes
 			after[key] = value
 		}
 	}
