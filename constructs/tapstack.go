@@ -98,7 +98,7 @@ func NewTapStack(app constructs.Construct, environment config.Environment, addit
 	output(stack, "DBSecretArn", "ARN of the database secret", data.SecretARN)
 	output(stack, "LoadBalancerArn", "Application Load Balancer ARN", balancer.ARN)
 	output(stack, "LoadBalancerDNS", "Application Load Balancer DNS name", balancer.DNSName)
-	output(stack, "TargetGroupArn", "Target group ARN", balancer.TargetGroupARN)
+	output(stack, "TargetGroupArn", "Target group ARN", balancer.Ingress.TargetGroupARN)
 	output(stack, "DashboardName", "CloudWatch dashboard name", alarms.DashboardName)
 	output(stack, "WebACLArn", "WAF web ACL ARN", acl.ARN)
 	output(stack, "AlarmTopicArn", "SNS topic of the alarms, for a pager", topic)

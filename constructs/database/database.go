@@ -141,7 +141,7 @@ func New(scope constructs.Construct, id string, props Props) Database {
 			PerformanceInsightsEnabled:         jsii.Bool(true), // CKV_AWS_353
 			PerformanceInsightsKmsKeyId:        d.KeyARN,        // CKV_AWS_354
 			PerformanceInsightsRetentionPeriod: jsii.Number(insightsRetentionDays),
-			Tags:                               &map[string]*string{"Name": jsii.String(d.Name("PaymentDB") + "-" + name)},
+			Tags:                               deployment.NameTag(d.Name("PaymentDB") + "-" + name),
 			DependsOn:                          &after,
 		})
 	}

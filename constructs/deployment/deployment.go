@@ -33,7 +33,12 @@ func (d Deployment) Name(kind string) string { return kind + "-" + d.Suffix }
 
 // Tags returns the tag Name for a resource.
 func (d Deployment) Tags(kind string) *map[string]*string {
-	return &map[string]*string{"Name": jsii.String(d.Name(kind))}
+	return NameTag(d.Name(kind))
+}
+
+// NameTag returns the tag Name with a value.
+func NameTag(name string) *map[string]*string {
+	return &map[string]*string{config.TagName: jsii.String(name)}
 }
 
 // Lifecycle is that of a resource which holds data, evidence or traffic.

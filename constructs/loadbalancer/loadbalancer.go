@@ -50,7 +50,6 @@ type Props struct {
 type LoadBalancer struct {
 	ARN            *string // output LoadBalancerArn
 	DNSName        *string // output LoadBalancerDNS
-	TargetGroupARN *string // output TargetGroupArn
 	CertificateARN *string // of the certificate that clients see; nil without HTTPS
 	// Dimensions of the AWS/ApplicationELB metrics.
 	FullName, TargetGroupFullName *string
@@ -87,7 +86,7 @@ func New(scope constructs.Construct, id string, props Props) LoadBalancer {
 	targets := newTargetGroup(this, props)
 	result := LoadBalancer{
 		ARN: balancer.Arn(), DNSName: balancer.DnsName(), FullName: balancer.ArnSuffix(),
-		TargetGroupARN: targets.Arn(), TargetGroupFullName: targets.ArnSuffix(),
+		TargetGroupFullName: targets.ArnSuffix(),
 		Ingress: connection.Ingress{
 			SecurityGroup: group, TargetGroupARN: targets.Arn(),
 			RequestLabel: jsii.Sprintf("%s/%s", *balancer.ArnSuffix(), *targets.ArnSuffix()),

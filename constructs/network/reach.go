@@ -9,6 +9,7 @@ import (
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/vpcsecuritygroupingressrule"
 	"github.com/hashicorp/terraform-cdk-go/cdktf"
 
+	"tap/constructs/deployment"
 	"tap/constructs/policy"
 )
 
@@ -25,7 +26,7 @@ type SecurityGroup struct {
 // NewSecurityGroup creates a security group of the VPC, named name.
 func (n *Network) NewSecurityGroup(scope constructs.Construct, id, name, description string) SecurityGroup {
 	group := securitygroup.NewSecurityGroup(scope, jsii.String(id), &securitygroup.SecurityGroupConfig{
-		Name: jsii.String(name), Description: jsii.String(description), VpcId: n.VPCID, Tags: nameTag(name),
+		Name: jsii.String(name), Description: jsii.String(description), VpcId: n.VPCID, Tags: deployment.NameTag(name),
 	})
 	return SecurityGroup{ID: group.Id(), Name: name}
 }
@@ -77,7 +78,7 @@ func allowIn(scope constructs.Construct, id string, to SecurityGroup, port int, 
 }
 
 func overTCP(group SecurityGroup, port int, description string, peer rule) rule {
-	peer.SecurityGroupId, peer.Tags, peer.Description = group.ID, nameTag(group.Name), jsii.String(description)
+	peer.SecurityGroupId, peer.Tags, peer.Description = group.ID, deployment.NameTag(group.Name), jsii.String(description)
 	peer.IpProtocol, peer.FromPort, peer.ToPort = jsii.String("tcp"), jsii.Number(port), jsii.Number(port)
 	return peer
 }
@@ -112,7 +113,7 @@ func (n *Network) Reach(services ...string) {
 			VpcId: n.VPCID, ServiceName: n.serviceName(service), VpcEndpointType: jsii.String("Interface"),
 			SubnetIds: &n.PrivateSubnets, SecurityGroupIds: &[]*string{n.endpointGroup.ID}, PrivateDnsEnabled: jsii.Bool(true),
 			Policy: policy.Document(n.ownAccountOnly()),
-			Tags:   nameTag(n.props.Deployment.Name("PaymentEndpoint") + "-" + service),
+			Tags:   deployment.NameTag(n.props.Deployment.Name("PaymentEndpoint") + "-" + service),
 		}))
 	}
 }
@@ -148,5 +149,3 @@ func (n *Network) imageLayers() policy.Statement {
 		},
 	}
 }
-
-func nameTag(name string) *map[string]*string { return &map[string]*string{"Name": jsii.String(name)} }
