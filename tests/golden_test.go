@@ -62,7 +62,7 @@ func firstDifference(got, expected string) string {
 // The bindings check hardly any value, and nothing of overrides and maps: the provider's own schema does. All stacks
 // are modules of one configuration, so that the schema, which takes longest, is read once.
 func TestStacksAreValidTerraform(t *testing.T) {
-	repository.NeedTools(t)
+	must.HaveTools(t)
 	folder, modules := t.TempDir(), map[string]any{}
 	for suffix, stack := range stacks(t) {
 		// A backend and an import are only taken from the root; TestStatesAreApart and the account's test look at each.

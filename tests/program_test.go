@@ -170,7 +170,7 @@ func TestPanicIsAnErrorOfOneLine(t *testing.T) {
 // A state can name a provider that no configuration names, and a mirror can have another under the same version. With
 // the hashes of make lock neither runs, which would be with the credentials of whoever plans.
 func TestLockRefusesOtherProviders(t *testing.T) {
-	repository.NeedTools(t)
+	must.HaveTools(t)
 	program, platform := build(t), runtime.GOOS+"_"+runtime.GOARCH
 	cdktf := must.Get(filepath.Abs(repository.CDKTF("..")))(t)
 	const plan, deploy = "cd $STACK; $TERRAFORM init; $TERRAFORM plan", "$CDKTF deploy tap-dev --auto-approve"

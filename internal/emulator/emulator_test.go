@@ -33,7 +33,7 @@ func TestMain(m *testing.M) {
 
 func started(t *testing.T) *Emulator {
 	t.Helper()
-	repository.NeedTools(t)
+	must.HaveTools(t)
 	e := must.Get(Start(t.Context(), Options{Log: filepath.Join(t.TempDir(), "emulator.log"), Detached: true}))(t)
 	t.Cleanup(func() { must.Do(t, e.Stop()) })
 	return e
@@ -178,7 +178,7 @@ func TestPagesOfOtherSitesAreRefused(t *testing.T) {
 }
 
 func TestDockerIsOutOfReach(t *testing.T) {
-	repository.NeedTools(t)
+	must.HaveTools(t)
 	daemon := must.Get(net.ListenUnix("unix", &net.UnixAddr{Name: filepath.Join(t.TempDir(), "docker.sock")}))(t)
 	defer daemon.Close()
 	python(t, append(os.Environ(), "DOCKER_HOST=unix://"+daemon.Addr().String()), `
@@ -199,7 +199,7 @@ func TestLogOfRunningEmulatorIsRefused(t *testing.T) {
 }
 
 func TestEmulatorEndsWithItsParent(t *testing.T) {
-	repository.NeedTools(t)
+	must.HaveTools(t)
 	log := filepath.Join(t.TempDir(), "emulator.log")
 	child := exec.Command(os.Args[0])
 	child.Env = append(os.Environ(), childVariable+"="+log)

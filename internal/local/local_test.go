@@ -28,7 +28,7 @@ func TestTwoCommandsAtOnceAreRefused(t *testing.T) {
 }
 
 func TestLostDeploymentIsForgotten(t *testing.T) {
-	repository.NeedTools(t)
+	must.HaveTools(t)
 	root := must.Get(repository.Root())(t)
 	t.Chdir(t.TempDir())
 	for _, name := range []string{"cdktf.json", "internal", ".local/venv"} {
@@ -101,7 +101,7 @@ func TestProgramsSeeNothingOfOtherRuns(t *testing.T) {
 }
 
 func TestLongLocalDeployment(t *testing.T) {
-	repository.NeedTools(t)
+	must.HaveTools(t)
 	root := must.Get(repository.Root())(t)
 	clone := filepath.Join(t.TempDir(), "tap")
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Minute)

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	"tap/internal/repository"
 	"tap/tests/must"
 )
 
@@ -36,7 +35,7 @@ func command(t *testing.T) func(configuration, argument string, status int, says
 }
 
 func TestCommandOnTerraform(t *testing.T) {
-	repository.NeedTools(t)
+	must.HaveTools(t)
 	run := command(t)
 	run(synthesized, "", 2, "Harmless changes: 1\\..*1 to add")
 	run(synthesized, "apply", 0, "1 added")

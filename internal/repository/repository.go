@@ -6,8 +6,6 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"strings"
-	"testing"
 )
 
 // Root returns the folder of cdktf.json at or above the working folder.
@@ -32,17 +30,3 @@ func CDKTF(root string) string { return filepath.Join(root, "node_modules", ".bi
 // Terraform is the program that plans and applies: TERRAFORM_BINARY_NAME, which the cdktf command line reads as well,
 // or terraform.
 func Terraform() string { return cmp.Or(os.Getenv("TERRAFORM_BINARY_NAME"), "terraform") }
-
-// NeedTools skips a test that needs Terraform, the provider, the cdktf command line and the emulator, unless a test
-// target of make, which has checked and installed them, has set TAP_TOOLS to 1. Tests whose names begin with TestLong
-// are those of make test-long.
-func NeedTools(t testing.TB) {
-	t.Helper()
-	target := "make test"
-	if strings.HasPrefix(t.Name(), "TestLong") {
-		target = "make test-long"
-	}
-	if os.Getenv("TAP_TOOLS") != "1" {
-		t.Skipf("needs Terraform, the AWS provider and the emulator: %s", target)
-	}
-}

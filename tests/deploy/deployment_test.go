@@ -95,7 +95,7 @@ type deployment struct {
 // with the test.
 func newDeployment(t *testing.T, suffix string) *deployment {
 	t.Helper()
-	repository.NeedTools(t)
+	must.HaveTools(t)
 	t.Parallel()
 	d := &deployment{repository: must.Get(prepare())(t), root: t.TempDir(), stack: "tap-" + suffix, zone: hostedZone}
 	d.emulator = must.Get(emulator.Start(t.Context(), emulator.Options{Log: d.path("emulator.log")}))(t)
