@@ -46,7 +46,7 @@ local-destroy: ## destroy what runs on this machine and stop the emulator
 # STACK is the stack. With CI cdktf draws no spinner. A program that is built keeps its exit status, unlike go run.
 SYNTH = CI=true CHECKPOINT_DISABLE=1 npx cdktf synth --output cdktf.out
 PLAN = go build -o .local/bin/plan ./internal/plan && .local/bin/plan
-STACK = $(error name the stack, for example STACK=tap-dev)
+STACK ?= $(error name the stack, for example STACK=tap-dev)
 
 synth: tools-go-node node_modules/.package-lock.json ## write the Terraform JSON of every stack to cdktf.out
 	$(SYNTH)
