@@ -37,7 +37,11 @@ func run() error {
 		return err
 	}
 	for _, environment := range environments {
-		for _, warning := range environment.Warnings() {
+		warnings := environment.Warnings()
+		if accounts != nil && environment.StatesBucket == "" {
+			warnings = append(warnings, "account: none of accounts.yaml, so that the state is a file on this machine")
+		}
+		for _, warning := range warnings {
 			fmt.Fprintf(os.Stderr, "warning: tap-%s: %s\n", environment.Suffix, warning)
 		}
 	}
