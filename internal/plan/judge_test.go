@@ -111,17 +111,6 @@ func TestOutcomes(t *testing.T) {
 	}
 }
 
-// The plan text and what is said may both be longer than GitHub takes.
-func TestCommentIsBounded(t *testing.T) {
-	long := strings.Repeat("aws_lb.x: ÄÖÜ, a line of Terraform's own text\n", 4000)
-	for _, said := range []string{"## Plan", strings.Repeat("- `aws_lb.a_rather_long_name` is destroyed\n", 1000)} {
-		text := comment(said, long)
-		if len(text) > 65536 || !strings.HasSuffix(text, "\n(cut here: GitHub takes no more)\n\n``````\n\n</details>\n") {
-			t.Errorf("%d bytes that begin with %.40q and end with %q", len(text), text, text[len(text)-80:])
-		}
-	}
-}
-
 // golden returns the removals of all resources of the synthesized stacks whose name matches a pattern.
 func golden(t *testing.T, pattern string) (removals []*tfjson.ResourceChange) {
 	t.Helper()
