@@ -21,8 +21,8 @@ type finding struct {
 }
 
 // judge returns what a plan does to what the state contains: a resource that has left the configuration has lost its
-// prevent_destroy with it.
-func judge(plan *tfjson.Plan, configuration any) (findings []finding) {
+// prevent_destroy with it. Without a refresh the plan shows nothing that was done outside.
+func judge(plan *tfjson.Plan, configuration any, refreshed bool) (findings []finding) {
 	exists, protected := false, false // anything that is deployed, anything that AWS refuses to delete
 	for _, r := range plan.ResourceChanges {
 		exists = exists || r.Mode == tfjson.ManagedResourceMode && r.Change.Before != nil

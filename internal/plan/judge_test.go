@@ -99,26 +99,14 @@ func TestOutcomes(t *testing.T) {
 	} {
 		var plan tfjson.Plan
 		must.Do(t, json.Unmarshal([]byte(`{"format_version": "1.2", "resource_changes": [`+test.changes+`]}`), &plan))
-		findings := judge(&plan, configuration)
-		said := summarize("tap-prod", findings, nil)
+		findings := judge(&plan, configuration, true)
+		said := summarize("tap-prod", &plan, findings)
 		status := map[bool]int{true: 2, false: 3}[test.loses == nothing]
 		if len(findings) != 1 || findings[0].loses != test.loses || statusOf(findings) != status ||
 			!strings.Contains(said, headings[test.loses]) || !strings.Contains(said, test.says) ||
 			strings.Contains(said, "hush") {
 			t.Errorf("%s: %v, expected one that loses %v; says %q, expected %q below %q; status %d, expected %d",
 				test.changes, findings, test.loses, said, test.says, headings[test.loses], statusOf(findings), status)
-		}
-	}
-}
-
-// The plan text and what is said may both be longer than GitHub takes.
-func TestCommentIsBounded(t *testing.T) {
-	long := strings.Repeat("aws_lb.x: ÄÖÜ, a line of Terraform's own text\n", 4000)
-	moves := slices.Repeat([]move{{"aws_lb.a_rather_long_name", "aws_lb.another_rather_long_name"}}, 1000)
-	for _, said := range []string{summarize("tap-prod", nil, nil), summarize("tap-prod", nil, moves)} {
-		text := comment(said, long)
-		if len(text) > 65536 || !strings.HasSuffix(text, "\n(cut here: GitHub takes no more)\n\n``````\n\n</details>\n") {
-			t.Errorf("%d bytes that begin with %.40q and end with %q", len(text), text, text[len(text)-80:])
 		}
 	}
 }
@@ -187,7 +175,7 @@ func TestRemovals(t *testing.T) {
 		}
 		for _, actions := range []tfjson.Actions{{tfjson.ActionDelete}, {tfjson.ActionDelete, tfjson.ActionCreate}} {
 			r.Change.Actions = actions
-			findings := judge(&tfjson.Plan{ResourceChanges: []*tfjson.ResourceChange{r}}, nil)
+			findings := judge(&tfjson.Plan{ResourceChanges: []*tfjson.ResourceChange{r}}, nil, true)
 			if len(findings) != 1 || findings[0].loses != want || findings[0].address != r.Address {
 				t.Errorf("%v %s: %v, expected one that loses %v", actions, r.Address, findings, want)
 			}

@@ -94,7 +94,7 @@ func (d *deployment) expectGuarded(t *testing.T) {
 	}
 	t.Logf("%d resources renamed", len(moved))
 	must.Write(t, d.stackFile(), renamed)
-	d.expectWords(t, 3, append(destroyed, moved...)...)
+	d.expectWords(t, 12, append(destroyed, moved...)...)
 	must.Write(t, d.stackFile(), strings.Replace(renamed, "{", `{"moved": [`+strings.Join(moved, ",")+"],", 1))
-	d.expectWords(t, 2, "0 to add, 0 to change, 0 to destroy")
+	d.expectWords(t, 10, "0 to add, 0 to change, 0 to destroy")
 }
