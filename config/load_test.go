@@ -155,11 +155,12 @@ func TestFilesThatDoNotGoTogetherAreRefused(t *testing.T) {
 		inAccount + "region: eu-west-1\n": "3: region: an environment in another Region than its account's, us-east-1, is " +
 			`not supported yet; region is "eu-west-1"`,
 		inAccount + image("123456789012/api:1"): "3: service.image: the account's repository is payment-api; service.image",
-		inAccount + secret("hunter2"):           "3: service.secrets.A: the account's permissions boundary allows only sec",
+		inAccount + secret("hunter2"):           "3: service.secrets.A: the environment's permissions boundary allows only ",
+		inAccount + secret("tap/b/x"):           "3: service.secrets.A: the environment's permissions boundary allows only ",
 	} {
 		refuse(map[string]string{accounts: oneAccount, "a.yaml": content}, "environments/a.yaml:"+want)
 	}
-	refuse(map[string]string{accounts: oneAccount, "a.yaml": development, "b.yaml": inAccount + secret("tap/a"),
+	refuse(map[string]string{accounts: oneAccount, "a.yaml": development, "b.yaml": inAccount + secret("tap/b/x"),
 		"c.yaml": inAccount + image("123456789012/payment-api:1"), "d.yaml": inAccount + image("210987654321/api:1")})
 	refuse(map[string]string{accounts: "123456789012: {region: mars}", "a.yaml": inAccount},
 		`accounts.yaml:1: 123456789012.region: "mars" is not valid`)
