@@ -72,7 +72,7 @@ func TestControlsOfBuckets(t *testing.T) {
 			"policy.policy.Statement.0": json.RawMessage(`{
 				"Sid": "DenyClearText", "Effect": "Deny", "Principal": {"AWS": "*"}, "Action": ["s3:*"],
 				"Resource": ["${aws_s3_bucket.arn}", "${aws_s3_bucket.arn}/*"],
-				"Condition": {"Bool": {"aws:SecureTransport": ["false"]}}}`),
+				"Condition": {"Bool": {"aws:SecureTransport": "false"}}}`),
 		} {
 			kind, path, _ := strings.Cut("aws_s3_bucket_"+attribute, ".")
 			s.only(kind).want("bucket", "${aws_s3_bucket.bucket}")

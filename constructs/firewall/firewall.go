@@ -59,8 +59,8 @@ func New(scope constructs.Construct, id string, props Props) Firewall {
 	return Firewall{ARN: acl.Arn(), Name: name}
 }
 
-// protectedFields replaces headers and the query string by a fixed text wherever the web ACL shows a request:
-// https://docs.aws.amazon.com/waf/latest/developerguide/data-protection-masking.html
+// protectedFields replaces headers, the query string and what a rule matched of a body by a fixed text wherever the web
+// ACL shows a request: https://docs.aws.amazon.com/waf/latest/developerguide/data-protection-masking.html
 func protectedFields() []*wafv2webacl.Wafv2WebAclDataProtectionConfigDataProtection {
 	substitute := jsii.String("SUBSTITUTION")
 	return []*wafv2webacl.Wafv2WebAclDataProtectionConfigDataProtection{
@@ -69,6 +69,9 @@ func protectedFields() []*wafv2webacl.Wafv2WebAclDataProtectionConfigDataProtect
 		}},
 		{Action: substitute, Field: &wafv2webacl.Wafv2WebAclDataProtectionConfigDataProtectionField{
 			FieldType: jsii.String("QUERY_STRING"),
+		}},
+		{Action: substitute, Field: &wafv2webacl.Wafv2WebAclDataProtectionConfigDataProtectionField{
+			FieldType: jsii.String("BODY"),
 		}},
 	}
 }
