@@ -98,6 +98,19 @@ func TestMigrationSucceedsBeforeTheAPIStarts(t *testing.T) {
 	}
 }
 
+// A mode that is not said is the account's. The API does not wait for its log; a migration ends with all its lines.
+func TestContainersSayHowTheyLog(t *testing.T) {
+	eachEnvironment(t, func(s stack) {
+		for name, container := range s.containers() {
+			options := container.part("logConfiguration.options").attributes
+			expected := map[string][]any{"PaymentContainer": {"non-blocking", "25m"}, "PaymentMigration": {"blocking", nil}}
+			if got := []any{options["mode"], options["max-buffer-size"]}; !slices.Equal(got, expected[name]) {
+				s.Errorf("%s logs %v, expected %v", name, got, expected[name])
+			}
+		}
+	})
+}
+
 // A second connection with the same variable would silently take it from the first, or from the environment file.
 func TestConnectionsShareNoVariable(t *testing.T) {
 	environment := parse(t, "shared", minimalDevelopment+"service: {environment: {LOG_LEVEL: info}}")
