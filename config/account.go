@@ -68,6 +68,11 @@ func applyRulesBetween(files []*file, shared *file, accounts []Account) {
 	for i, f := range files {
 		e := &f.environment
 		f.forbid(accounts != nil && e.Account != "" && shared.lines[e.Account] == 0, "is not in accounts.yaml", "account")
+		owner, region, _, private := e.Service.PrivateRepository()
+		immutable := private && owner == e.Account && shared.lines[owner] > 0 && region == e.Region // the account's own
+		f.forbid(e.Class == Production && !strings.Contains(e.Service.Image, "@") && !immutable, "production needs an image "+
+			"that stays the same: one with a digest (@sha256:...), or of the repository of its account in accounts.yaml",
+			"service.image")
 		for _, other := range files[:i] {
 			o := &other.environment
 			f.forbid(e.LoadBalancer.Domain.Name != "" && e.LoadBalancer.Domain.Name == o.LoadBalancer.Domain.Name,

@@ -21,7 +21,8 @@ const (
 	otherAccount = "210987654321: {region: us-east-1}\n"
 	inAccount    = development + "account: '123456789012'\n"
 	inOther      = development + "account: '210987654321'\n"
-	noRange      = "service: {image: 'app:1'}\nloadBalancer: {allowPlainHttp: true}\n" // what production needs besides
+	digest       = "@sha256:0000000000000000000000000000000000000000000000000000000000000000"
+	noRange      = "service: {image: app" + digest + "}\nloadBalancer: {allowPlainHttp: true}\n" // for production
 	domain       = "loadBalancer: {domain: {name: api.example.com, zoneId: Z1}}\n"
 )
 
@@ -159,6 +160,14 @@ func TestFilesThatDoNotGoTogetherAreRefused(t *testing.T) {
 	} {
 		refuse(map[string]string{accounts: oneAccount, "a.yaml": content}, "environments/a.yaml:"+want)
 	}
+	// A tag that never moves: only in the repository of the account's stack, which accounts.yaml makes.
+	own := strings.Replace(production("10.1.0.0/16")+"account: '123456789012'\n", "app"+digest,
+		"123456789012.dkr.ecr.us-east-1.amazonaws.com/payment-api:1", 1)
+	const moves = "environments/a.yaml:2: service.image: production needs an image that stays the same: one with a digest"
+	refuse(map[string]string{accounts: oneAccount, "a.yaml": own})
+	refuse(map[string]string{"a.yaml": own}, moves)
+	refuse(map[string]string{accounts: oneAccount, "a.yaml": strings.Replace(own, "us-east-1", "us-west-2", 1)}, moves)
+	refuse(map[string]string{accounts: oneAccount + otherAccount, "a.yaml": strings.Replace(own, "account: '123456789012'", "account: '210987654321'", 1)}, moves)
 	refuse(map[string]string{accounts: oneAccount, "a.yaml": development, "b.yaml": inAccount + secret("tap/a"),
 		"c.yaml": inAccount + image("123456789012/payment-api:1"), "d.yaml": inAccount + image("210987654321/api:1")})
 	refuse(map[string]string{accounts: "123456789012: {region: mars}", "a.yaml": inAccount},

@@ -17,6 +17,7 @@ import (
 func read(content string) (Environment, error) {
 	f := newFile("a.yaml")
 	f.fill(f.parse([]byte(content), environmentLimit))
+	applyRulesBetween([]*file{f}, newFile("accounts.yaml"), nil)
 	return f.environment, errors.Join(f.errors()...)
 }
 
