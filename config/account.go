@@ -78,6 +78,10 @@ func applyRulesBetween(files []*file, shared *file, accounts []Account) {
 			f.forbid(e.LoadBalancer.Domain.Name != "" && e.LoadBalancer.Domain.Name == o.LoadBalancer.Domain.Name,
 				"is the domain of "+other.name+": both would own its records, and destroying one would take them from the other",
 				"loadBalancer.domain.name")
+			theirs := o.Network.Existing.subnets()
+			oneVPC := slices.ContainsFunc(e.Network.Existing.subnets(), func(id string) bool { return slices.Contains(theirs, id) })
+			f.forbid(oneVPC && e.Network.InterfaceEndpoints && o.Network.InterfaceEndpoints, "the VPC has those of "+other.name+
+				" already, and can have one endpoint with a private name for each service", "network.interfaceEndpoints")
 			own, _ := netip.ParsePrefix(e.Network.CIDR)
 			taken, _ := netip.ParsePrefix(o.Network.CIDR)
 			if own.Overlaps(taken) && e.Class == Production && o.Class == Production { // another range has to keep off all

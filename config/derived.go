@@ -1,8 +1,11 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -39,9 +42,9 @@ func (n Network) Subnets() []Subnet {
 }
 
 // IsExisting reports whether the environment is made in a VPC that is there already.
-func (n Network) IsExisting() bool {
-	return len(n.Existing.PublicSubnets)+len(n.Existing.PrivateSubnets) > 0
-}
+func (n Network) IsExisting() bool { return len(n.Existing.subnets()) > 0 }
+
+func (e Existing) subnets() []string { return slices.Concat(e.PublicSubnets, e.PrivateSubnets) }
 
 // Scales reports whether the number of tasks can change by itself.
 func (s Scaling) Scales() bool { return s.MinimumTasks < s.MaximumTasks }
@@ -139,9 +142,39 @@ var regionsWithoutABC = []string{"ap-northeast-1", "ca-central-1", "us-west-1"}
 // defaultConnections is how many connections a task may open where its environment does not say it.
 const defaultConnections = 20
 
-// Warnings say what the environment's file allows and somebody should know before the environment is deployed.
-func (e Environment) Warnings() []string {
-	var warnings []string
+// quota is how many Elastic IPs, and how many VPCs, an account has in a Region until it asks for more:
+// https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html
+const quota = 5
+
+// Warnings say what the files allow and somebody should know before an environment is deployed.
+func Warnings(environments []Environment) (all []string) {
+	addresses, networks := map[string]int{}, map[string]int{}
+	for _, e := range environments {
+		for _, warning := range e.warnings() {
+			all = append(all, "tap-"+e.Suffix+": "+warning)
+		}
+		place := e.Region + " of " + cmp.Or(e.Account, "an account that no file names")
+		addresses[place] += e.Network.NATGateways
+		if !e.Network.IsExisting() {
+			networks[place]++
+		}
+	}
+	for _, place := range slices.Sorted(maps.Keys(addresses)) {
+		if max(addresses[place], networks[place]) > quota {
+			all = append(all, fmt.Sprintf("%s: all environments need %d Elastic IPs and %d VPCs, and AWS allows %d of each, "+
+				"whatever else is there included, until you ask for more", place, addresses[place], networks[place], quota))
+		}
+	}
+	return all
+}
+
+func (e Environment) warnings() (warnings []string) {
+	// https://aws.amazon.com/about-aws/whats-new/2026/01/amazon-ecs-tmpfs-mounts-aws-fargate-managed-instances/
+	// https://aws.amazon.com/about-aws/whats-new/2026/01/aws-sts-supports-validation-identity-provider-claims/
+	if strings.HasPrefix(e.Region, "us-gov-") {
+		warnings = append(warnings, "region: for commercial Regions only has AWS announced tmpfs on Fargate, which every task "+
+			"has as /tmp, and the claims of GitHub's tokens by which the pipeline's roles know repository and branch")
+	}
 	if e.Network.IsExisting() {
 		without := "no flow logs, routes, NAT gateway, endpoint for S3"
 		if !e.Network.InterfaceEndpoints {

@@ -69,11 +69,37 @@ func TestWarnings(t *testing.T) {
 		twenty + "251'}}\ndatabase: {instanceClass: db.r8g.4xlarge}": "service.scaling.maximumTasks: 20 tasks",
 		twenty + "42'}}\ndatabase: {instanceClass: db.serverless}":   "service.scaling.maximumTasks: 20 tasks",
 		twenty + "9999'}}\ndatabase: {instanceClass: db.x2g.large}":  "", // not known
+		"region: us-gov-west-1": "region: for commercial Regions only has AWS announced tmpfs on Fargate",
 	} {
 		environment, err := read(development + content)
-		got := strings.Join(environment.Warnings(), "\n")
+		got := strings.ReplaceAll(strings.Join(Warnings([]Environment{environment}), "\n"), "tap-: ", "")
 		if err != nil || !strings.HasPrefix(got, want) || want == "" && got != "" {
 			t.Errorf("%s: got %q, %v, want %q", content, got, err, want)
 		}
+	}
+}
+
+// Counted over all files, as an apply that meets a quota stops half-way.
+func TestQuotasAreCountedByAccountAndRegion(t *testing.T) {
+	environment := func(account, region string, natGateways int, existing ...string) Environment {
+		return Environment{Account: account, Region: region,
+			Network: Network{NATGateways: natGateways, Existing: Existing{PublicSubnets: existing}}}
+	}
+	five := []Environment{environment("1", "us-east-1", 2), environment("1", "us-east-1", 3),
+		environment("1", "us-west-2", 2), environment("2", "us-east-1", 2), environment("", "us-east-1", 2)}
+	for want, further := range map[string][]Environment{
+		"": nil,
+		"us-east-1 of 1: all environments need 6 Elastic IPs and 3 VPCs, and AWS allows 5 of each": {
+			environment("1", "us-east-1", 1)},
+		"us-east-1 of an account that no file names: all environments need 2 Elastic IPs and 6 VPCs": slices.Repeat(
+			[]Environment{environment("", "us-east-1", 0)}, 5),
+	} {
+		got := strings.Join(Warnings(append(slices.Clip(five), further...)), "\n")
+		if !strings.HasPrefix(got, want) || strings.Count(got, " need ") != min(len(further), 1) {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+	if got := Warnings(slices.Repeat([]Environment{environment("1", "eu-west-1", 0, "a", "b")}, 9)); len(got) != 9 {
+		t.Errorf("in VPCs that exist: got %q", got) // the warning of each that the VPC is somebody else's
 	}
 }

@@ -144,6 +144,15 @@ func TestFilesThatDoNotGoTogetherAreRefused(t *testing.T) {
 		"environments/e.yaml:4: network.cidr: 10.1.128.0/17 overlaps 10.1.128.0/20 of environments/b.yaml")
 	refuse(map[string]string{"a.yaml": development + domain, "b.yaml": development + domain, "c.yaml": development},
 		"environments/b.yaml:2: loadBalancer.domain.name: is the domain of environments/a.yaml")
+	in := func(endpoints bool, subnets string) string {
+		return fmt.Sprintf("%snetwork:\n  interfaceEndpoints: %t\n  existing: {publicSubnets: [subnet-0000000a, subnet-0000000b]"+
+			", privateSubnets: [%s]}\n", development, endpoints, subnets)
+	}
+	refuse(map[string]string{"a.yaml": in(true, "subnet-00000001, subnet-00000002"), "b.yaml": in(false,
+		"subnet-00000001, subnet-00000002"), "c.yaml": strings.ReplaceAll(in(true, "subnet-00000002, subnet-00000003"),
+		"subnet-0000000", "subnet-1000000"), "d.yaml": strings.ReplaceAll(in(true, "subnet-00000002, subnet-00000003"),
+		"subnet-0000000a, subnet-0000000b", "subnet-0000000c, subnet-0000000d")},
+		"environments/d.yaml:3: network.interfaceEndpoints: the VPC has those of environments/a.yaml already, and can")
 
 	secret := func(name string) string {
 		return "service: {secrets: {A: 'arn:aws:secretsmanager:us-east-1:123456789012:secret:" + name + "-AbCdEf'}}\n"
