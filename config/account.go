@@ -79,9 +79,10 @@ func applyRulesBetween(files []*file, shared *file, accounts []Account) {
 				"is the domain of "+other.name+": both would own its records, and destroying one would take them from the other",
 				"loadBalancer.domain.name")
 			theirs := o.Network.Existing.subnets()
-			oneVPC := slices.ContainsFunc(e.Network.Existing.subnets(), func(id string) bool { return slices.Contains(theirs, id) })
-			f.forbid(oneVPC && e.Network.InterfaceEndpoints && o.Network.InterfaceEndpoints, "the VPC has those of "+other.name+
-				" already, and can have one endpoint with a private name for each service", "network.interfaceEndpoints")
+			oneVPC := func(subnet string) bool { return slices.Contains(theirs, subnet) }
+			f.forbid(e.Network.InterfaceEndpoints && o.Network.InterfaceEndpoints && slices.ContainsFunc(
+				e.Network.Existing.subnets(), oneVPC), "the VPC has those of "+other.name+" already, and can have one endpoint with "+
+				"a private name for each service", "network.interfaceEndpoints")
 			own, _ := netip.ParsePrefix(e.Network.CIDR)
 			taken, _ := netip.ParsePrefix(o.Network.CIDR)
 			if own.Overlaps(taken) && e.Class == Production && o.Class == Production { // another range has to keep off all

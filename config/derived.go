@@ -148,21 +148,21 @@ const quota = 5
 
 // Warnings say what the files allow and somebody should know before an environment is deployed.
 func Warnings(environments []Environment) (all []string) {
-	addresses, networks := map[string]int{}, map[string]int{}
+	needed := map[string]int{}
 	for _, e := range environments {
 		for _, warning := range e.warnings() {
 			all = append(all, "tap-"+e.Suffix+": "+warning)
 		}
-		place := e.Region + " of " + cmp.Or(e.Account, "an account that no file names")
-		addresses[place] += e.Network.NATGateways
+		place := " in " + e.Region + " of " + cmp.Or(e.Account, "an account that no file names")
+		needed["Elastic IPs"+place] += e.Network.NATGateways
 		if !e.Network.IsExisting() {
-			networks[place]++
+			needed["VPCs"+place]++
 		}
 	}
-	for _, place := range slices.Sorted(maps.Keys(addresses)) {
-		if max(addresses[place], networks[place]) > quota {
-			all = append(all, fmt.Sprintf("%s: all environments need %d Elastic IPs and %d VPCs, and AWS allows %d of each, "+
-				"whatever else is there included, until you ask for more", place, addresses[place], networks[place], quota))
+	for _, what := range slices.Sorted(maps.Keys(needed)) {
+		if needed[what] > quota {
+			all = append(all, fmt.Sprintf("the environments need %d %s; AWS allows %d until you ask for more, and counts what "+
+				"others have there", needed[what], what, quota))
 		}
 	}
 	return all
@@ -172,8 +172,8 @@ func (e Environment) warnings() (warnings []string) {
 	// https://aws.amazon.com/about-aws/whats-new/2026/01/amazon-ecs-tmpfs-mounts-aws-fargate-managed-instances/
 	// https://aws.amazon.com/about-aws/whats-new/2026/01/aws-sts-supports-validation-identity-provider-claims/
 	if strings.HasPrefix(e.Region, "us-gov-") {
-		warnings = append(warnings, "region: for commercial Regions only has AWS announced tmpfs on Fargate, which every task "+
-			"has as /tmp, and the claims of GitHub's tokens by which the pipeline's roles know repository and branch")
+		warnings = append(warnings, "region: AWS has announced for commercial Regions only: tmpfs on Fargate, which is /tmp "+
+			"of every task, and the claims of GitHub's tokens by which the pipeline's roles know repository and branch")
 	}
 	if e.Network.IsExisting() {
 		without := "no flow logs, routes, NAT gateway, endpoint for S3"

@@ -69,7 +69,7 @@ func TestWarnings(t *testing.T) {
 		twenty + "251'}}\ndatabase: {instanceClass: db.r8g.4xlarge}": "service.scaling.maximumTasks: 20 tasks",
 		twenty + "42'}}\ndatabase: {instanceClass: db.serverless}":   "service.scaling.maximumTasks: 20 tasks",
 		twenty + "9999'}}\ndatabase: {instanceClass: db.x2g.large}":  "", // not known
-		"region: us-gov-west-1": "region: for commercial Regions only has AWS announced tmpfs on Fargate",
+		"region: us-gov-west-1": "region: AWS has announced for commercial Regions only: tmpfs on Fargate",
 	} {
 		environment, err := read(development + content)
 		got := strings.ReplaceAll(strings.Join(Warnings([]Environment{environment}), "\n"), "tap-: ", "")
@@ -89,13 +89,12 @@ func TestQuotasAreCountedByAccountAndRegion(t *testing.T) {
 		environment("1", "us-west-2", 2), environment("2", "us-east-1", 2), environment("", "us-east-1", 2)}
 	for want, further := range map[string][]Environment{
 		"": nil,
-		"us-east-1 of 1: all environments need 6 Elastic IPs and 3 VPCs, and AWS allows 5 of each": {
-			environment("1", "us-east-1", 1)},
-		"us-east-1 of an account that no file names: all environments need 2 Elastic IPs and 6 VPCs": slices.Repeat(
+		"the environments need 6 Elastic IPs in us-east-1 of 1; AWS allows 5": {environment("1", "us-east-1", 1)},
+		"the environments need 6 VPCs in us-east-1 of an account that no file names; AWS allows 5": slices.Repeat(
 			[]Environment{environment("", "us-east-1", 0)}, 5),
 	} {
 		got := strings.Join(Warnings(append(slices.Clip(five), further...)), "\n")
-		if !strings.HasPrefix(got, want) || strings.Count(got, " need ") != min(len(further), 1) {
+		if !strings.HasPrefix(got, want) || strings.Count(got, "need") != min(len(further), 1) {
 			t.Errorf("got %q, want %q", got, want)
 		}
 	}

@@ -145,8 +145,8 @@ func TestFilesThatDoNotGoTogetherAreRefused(t *testing.T) {
 	refuse(map[string]string{"a.yaml": development + domain, "b.yaml": development + domain, "c.yaml": development},
 		"environments/b.yaml:2: loadBalancer.domain.name: is the domain of environments/a.yaml")
 	in := func(endpoints bool, subnets string) string {
-		return fmt.Sprintf("%snetwork:\n  interfaceEndpoints: %t\n  existing: {publicSubnets: [subnet-0000000a, subnet-0000000b]"+
-			", privateSubnets: [%s]}\n", development, endpoints, subnets)
+		return fmt.Sprintf("%snetwork:\n  interfaceEndpoints: %t\n  existing: {publicSubnets: [subnet-0000000a, "+
+			"subnet-0000000b], privateSubnets: [%s]}\n", development, endpoints, subnets)
 	}
 	refuse(map[string]string{"a.yaml": in(true, "subnet-00000001, subnet-00000002"), "b.yaml": in(false,
 		"subnet-00000001, subnet-00000002"), "c.yaml": strings.ReplaceAll(in(true, "subnet-00000002, subnet-00000003"),
@@ -176,7 +176,8 @@ func TestFilesThatDoNotGoTogetherAreRefused(t *testing.T) {
 	refuse(map[string]string{accounts: oneAccount, "a.yaml": own})
 	refuse(map[string]string{"a.yaml": own}, moves)
 	refuse(map[string]string{accounts: oneAccount, "a.yaml": strings.Replace(own, "us-east-1", "us-west-2", 1)}, moves)
-	refuse(map[string]string{accounts: oneAccount + otherAccount, "a.yaml": strings.Replace(own, "account: '123456789012'", "account: '210987654321'", 1)}, moves)
+	refuse(map[string]string{accounts: oneAccount + otherAccount, "a.yaml": strings.Replace(own, "account: '123456789012'",
+		"account: '210987654321'", 1)}, moves)
 	refuse(map[string]string{accounts: oneAccount, "a.yaml": development, "b.yaml": inAccount + secret("tap/a"),
 		"c.yaml": inAccount + image("123456789012/payment-api:1"), "d.yaml": inAccount + image("210987654321/api:1")})
 	refuse(map[string]string{accounts: "123456789012: {region: mars}", "a.yaml": inAccount},

@@ -100,7 +100,8 @@ var refused = map[string][]string{
 	"tags (!) are not":         {"service.environment.LEVEL !hunter2 a"},
 	"the value is not text":    {"service.environment.LEVEL 1234"},
 	"the value is not valid; allowed: arn:aws:secretsmanage": {"service.secrets.TOKEN hunter2"},
-	"the value contains ${, which Terraform":                 {"service.secrets.TOKEN 'hunter2${'", "service.command[0] '$${b}'"},
+	"the value contains ${, which Terraform": {
+		"service.secrets.TOKEN 'hunter2${'", "service.command[0] '$${b}'"},
 }
 
 // eachRefused calls use with each of them.
