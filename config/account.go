@@ -16,6 +16,8 @@ type Account struct {
 	ID string `yaml:"-"`
 	// Region is the AWS Region of what they share, and of each of them.
 	Region string `yaml:"region"`
+	// Emails are told of what is found in images; each has to confirm once.
+	Emails []string `yaml:"emails"`
 	// GitHub is the repository whose workflows may plan and deploy. Empty: none, and no role for one.
 	GitHub GitHub `yaml:"github"`
 	// Environments are those of the environment files that name the account.
@@ -81,8 +83,8 @@ func applyRulesBetween(files []*file, shared *file, accounts []Account) {
 			theirs := o.Network.Existing.subnets()
 			oneVPC := func(subnet string) bool { return slices.Contains(theirs, subnet) }
 			f.forbid(e.Network.InterfaceEndpoints && o.Network.InterfaceEndpoints && slices.ContainsFunc(
-				e.Network.Existing.subnets(), oneVPC), "the VPC has those of "+other.name+" already, and can have one endpoint with "+
-				"a private name for each service", "network.interfaceEndpoints")
+				e.Network.Existing.subnets(), oneVPC), "the VPC has those of "+other.name+" already, and can have one endpoint "+
+				"with a private name for each service", "network.interfaceEndpoints")
 			own, _ := netip.ParsePrefix(e.Network.CIDR)
 			taken, _ := netip.ParsePrefix(o.Network.CIDR)
 			if own.Overlaps(taken) && e.Class == Production && o.Class == Production { // another range has to keep off all

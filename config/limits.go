@@ -187,6 +187,10 @@ var (
 	// AccountIDs is the limit of the IDs of AWS accounts.
 	AccountIDs = matching(`[0-9]{12}`, "the 12 digits of an AWS account")
 
+	// The expression of https://html.spec.whatwg.org/#valid-e-mail-address with a domain of two labels or more, and
+	// without the slash, which ids of constructs cannot contain, the back-tick and braces.
+	email = matching(`[A-Za-z0-9.!#$%&'*+=?^_|~-]+@`+labelAnyCase+`(\.`+labelAnyCase+`)+`,
+		"name@domain, for example on-call@example.com")
 	region   = matching(regionExpression, "the code of an AWS Region, for example us-east-1")
 	freeText = Limit{words: "visible text without ${, %{ and TfToken[, and without a key of AWS or Stripe, PEM or a " +
 		"password in a URL: use service.secrets"}.except(fmt.Sprint(evaluated, `|`, hidden, `|(AKIA|ASIA)[A-Z0-9]{16}|`+
@@ -220,6 +224,7 @@ var accountsLimit = func() Limit {
 	const owner, name, id = `[A-Za-z0-9][A-Za-z0-9-]{0,38}`, `[A-Za-z0-9._-]{1,100}`, `@[1-9][0-9]{0,18}`
 	account := section(map[string]Limit{
 		"region": region,
+		"emails": email.set(),
 		"github": section(map[string]Limit{
 			// https://docs.github.com/en/actions/reference/security/oidc
 			"subject": matching(`repo:(`+owner+`/`+name+`|`+owner+id+`/`+name+id+`)`,
@@ -382,10 +387,7 @@ var environmentLimit = func() Limit {
 			"count":     oneOf("string", FirewallRules...).set(),
 		}),
 		"monitoring": section(map[string]Limit{
-			// The expression of https://html.spec.whatwg.org/#valid-e-mail-address with a domain of two labels or more, and
-			// without the slash, which ids of constructs cannot contain, the back-tick and braces.
-			"emails": matching(`[A-Za-z0-9.!#$%&'*+=?^_|~-]+@`+labelAnyCase+`(\.`+labelAnyCase+`)+`,
-				"name@domain, for example on-call@example.com").set(),
+			"emails":              email.set(),
 			"errorRatePercent":    above(0, 100),
 			"minimumRequests":     integer(1, unbounded),
 			"availabilityPercent": number(90, 99.99, 0),

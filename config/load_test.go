@@ -88,14 +88,14 @@ database: {instanceClass: db.serverless, serverless: {minimumCapacity: 0.5, maxi
 }
 
 func TestAccountsHaveTheirEnvironments(t *testing.T) {
-	const github = "  github: {subject: 'repo:acme/tap', repositoryId: '42', providerExists: true}\n"
+	const github = "  emails: [a@b.com]\n  github: {subject: 'repo:acme/tap', repositoryId: '42', providerExists: true}\n"
 	environments, shared, err := load(t, map[string]string{accounts: otherAccount + oneAccount + github,
 		"qa.yaml": inAccount, "dev.yaml": inAccount, "other.yaml": inOther, "own.yaml": development}, "")
 	if err != nil || len(environments) != 4 || len(shared) != 2 {
 		t.Fatalf("got %d environments, %d accounts, %v", len(environments), len(shared), err)
 	}
 	first, second := shared[0], shared[1]
-	if first.ID != "123456789012" || first.GitHub != (GitHub{"repo:acme/tap", "42", "main", true}) ||
+	if first.ID != "123456789012" || first.Emails[0] != "a@b.com" || first.GitHub != (GitHub{"repo:acme/tap", "42", "main", true}) ||
 		len(first.Environments) != 2 || first.Environments[1].Suffix != "qa" || len(second.Environments) != 1 {
 		t.Errorf("got %+v", shared)
 	}
@@ -213,6 +213,7 @@ func TestNamesAndContentsAreRefused(t *testing.T) {
 		"123456789012: {}\n":                ":1: 123456789012.region: is missing; allowed: the code of an AWS Region",
 		oneAccount + "  regoin: a\n":        id + ".regoin: is not a known key; did you mean 123456789012.region?",
 		oneAccount + "  subject: a\n":       id + ".subject: is not a known key; did you mean 123456789012.github.subject?",
+		oneAccount + "  emails: [me]\n":     id + `.emails[0]: "me" is not valid; allowed: name@domain`,
 		oneAccount + oneAccount:             id + ": is given twice; the first one is in line 1",
 		oneAccount + "  github: {}\n":       id + ".github: needs subject and repositoryId",
 		github + "acme/tap}":                subject + `"acme/tap" is not valid; allowed: repo:OWNER/NAME`,
