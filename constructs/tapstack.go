@@ -116,7 +116,6 @@ func NewAccountStack(app constructs.Construct, file config.Account) cdktf.Terraf
 	})
 	shared := account.New(stack, "account", file)
 	output(stack, "StatesBucket", "S3 bucket of the Terraform states", shared.StatesBucket)
-	output(stack, "FindingsTopicArn", "SNS topic of what is found in images, for a pager", shared.FindingsTopic)
 	output(stack, "RepositoryURL", "ECR repository of the API's image", shared.RepositoryURL)
 	if shared.Planner != nil {
 		output(stack, "PlannerRoleArn", "Role of workflows that plan", shared.Planner)

@@ -51,7 +51,7 @@ func TestAccountHasWhatEnvironmentsShare(t *testing.T) {
 	}
 }
 
-// Images are scanned for as long as they are kept (Inspector.2). EventBridge would send nothing to the topic if its
+// Images are not scanned once only (Inspector.2). EventBridge would send nothing to the topic if its
 // statement in either policy had a condition:
 // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html
 // https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html

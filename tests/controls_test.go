@@ -17,6 +17,7 @@ import (
 // in the comment of the test that shows the same.
 
 func TestControls(t *testing.T) {
+	attributes := map[string]string{}
 	eachEnvironment(t, func(s stack) {
 		insights, owner, leastDays := "enabled", "postgres", 7
 		if s.production() {
@@ -48,8 +49,18 @@ func TestControls(t *testing.T) {
 				max(leastDays, s.environment.Database.BackupRetentionDays)},
 		} {
 			s.Run(control.says, func(t *testing.T) { s.in(t).want(control.attribute, control.value) })
+			attributes[control.says] = control.attribute
 		}
 	})
+	for says, attribute := range attributes {
+		kind, path, _ := strings.Cut(attribute, ".")
+		controls, _, _ := strings.Cut(says, ":")
+		explained := regexp.MustCompile(`(?m)^\| ` + controls + ` \|[^|]+\|[^|]+\|$`).MatchString(read(t, "../docs/audit.md"))
+		one, other := development(t).some(kind)[0].at(path), production(t).some(kind)[0].at(path)
+		if differs := encoded(one) != encoded(other); differs != explained {
+			t.Errorf("%s is %v in development and %v in production; docs/audit.md explains it: %v", says, one, other, explained)
+		}
+	}
 }
 
 // Of every bucket, that of the states included: nothing in it can become public (S3.2, S3.3, S3.8), policies alone rule

@@ -13,11 +13,12 @@ import (
 	"tap/constructs/policy"
 )
 
-// newFindings has Inspector look for known vulnerabilities in every image of the registry for as long as it is kept
-// (ECR.1), which ECR switches on by itself, and sends those of high severity to a topic, whose ARN it returns:
+// newFindings has Inspector, which ECR switches on by itself, look for known vulnerabilities in the images of the
+// registry, again and again while they run, and tells people of those of high severity:
 // https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-scanning-enhanced.html
-func newFindings(scope constructs.Construct, id string, account policy.Account, emails []string) *string {
-	this := constructs.NewConstruct(scope, jsii.String(id))
+func newFindings(scope constructs.Construct, account policy.Account, emails []string) {
+	const eventBridge = "events.amazonaws.com"
+	this := constructs.NewConstruct(scope, jsii.String("findings"))
 	scanning.NewEcrRegistryScanningConfiguration(this, jsii.String("scanning"), &scanning.EcrRegistryScanningConfigurationConfig{
 		ScanType: jsii.String("ENHANCED"),
 		Rule: []*scanning.EcrRegistryScanningConfigurationRule{{
@@ -28,25 +29,21 @@ func newFindings(scope constructs.Construct, id string, account policy.Account, 
 		}},
 	})
 	key := kmskey.NewKmsKey(this, jsii.String("key"), &kmskey.KmsKeyConfig{
-		Description: jsii.String("Findings on their way to people"), EnableKeyRotation: jsii.Bool(true), // KMS.4
+		Description: jsii.String("Findings on their way to people"), EnableKeyRotation: jsii.Bool(true),
 		Policy: policy.Document(encryption.Administer(account), encryption.Publish("PublishFindings", eventBridge)),
 	})
-	// EventBridge supports no condition in the policies of topics:
+	// EventBridge supports no condition there:
 	// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html
 	topic := monitoring.NewTopic(this, "topic", "tap-findings", "Findings in images", key.Arn(), emails,
 		policy.Statement{Sid: "PublishFindings", Principal: policy.Service(eventBridge)})
+	// https://docs.aws.amazon.com/inspector/latest/user/eventbridge-integration.html
 	rule := cloudwatcheventrule.NewCloudwatchEventRule(this, jsii.String("rule"), &cloudwatcheventrule.CloudwatchEventRuleConfig{
 		Name: jsii.String("tap-findings"),
-		// https://docs.aws.amazon.com/inspector/latest/user/eventbridge-integration.html
 		EventPattern: policy.JSON(map[string]any{
 			"source": []string{"aws.inspector2"}, "detail-type": []string{"Inspector2 Finding"},
 			"detail": map[string]any{"severity": []string{"HIGH", "CRITICAL"}, "status": []string{"ACTIVE"}},
 		}),
 	})
-	cloudwatcheventtarget.NewCloudwatchEventTarget(this, jsii.String("target"), &cloudwatcheventtarget.CloudwatchEventTargetConfig{
-		Rule: rule.Name(), Arn: topic,
-	})
-	return topic
+	cloudwatcheventtarget.NewCloudwatchEventTarget(this, jsii.String("target"),
+		&cloudwatcheventtarget.CloudwatchEventTargetConfig{Rule: rule.Name(), Arn: topic})
 }
-
-const eventBridge = "events.amazonaws.com"
