@@ -142,12 +142,9 @@ var regionsWithoutABC = []string{"ap-northeast-1", "ca-central-1", "us-west-1"}
 // defaultConnections is how many connections a task may open where its environment does not say it.
 const defaultConnections = 20
 
-// quota is how many Elastic IPs, and how many VPCs, an account has in a Region until it asks for more:
-// https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html
-const quota = 5
-
 // Warnings say what the files allow and somebody should know before an environment is deployed.
 func Warnings(environments []Environment) (all []string) {
+	const quota = 5 // https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html
 	needed := map[string]int{}
 	for _, e := range environments {
 		for _, warning := range e.warnings() {
