@@ -38,7 +38,7 @@ func TestCardNumbersMatchHoweverGrouped(t *testing.T) {
 // unmasked are the log groups without a mask, and why. What programs (ECS.9), the database, the firewall and sessions
 // log may contain what clients send.
 var unmasked = map[string]string{
-	"/tap-SUFFIX/vpc-flow-logs": "no content of packets; two counts with a space between would look like a card number",
+	"/tap-SUFFIX/vpc-flow-logs":                                    "no content; the mask would hide counts",
 	"/aws/ecs/containerinsights/PaymentCluster-SUFFIX/performance": "AWS's own measurements",
 }
 

@@ -100,13 +100,11 @@ func TestMigrationSucceedsBeforeTheAPIStarts(t *testing.T) {
 
 // A mode that is not said is the account's. The API does not wait for its log; a migration ends with all its lines.
 func TestContainersSayHowTheyLog(t *testing.T) {
+	modes := map[string][2]any{"PaymentContainer": {"non-blocking", "25m"}, "PaymentMigration": {"blocking", nil}}
 	eachEnvironment(t, func(s stack) {
 		for name, container := range s.containers() {
-			options := container.part("logConfiguration.options").attributes
-			expected := map[string][]any{"PaymentContainer": {"non-blocking", "25m"}, "PaymentMigration": {"blocking", nil}}
-			if got := []any{options["mode"], options["max-buffer-size"]}; !slices.Equal(got, expected[name]) {
-				s.Errorf("%s logs %v, expected %v", name, got, expected[name])
-			}
+			container.want("logConfiguration.options.mode", modes[name][0])
+			container.want("logConfiguration.options.max-buffer-size", modes[name][1])
 		}
 	})
 }
