@@ -52,6 +52,7 @@ func New(scope constructs.Construct, id string, file config.Account) Account {
 	states := bucket.New(this, "states", bucket.Props{
 		Name: jsii.String(file.StatesBucket()), Exists: true, Protect: true, NoncurrentDays: replacedStateDays,
 	})
+	newFindings(this, account, file.Emails)
 	firewall.AllowLogDelivery(this, "firewall-logs", "tap-firewall-logs", account, firewall.LogGroup("*"))
 	// config.BoundaryPolicy is the most that a role of an environment can be allowed whatever its own policy says: the
 	// deployer creates roles, and could otherwise create one with more permissions than its own. Every environment of
