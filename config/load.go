@@ -88,7 +88,7 @@ func (e *Environment) complete() {
 	}
 }
 
-// What the environments of an account share has the tag account, by which a role for such an environment could reach it.
+// What the environments of an account share has the tag account, by which an environment's roles could reach it.
 var suffixes = matching(`[a-z][a-z0-9-]{0,14}`, "one letter, then up to 14 letters, digits or single hyphens, "+
 	"lower case, no hyphen at the end, and not account").except(`-$|--|^account$`)
 
