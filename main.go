@@ -36,14 +36,15 @@ func run() error {
 	if err != nil {
 		return err
 	}
+	warnings := config.Warnings(environments)
 	for _, environment := range environments {
-		warnings := environment.Warnings()
 		if accounts != nil && environment.StatesBucket == "" {
-			warnings = append(warnings, "account: none of accounts.yaml, so that the state is a file on this machine")
+			warnings = append(warnings, "tap-"+environment.Suffix+": account: none of accounts.yaml, so that the state is a file "+
+				"on this machine")
 		}
-		for _, warning := range warnings {
-			fmt.Fprintf(os.Stderr, "warning: tap-%s: %s\n", environment.Suffix, warning)
-		}
+	}
+	for _, warning := range warnings {
+		fmt.Fprintln(os.Stderr, "warning: "+warning)
 	}
 	output := cmp.Or(os.Getenv("CDKTF_OUTDIR"), "cdktf.out")
 	if err := constructs.Synthesize(environments, accounts, output); err != nil {

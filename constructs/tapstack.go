@@ -69,7 +69,7 @@ func NewTapStack(app constructs.Construct, environment config.Environment, addit
 		Port: environment.Service.Port, HealthCheck: environment.Service.HealthCheck,
 		DeregistrationDelaySeconds: environment.Service.DeregistrationDelaySeconds,
 	})
-	topic := monitoring.NewTopic(stack, "alarm-topic", deployed, environment.Monitoring.Emails)
+	topic := monitoring.NewAlarmTopic(stack, "alarm-topic", deployed, environment.Monitoring.Emails)
 	requests := monitoring.NewRequests(stack, "request-alarms", monitoring.RequestsProps{
 		Deployment: deployed, Config: environment.Monitoring, TopicARN: topic, LoadBalancer: balancer,
 	})
@@ -117,12 +117,6 @@ func NewAccountStack(app constructs.Construct, file config.Account) cdktf.Terraf
 	shared := account.New(stack, "account", file)
 	output(stack, "StatesBucket", "S3 bucket of the Terraform states", shared.StatesBucket)
 	output(stack, "RepositoryURL", "ECR repository of the API's image", shared.RepositoryURL)
-	if shared.Planner != nil {
-		output(stack, "PlannerRoleArn", "Role of workflows that plan", shared.Planner)
-		output(stack, "DeployerRoleArn", "Role of workflows that deploy", shared.Deployer)
-		output(stack, "InspectorRoleArn", "Role of workflows that look for drift", shared.Inspector)
-		output(stack, "PublisherRoleArn", "Role of workflows that push images", shared.Publisher)
-	}
 	return stack
 }
 
