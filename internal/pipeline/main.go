@@ -105,7 +105,7 @@ func gather() error {
 	changed := []stack{}
 	for _, s := range stacks {
 		path, r := "results/"+s.Name+".json", result{}
-		if text, _ := os.ReadFile(path); json.Unmarshal(text, &r) != nil || r.Summary == "" {
+		if text, _ := os.ReadFile(path); json.Unmarshal(text, &r) != nil {
 			r = result{s.Name, 1, fmt.Sprintf("## Plan of `%s` failed\n\n%s says why. If its role is not there yet, an "+
 				"administrator runs `make deploy STACK=tap-account-%s`. Then start the workflow.\n", s.Name, os.Getenv("RUN"),
 				s.Account), ""}
@@ -119,7 +119,7 @@ func gather() error {
 		case s.Reviews == config.ReviewsOfBranch && s.Status == 12:
 			r.Summary += "\nIt is applied only by `gh workflow run pipeline.yml -f stack=" + s.Name + " -f commit=...`.\n"
 		}
-		if s.Suffix != "" && s.Status >= 10 && deploys {
+		if s.Status >= 10 && deploys { // then it is an environment
 			changed = append(changed, s)
 		}
 		text, problem := json.Marshal(r)
