@@ -234,6 +234,16 @@ var environmentLimit = func() Limit {
 	tags := matching(`[A-Za-z0-9 _.:/=+@-]{0,256}`, "up to 256 letters, digits, spaces and _ . : / = + - @").by(tagNames)
 	tags.MaxProperties = 50 - len(OwnTags)
 
+	var rules, groups []string
+	for _, rule := range FirewallRules {
+		rules = append(rules, rule.Name)
+		if rule.IsManaged() {
+			groups = append(groups, rule.Name)
+		}
+	}
+	countable := matching(strings.Join(rules, "|")+`|(`+strings.Join(groups, "|")+`)/[A-Za-z0-9_]{1,128}`,
+		joined(rules)+", or a single rule of AWS's groups among these, for example "+BodySizeRule)
+
 	zones := matching(regionExpression+`[a-z]`, "the Region and one letter, for example us-east-1a").set()
 	zones.MinItems, zones.MaxItems = 2, 6
 	subnetID := matching(`subnet-([0-9a-f]{8}|[0-9a-f]{17})`, "subnet-<8 or 17 hexadecimal digits>")
@@ -367,7 +377,7 @@ var environmentLimit = func() Limit {
 		"firewall": section(map[string]Limit{
 			// https://docs.aws.amazon.com/waf/latest/APIReference/API_RateBasedStatement.html
 			"rateLimit": integer(10, 2_000_000_000),
-			"count":     oneOf("string", FirewallRules...).set(),
+			"count":     countable.set(),
 		}),
 		"monitoring": section(map[string]Limit{
 			// The expression of https://html.spec.whatwg.org/#valid-e-mail-address with a domain of two labels or more, and

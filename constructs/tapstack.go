@@ -62,34 +62,33 @@ func NewTapStack(app constructs.Construct, environment config.Environment, addit
 		Deployment: deployed, Config: environment.Network, ImageAccount: imageAccount,
 	})
 	data := database.New(stack, "database", database.Props{
-		Deployment: deployed, Config: environment.Database, Network: vpc,
+		Deployment: deployed, Name: deployment.Main, Config: environment.Database, Network: vpc,
 	})
 	balancer := loadbalancer.New(stack, "load-balancer", loadbalancer.Props{
-		Deployment: deployed, Config: environment.LoadBalancer, Network: vpc,
-		Port: environment.Service.Port, HealthCheck: environment.Service.HealthCheck,
-		DeregistrationDelaySeconds: environment.Service.DeregistrationDelaySeconds,
+		Deployment: deployed, Name: deployment.Main, Config: environment.LoadBalancer, Network: vpc,
+		Monitoring: environment.Monitoring,
+		Default: loadbalancer.Target{
+			Name: deployment.Main, Port: environment.Service.Port, HealthCheck: environment.Service.HealthCheck,
+			DeregistrationDelaySeconds: environment.Service.DeregistrationDelaySeconds,
+		},
 	})
-	topic := monitoring.NewTopic(stack, "alarm-topic", deployed, environment.Monitoring.Emails)
-	requests := monitoring.NewRequests(stack, "request-alarms", monitoring.RequestsProps{
-		Deployment: deployed, Config: environment.Monitoring, TopicARN: topic, LoadBalancer: balancer,
-	})
+	monitor := monitoring.New(stack, "alarm-topic", deployed, environment.Monitoring.Emails)
+	deploymentAlarms := monitor.Watch(stack, "request-alarms", balancer.Signals)
 	cluster := service.NewCluster(stack, "cluster", deployed, environment.Service.ContainerInsights)
 	uses := []connection.Connection{data.Connection}
 	for _, add := range additions {
 		uses = append(uses, add(stack, Areas{Deployment: deployed, Key: key, Network: vpc, Cluster: cluster})...)
 	}
 	api := service.New(stack, "service", service.Props{
-		Deployment: deployed, Name: "Payment", LogName: "payment-api", Config: environment.Service,
+		Deployment: deployed, Name: deployment.Main, LogName: "payment-api", Config: environment.Service,
 		Cluster: cluster, Network: vpc, Key: key, Ingress: &balancer.Ingress,
 		Uses: uses, MigrationUses: []connection.Connection{data.Owner},
-		DeploymentAlarms: requests.DeploymentAlarms,
+		DeploymentAlarms: deploymentAlarms,
 	})
 	acl := firewall.New(stack, "firewall", firewall.Props{
-		Deployment: deployed, Config: environment.Firewall, LoadBalancerARN: balancer.ARN,
+		Deployment: deployed, Name: deployment.Main, Config: environment.Firewall, LoadBalancerARN: balancer.ARN,
 	})
-	alarms := monitoring.New(stack, "monitoring", monitoring.Props{
-		Requests: requests, Service: api, Database: data, Firewall: acl,
-	})
+	dashboard := monitor.NewDashboard(stack, "monitoring", api.Signals, data.Signals, acl.Signals, data.ReaderSignals)
 
 	output(stack, "VPCId", "VPC ID", vpc.VPCID)
 	output(stack, "ECSClusterName", "ECS cluster name", cluster.Name)
@@ -99,9 +98,9 @@ func NewTapStack(app constructs.Construct, environment config.Environment, addit
 	output(stack, "LoadBalancerArn", "Application Load Balancer ARN", balancer.ARN)
 	output(stack, "LoadBalancerDNS", "Application Load Balancer DNS name", balancer.DNSName)
 	output(stack, "TargetGroupArn", "Target group ARN", balancer.Ingress.TargetGroupARN)
-	output(stack, "DashboardName", "CloudWatch dashboard name", alarms.DashboardName)
+	output(stack, "DashboardName", "CloudWatch dashboard name", dashboard)
 	output(stack, "WebACLArn", "WAF web ACL ARN", acl.ARN)
-	output(stack, "AlarmTopicArn", "SNS topic of the alarms, for a pager", topic)
+	output(stack, "AlarmTopicArn", "SNS topic of the alarms, for a pager", monitor.TopicARN)
 	if len(vpc.NATAddresses) > 0 {
 		output(stack, "NATAddresses", "Public addresses that the tasks call out from, for allow-lists", vpc.NATAddresses)
 	}

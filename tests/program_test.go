@@ -150,7 +150,7 @@ func TestPanicIsAnErrorOfOneLine(t *testing.T) {
 		{"an output folder without parent", output + "/missing/out", []config.Environment{environment},
 			[]string{"app: ", "ENOENT"}},
 		{"a construct of one name twice", output, []config.Environment{refused},
-			[]string{"stack tap-dev: monitoring/alarm.go:", "email-a@example.com"}},
+			[]string{"stack tap-dev: monitoring/monitoring.go:", "email-a@example.com"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			err := constructs.Synthesize(test.environments, nil, test.output)

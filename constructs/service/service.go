@@ -16,6 +16,7 @@ import (
 	"github.com/hashicorp/terraform-cdk-go/cdktf"
 
 	"tap/config"
+	"tap/constructs/cloudwatch"
 	"tap/constructs/connection"
 	"tap/constructs/deployment"
 	"tap/constructs/encryption"
@@ -84,8 +85,8 @@ type Props struct {
 
 // Service is a running service.
 type Service struct {
-	ClusterName, Name *string
-	Running           cdktf.ITerraformDependable // completes when the first tasks are healthy
+	Name    *string // output ECSServiceName
+	Signals cloudwatch.Signals
 }
 
 // New creates a service whose tasks can use everything in Uses: permissions, endpoints, use of the key, security group
@@ -177,7 +178,7 @@ func New(scope constructs.Construct, id string, props Props) Service {
 	if props.Config.Scaling.Scales() {
 		newScaling(this, props, created.Name())
 	}
-	return Service{ClusterName: props.Cluster.Name, Name: created.Name(), Running: created}
+	return Service{Name: created.Name(), Signals: newSignals(props, created.Name(), created)}
 }
 
 // refuseSharedVariables panics when two connections set the same variable: the program would not get what the other
@@ -207,7 +208,7 @@ func newScaling(scope constructs.Construct, props Props, service *string) {
 	})
 	track := func(id, name, metric string, label *string, value int) {
 		appautoscalingpolicy.NewAppautoscalingPolicy(this, jsii.String(id), &appautoscalingpolicy.AppautoscalingPolicyConfig{
-			Name: jsii.String(props.Deployment.Name(name)), PolicyType: jsii.String("TargetTrackingScaling"),
+			Name: jsii.String(props.Deployment.Name(deployment.Prefix(props.Name) + name)), PolicyType: jsii.String("TargetTrackingScaling"),
 			ServiceNamespace: target.ServiceNamespace(), ScalableDimension: target.ScalableDimension(),
 			ResourceId: target.ResourceId(),
 			TargetTrackingScalingPolicyConfiguration: &appautoscalingpolicy.AppautoscalingPolicyTargetTrackingScalingPolicyConfiguration{
