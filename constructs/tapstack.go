@@ -23,19 +23,8 @@ import (
 	"tap/constructs/versions"
 )
 
-// Areas are the parts of an environment that a further service or something for it to use is built with.
-type Areas struct {
-	Deployment deployment.Deployment
-	Key        *encryption.Key
-	Network    *network.Network
-	Cluster    service.Cluster
-}
-
-// Addition declares something more in a stack and returns what the API uses of it.
-type Addition func(stack cdktf.TerraformStack, areas Areas) []connection.Connection
-
-// NewTapStack declares the stack tap-<suffix>: everything of one environment.
-func NewTapStack(app constructs.Construct, environment config.Environment, additions ...Addition) cdktf.TerraformStack {
+// NewTapStack declares the stack tap-<suffix>: everything of one environment, and the extensions.
+func NewTapStack(app constructs.Construct, environment config.Environment, extensions ...Extension) cdktf.TerraformStack {
 	name := "tap-" + environment.Suffix
 	stack := newStack(app, name, name, environment)
 	place := environment.Network.CIDR
@@ -76,8 +65,11 @@ func NewTapStack(app constructs.Construct, environment config.Environment, addit
 	deploymentAlarms := monitor.Watch(stack, "request-alarms", balancer.Signals)
 	cluster := service.NewCluster(stack, "cluster", deployed, environment.Service.ContainerInsights)
 	uses := []connection.Connection{data.Connection}
-	for _, add := range additions {
-		uses = append(uses, add(stack, Areas{Deployment: deployed, Key: key, Network: vpc, Cluster: cluster})...)
+	platform := Platform{
+		Deployment: deployed, Key: key, Network: vpc, Cluster: cluster, LoadBalancer: balancer, Monitoring: monitor,
+	}
+	for _, extend := range extensions {
+		uses = append(uses, extend(stack, platform)...)
 	}
 	api := service.New(stack, "service", service.Props{
 		Deployment: deployed, Name: deployment.Main, LogName: "payment-api", Config: environment.Service,

@@ -104,12 +104,12 @@ type stack struct {
 	root        map[string]any      // and decoded
 }
 
-// synthesize returns the stacks of environments with additions, and of accounts, by suffix.
+// synthesize returns the stacks of environments with extensions, and of accounts, by suffix.
 func synthesize(t *testing.T, environments []config.Environment, accounts []config.Account,
-	additions ...constructs.Addition) map[string]stack {
+	extensions ...constructs.Extension) map[string]stack {
 	t.Helper()
 	output, all := t.TempDir(), map[string]stack{}
-	must.Do(t, constructs.Synthesize(environments, accounts, output, additions...))
+	must.Do(t, constructs.Synthesize(environments, accounts, output, extensions...))
 	for _, file := range must.Get(filepath.Glob(output + "/stacks/*/cdk.tf.json"))(t) {
 		text, suffix := read(t, file), strings.TrimPrefix(filepath.Base(filepath.Dir(file)), "tap-")
 		s := stack{suffix: suffix, json: text, root: opened(text).(map[string]any)}

@@ -99,15 +99,15 @@ func withQueue(t *testing.T, change func(*connection.Connection)) stack {
 	t.Helper()
 	environment := *stacks(t)["isolated"].environment
 	all := synthesize(t, []config.Environment{environment}, nil,
-		func(stack cdktf.TerraformStack, areas constructs.Areas) []connection.Connection {
-			payments := queue.New(stack, "queue", areas.Deployment, "Payments")
+		func(stack cdktf.TerraformStack, platform constructs.Platform) []connection.Connection {
+			payments := queue.New(stack, "queue", platform.Deployment, "Payments")
 			change(&payments.Send)
 			change(&payments.Receive)
 			worker := environment.Service
 			worker.Command, worker.Migration = []string{"/payment-api", "work"}, nil
 			service.New(stack, "worker", service.Props{
-				Deployment: areas.Deployment, Name: "Worker", LogName: "worker", Config: worker, Cluster: areas.Cluster,
-				Network: areas.Network, Key: areas.Key, Uses: []connection.Connection{payments.Receive},
+				Deployment: platform.Deployment, Name: "Worker", LogName: "worker", Config: worker, Cluster: platform.Cluster,
+				Network: platform.Network, Key: platform.Key, Uses: []connection.Connection{payments.Receive},
 			})
 			return []connection.Connection{payments.Send}
 		})
@@ -135,7 +135,7 @@ func TestForgottenPartOfAConnectionIsNoticed(t *testing.T) {
 }
 
 // Key policy, endpoint, permissions, variables, security groups and the log follow from the connections alone, and what
-// an addition changes of what was there is what it has to.
+// an extension changes of what was there is what it has to.
 func TestEverythingFollowsFromConnections(t *testing.T) {
 	s, base := withQueue(t, func(*connection.Connection) {}), stacks(t)["isolated"].in(t)
 	queue, key := s.only("aws_sqs_queue"), s.only("aws_kms_key").ref("arn")
@@ -172,13 +172,13 @@ func TestEverythingFollowsFromConnections(t *testing.T) {
 	})
 
 	changed := slices.DeleteFunc(s.changesFrom(base), func(name string) bool { return !strings.Contains(name, ".") })
-	same(t, "the changes by an addition", changed, []string{
+	same(t, "the changes by an extension", changed, []string{
 		"aws_ecs_service.depends_on", "aws_ecs_task_definition.container_definitions", "aws_iam_role_policy.policy",
 		"aws_kms_key.policy",
 	})
 	for _, address := range addresses(base.all()) {
 		if !slices.Contains(addresses(s.all()), address) {
-			t.Errorf("an addition removes %s", address)
+			t.Errorf("an extension removes %s", address)
 		}
 	}
 }

@@ -103,7 +103,7 @@ func TestConnectionsShareNoVariable(t *testing.T) {
 	environment := parse(t, "shared", minimalDevelopment+"service: {environment: {LOG_LEVEL: info}}")
 	for variable, owner := range map[string]string{"DB_HOST": "database", "LOG_LEVEL": "service.environment"} {
 		err := constructs.Synthesize([]config.Environment{environment}, nil, t.TempDir(),
-			func(cdktf.TerraformStack, constructs.Areas) []connection.Connection {
+			func(cdktf.TerraformStack, constructs.Platform) []connection.Connection {
 				return []connection.Connection{{Name: "thief", Variables: map[string]string{variable: "elsewhere"}}}
 			})
 		if err == nil || !strings.Contains(err.Error(), variable+" is set by "+owner+" and by thief") {

@@ -1,11 +1,13 @@
 package service
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/hashicorp/terraform-cdk-go/cdktf"
 
 	"tap/constructs/cloudwatch"
+	"tap/constructs/deployment"
 )
 
 // Both mean that a limit is near, whatever the environment.
@@ -58,8 +60,8 @@ func newSignals(props Props, name *string, running cdktf.ITerraformDependable) c
 	if ingress := props.Ingress; ingress != nil {
 		signals.Alarms = append([]cloudwatch.Alarm{{
 			ID: "no-healthy-target", Name: "NoHealthyTargetAlarm",
-			Description: "No task passes the load balancer's health check: the API is down. " +
-				"First: read why tasks stopped (aws ecs describe-tasks) and the service's events.",
+			Description: "No task passes the load balancer's health check: " + cmp.Or(deployment.Prefix(props.Name), "the API") +
+				" is down. First: read why tasks stopped (aws ecs describe-tasks) and the service's events.",
 			// Without a registered target the load balancer reports nothing at all: no data is the worst case.
 			Metric: ingress.HealthyTargets.By("Maximum"), NoDataIsBad: true,
 			Comparison: cloudwatch.Below, Threshold: 1, Period: 60, Periods: 3,
