@@ -48,7 +48,7 @@ func NewTapStack(app constructs.Construct, environment config.Environment, exten
 
 	imageAccount, _, _, _ := environment.Service.PrivateRepository()
 	vpc := network.New(stack, "network", network.Props{
-		Deployment: deployed, Config: environment.Network, ImageAccount: imageAccount,
+		Deployment: deployed, Name: deployment.Main, Config: environment.Network, ImageAccount: imageAccount,
 	})
 	data := database.New(stack, "database", database.Props{
 		Deployment: deployed, Name: deployment.Main, Config: environment.Database, Network: vpc,
@@ -61,9 +61,9 @@ func NewTapStack(app constructs.Construct, environment config.Environment, exten
 			DeregistrationDelaySeconds: environment.Service.DeregistrationDelaySeconds,
 		},
 	})
-	monitor := monitoring.New(stack, "alarm-topic", deployed, environment.Monitoring.Emails)
+	monitor := monitoring.New(stack, "alarm-topic", deployment.Main, deployed, environment.Monitoring.Emails)
 	deploymentAlarms := monitor.Watch(stack, "request-alarms", balancer.Signals)
-	cluster := service.NewCluster(stack, "cluster", deployed, environment.Service.ContainerInsights)
+	cluster := service.NewCluster(stack, "cluster", deployment.Main, deployed, environment.Service.ContainerInsights)
 	uses := []connection.Connection{data.Connection}
 	platform := Platform{
 		Deployment: deployed, Key: key, Network: vpc, Cluster: cluster, LoadBalancer: balancer, Monitoring: monitor,

@@ -120,7 +120,7 @@ func TestForgottenPartOfAConnectionIsNoticed(t *testing.T) {
 		forget   func(*connection.Connection)
 		problems []string
 	}{
-		{func(c *connection.Connection) { c.Run.Key = nil },
+		{func(c *connection.Connection) { c.Task.KMS = nil },
 			[]string{"may not use the key of aws_sqs_queue", "the key refuses sqs.us-east-1"}},
 		{func(c *connection.Connection) { c.Endpoints = nil }, []string{"uses sqs, and there is no endpoint sqs"}},
 	} {

@@ -94,7 +94,7 @@ func newConnections(props Props, cluster rdscluster.RdsCluster, secret secret, g
 	decrypt := map[string][]string{"secretsmanager": {"kms:Decrypt"}}
 	owner = connection.Connection{
 		Name: "database-owner", Secrets: secret.credentials(""), Endpoints: []string{"secretsmanager"},
-		Start: connection.Access{Statements: []policy.Statement{readSecret}, Key: decrypt},
+		Execution: connection.Access{Statements: []policy.Statement{readSecret}, KMS: decrypt},
 	}
 	api = connection.Connection{
 		Name: "database",
@@ -102,7 +102,7 @@ func newConnections(props Props, cluster rdscluster.RdsCluster, secret secret, g
 			config.DatabaseHost: *cluster.Endpoint(), config.DatabasePort: strconv.Itoa(Port),
 			config.DatabaseName: props.Config.Name, config.DatabaseSSLMode: "verify-full",
 		},
-		Run:   connection.Access{Statements: []policy.Statement{connect}},
+		Task:  connection.Access{Statements: []policy.Statement{connect}},
 		Group: group, Port: Port, Ready: []cdktf.ITerraformDependable{writer},
 	}
 	if props.Config.Readers > 0 {
@@ -112,7 +112,7 @@ func newConnections(props Props, cluster rdscluster.RdsCluster, secret secret, g
 		api.Variables[config.DatabaseUsername] = config.IAMUsername
 		return api, owner
 	}
-	api.Secrets, api.Start, api.Endpoints = secret.credentials(*secret.versionID), owner.Start, owner.Endpoints
-	api.Run = connection.Access{Statements: []policy.Statement{readSecret, connect}, Key: decrypt}
+	api.Secrets, api.Execution, api.Endpoints = secret.credentials(*secret.versionID), owner.Execution, owner.Endpoints
+	api.Task = connection.Access{Statements: []policy.Statement{readSecret, connect}, KMS: decrypt}
 	return api, owner
 }

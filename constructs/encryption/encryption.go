@@ -41,13 +41,13 @@ func New(scope constructs.Construct, id string, props Props) *Key {
 		Name: jsii.String("alias/payment-" + suffix), TargetKeyId: key.KeyId(),
 	})
 	result := &Key{ARN: key.Arn(), key: key, account: props.Deployment.Account}
-	result.Admit("rds", "secretsmanager") // the database and the secret of its password
+	result.AllowVia("rds", "secretsmanager") // the database and the secret of its password
 	return result
 }
 
-// Admit lets principals of the account use the key through AWS services, named as in kms:ViaService, as far as their
+// AllowVia lets principals of the account use the key through AWS services, named as in kms:ViaService, as far as their
 // own policies allow it.
-func (k *Key) Admit(services ...string) {
+func (k *Key) AllowVia(services ...string) {
 	k.services = append(k.services, services...)
 	slices.Sort(k.services)
 	k.services = slices.Compact(k.services)

@@ -22,18 +22,20 @@ import (
 type Monitoring struct {
 	TopicARN *string // output AlarmTopicArn
 
+	name       string
 	deployment deployment.Deployment
 	alarms     []*string // ARNs
 	graphs     []cloudwatch.Graph
 }
 
-// New creates the SNS topic that every alarm notifies. Only CloudWatch alarms of the account may publish to it. Each
+// New creates the SNS topic that every alarm notifies. The name begins that of the topic, for example Payment of
+// PaymentAlarms-<suffix>, and of the dashboard. Only CloudWatch alarms of the account may publish to it. Each
 // e-mail address gets a message to confirm its subscription, and until then no other.
-func New(scope constructs.Construct, id string, d deployment.Deployment, emails []string) *Monitoring {
+func New(scope constructs.Construct, id, name string, d deployment.Deployment, emails []string) *Monitoring {
 	this := constructs.NewConstruct(scope, jsii.String(id))
 	arn := snstopic.NewSnsTopic(this, jsii.String("topic"), &snstopic.SnsTopicConfig{
-		Name:           jsii.String(d.Name("PaymentAlarms")),
-		DisplayName:    jsii.String("Payment API " + d.Suffix),
+		Name:           jsii.String(d.Name(name + "Alarms")),
+		DisplayName:    jsii.String(name + " API " + d.Suffix),
 		KmsMasterKeyId: d.KeyARN, // CKV_AWS_26; alarms cannot publish to a topic under the AWS managed key
 	}).Arn()
 	publish := policy.Allow("PublishAlarms", arn, "sns:Publish")
@@ -48,7 +50,7 @@ func New(scope constructs.Construct, id string, d deployment.Deployment, emails 
 			TopicArn: arn, Protocol: jsii.String("email"), Endpoint: jsii.String(email),
 		})
 	}
-	return &Monitoring{TopicARN: arn, deployment: d}
+	return &Monitoring{TopicARN: arn, name: name, deployment: d}
 }
 
 // Watch creates the alarms of the signals, and keeps their graphs for the dashboard. It returns the names of the alarms
@@ -107,7 +109,7 @@ func (m *Monitoring) NewDashboard(scope constructs.Construct, id string, rest ..
 		})
 	}
 	return cloudwatchdashboard.NewCloudwatchDashboard(this, jsii.String("dashboard"), &cloudwatchdashboard.CloudwatchDashboardConfig{
-		DashboardName: jsii.String(m.deployment.Name("PaymentAPI")),
+		DashboardName: jsii.String(m.deployment.Name(m.name + "API")),
 		DashboardBody: policy.JSON(map[string]any{"widgets": widgets}),
 	}).DashboardName()
 }

@@ -40,9 +40,10 @@ type Cluster struct {
 // NewCluster creates the cluster with Container Insights (ECS.12, CKV_AWS_65), whose mode is enabled or enhanced. The
 // log group of ECS Exec's sessions exists whether or not anybody may open one: switching ECS Exec off does not delete
 // the evidence.
-func NewCluster(scope constructs.Construct, id string, d deployment.Deployment, containerInsights string) Cluster {
+func NewCluster(scope constructs.Construct, id, name string, d deployment.Deployment, containerInsights string) Cluster {
 	this := constructs.NewConstruct(scope, jsii.String(id))
-	name := d.Name("PaymentCluster")
+	kind := name + "Cluster"
+	name = d.Name(kind)
 	insights := d.NewLogGroup(this, "container-insights-logs", "/aws/ecs/containerinsights/"+name+"/performance")
 	sessions := d.NewLogGroup(this, "sessions-logs", sessionsLogGroup(d.Suffix))
 	cluster := ecscluster.NewEcsCluster(this, jsii.String("cluster"), &ecscluster.EcsClusterConfig{
@@ -58,7 +59,7 @@ func NewCluster(scope constructs.Construct, id string, d deployment.Deployment, 
 				},
 			},
 		},
-		Tags:      d.Tags("PaymentCluster"),
+		Tags:      d.Tags(kind),
 		DependsOn: &[]cdktf.ITerraformDependable{insights},
 	})
 	return Cluster{Name: cluster.Name(), id: cluster.Id()}
@@ -106,9 +107,9 @@ func New(scope constructs.Construct, id string, props Props) Service {
 	execution, task := newRoles(this, props, all)
 	ready := []cdktf.ITerraformDependable{execution.Permissions, task.Permissions}
 	for _, use := range all {
-		props.Network.Reach(use.Endpoints...)
-		props.Key.Admit(slices.Collect(maps.Keys(use.Start.Key))...)
-		props.Key.Admit(slices.Collect(maps.Keys(use.Run.Key))...)
+		props.Network.EnsureEndpoints(use.Endpoints...)
+		props.Key.AllowVia(slices.Collect(maps.Keys(use.Execution.KMS))...)
+		props.Key.AllowVia(slices.Collect(maps.Keys(use.Task.KMS))...)
 		if use.Port != 0 {
 			ready = append(ready, network.Allow(this, "to-"+use.Name, group, use.Group, use.Port)...)
 		}
