@@ -46,6 +46,19 @@ func TestProductionHasANATGatewayInEachZone(t *testing.T) {
 	}
 }
 
+// Their private names clash with those of endpoints that the VPC has.
+func TestExistingNetworkGetsEndpointsOnRequestOnly(t *testing.T) {
+	const existing = "network: {existing: {publicSubnets: [subnet-00000001, subnet-00000002], " +
+		"privateSubnets: [subnet-00000003, subnet-00000004]}"
+	for settings, want := range map[string]bool{"}": false, ", interfaceEndpoints: true}": true} {
+		environment, err := read("class: production\nloadBalancer: {allowPlainHttp: true}\n" +
+			"service: {image: app:1}\n" + existing + settings)
+		if got := environment.Network.InterfaceEndpoints; got != want || err != nil {
+			t.Errorf("%s: got %v, %v", settings, got, err)
+		}
+	}
+}
+
 func TestWarnings(t *testing.T) {
 	const existing = "network: {existing: {publicSubnets: [subnet-00000001, subnet-00000002], " +
 		"privateSubnets: [subnet-00000003, subnet-00000004]}"
@@ -68,7 +81,10 @@ func TestWarnings(t *testing.T) {
 		twenty + "250'}}\ndatabase: {instanceClass: db.r8g.4xlarge}": "",
 		twenty + "251'}}\ndatabase: {instanceClass: db.r8g.4xlarge}": "service.scaling.maximumTasks: 20 tasks",
 		twenty + "42'}}\ndatabase: {instanceClass: db.serverless}":   "service.scaling.maximumTasks: 20 tasks",
-		twenty + "9999'}}\ndatabase: {instanceClass: db.x2g.large}":  "", // not known
+		// Serverless of little capacity takes fewer, whatever it can grow to.
+		twenty + "100'}}\ndatabase: {instanceClass: db.serverless, serverless: {minimumCapacity: 0.5, maximumCapacity: 64}}": "",
+		twenty + "101'}}\ndatabase: {instanceClass: db.serverless, serverless: {minimumCapacity: 0.5, maximumCapacity: 64}}": "service.scaling.maximumTasks: 20 tasks",
+		twenty + "9999'}}\ndatabase: {instanceClass: db.x2g.large}":                                                          "", // not known
 	} {
 		environment, err := read(development + content)
 		got := strings.Join(environment.Warnings(), "\n")

@@ -44,6 +44,7 @@ func TestEverythingStoredIsUnderTheKey(t *testing.T) {
 	eachEnvironment(t, func(s stack) {
 		for _, attribute := range []string{
 			"aws_cloudwatch_log_group.kms_key_id", "aws_rds_cluster.kms_key_id",
+			"aws_rds_cluster.performance_insights_kms_key_id",
 			"aws_rds_cluster_instance.performance_insights_kms_key_id", "aws_secretsmanager_secret.kms_key_id",
 			"aws_sns_topic.kms_master_key_id",
 		} {

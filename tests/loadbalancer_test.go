@@ -28,6 +28,7 @@ func TestHTTPSIsServedAlone(t *testing.T) {
 			`[{"type": "forward", "target_group_arn": "${aws_lb_target_group.arn}"}]`))
 		s.only("aws_ecs_service").waitsFor(forwards)
 		s.want("aws_lb_target_group.name", nil)
+		s.want("aws_lb_target_group.health_check.matcher", "200")
 		s.want("aws_lb_target_group.lifecycle.create_before_destroy", true)
 	})
 }
@@ -54,6 +55,7 @@ func TestAccessLogsCanBeDelivered(t *testing.T) {
 		balancer := s.only("aws_lb")
 		balancer.want("access_logs", json.RawMessage(`{"enabled": true, "bucket": "${aws_s3_bucket.bucket}"}`))
 		balancer.waitsFor(s.only("aws_s3_bucket_policy"))
+		s.want("aws_s3_bucket_lifecycle_configuration.rule.0.expiration.0.days", s.environment.Logs.RetentionDays)
 		s.want("aws_s3_bucket_lifecycle_configuration.rule.0.noncurrent_version_expiration.0.noncurrent_days", 7)
 		delivery := s.only("aws_s3_bucket_policy").part("policy.Statement.1")
 		delivery.want("Effect", "Allow")

@@ -42,7 +42,10 @@ func TestAutoscalingOwnsTheNumberOfTasks(t *testing.T) {
 		s.want("aws_appautoscaling_target.min_capacity", s.only("aws_ecs_service").at("desired_count"))
 		for _, policy := range s.some("aws_appautoscaling_policy") {
 			metric := policy.part("target_tracking_scaling_policy_configuration.predefined_metric_specification")
-			if metric.at("predefined_metric_type") == "ALBRequestCountPerTarget" {
+			kind, _, _ := strings.Cut(policy.text("name"), "-")
+			metric.want("predefined_metric_type", map[string]string{"CPUScaling": "ECSServiceAverageCPUUtilization",
+				"MemoryScaling": "ECSServiceAverageMemoryUtilization", "RequestScaling": "ALBRequestCountPerTarget"}[kind])
+			if kind == "RequestScaling" {
 				metric.want("resource_label", "${aws_lb.arn_suffix}/${aws_lb_target_group.arn_suffix}")
 			}
 		}
@@ -58,6 +61,10 @@ func TestRollbackIsAFailure(t *testing.T) {
 		service, definition := s.only("aws_ecs_service"), s.only("aws_ecs_task_definition")
 		definition.want("skip_destroy", true) // to be rolled back to
 		service.want("task_definition", "${aws_ecs_task_definition.arn}")
+		// No task ends before its successor is healthy (docs/decisions.md).
+		service.want("deployment_minimum_healthy_percent", 100)
+		service.want("deployment_maximum_percent", 200)
+		service.want("health_check_grace_period_seconds", s.environment.Service.HealthCheck.GracePeriodSeconds)
 		service.want("deployment_circuit_breaker", map[string]bool{"enable": true, "rollback": true})
 		service.want("wait_for_steady_state", true)
 		service.want("lifecycle.postcondition.0.condition", "${(self.task_definition == "+definition.address()+".arn)}")
@@ -120,6 +127,13 @@ func TestSessionsAreReachedAndLogged(t *testing.T) {
 	logging.want("logging", "OVERRIDE")
 	logging.want("log_configuration.cloud_watch_encryption_enabled", true)
 	logging.follow("log_configuration.cloud_watch_log_group_name").want("name", "/tap-options/execute-command")
+	role := s.only("aws_ecs_task_definition").follow("task_role_arn")
+	for _, statement := range role.permitted() {
+		if slices.Contains(statement.Action, "logs:PutLogEvents") &&
+			!strings.HasSuffix(strings.Join(statement.Resource, " "), ":log-group:/tap-options/execute-command:*") {
+			s.Errorf("%s writes to %v, not to the log of sessions", statement, statement.Resource)
+		}
+	}
 	s.find("aws_vpc_endpoint", "service_name", "com.amazonaws.eu-west-1.ssmmessages")
 }
 

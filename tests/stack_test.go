@@ -59,6 +59,11 @@ func TestEverythingIsTagged(t *testing.T) {
 				s.Errorf("the provider has the attribute %s", attribute)
 			}
 		}
+		if s.environment != nil { // a later plan in another Region is refused
+			s.want("terraform_data.input.region", s.environment.Region)
+			s.want("terraform_data.lifecycle.postcondition.2.condition",
+				"${self.output[\"region\"] == \""+s.environment.Region+"\"}")
+		}
 		provider.want("default_tags", []any{map[string]any{"tags": expected}})
 		for _, r := range s.all() {
 			for _, tag := range config.OwnTags {
