@@ -27,7 +27,7 @@ func (f *file) applyRules() {
 // forbid reports values of keys, or an item or entry, that cannot be together. The problem is that of the first of them
 // in the file: a default has no line to correct. There is none when one of the values has a problem already, so that
 // one mistake leads to one message.
-func (f *file) forbid(found bool, message string, paths ...string) {
+func (f *file) forbid(when bool, message string, paths ...string) {
 	if !found || slices.ContainsFunc(paths, f.refused) {
 		return
 	}
