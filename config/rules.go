@@ -28,7 +28,7 @@ func (f *file) applyRules() {
 // in the file: a default has no line to correct. There is none when one of the values has a problem already, so that
 // one mistake leads to one message.
 func (f *file) forbid(when bool, message string, paths ...string) {
-	if !found || slices.ContainsFunc(paths, f.refused) {
+	if !when || slices.ContainsFunc(paths, f.refused) {
 		return
 	}
 	separator := "; "
