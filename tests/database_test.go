@@ -65,7 +65,7 @@ func TestWriterIsFirstAndPreferred(t *testing.T) {
 	eachEnvironment(t, func(s stack) {
 		instances := s.some("aws_rds_cluster_instance")
 		writer := s.find("aws_rds_cluster_instance", "identifier", "paymentdb-"+s.suffix+"-writer")
-		s.only("aws_ecs_service").waitsFor(writer)
+		s.service().waitsFor(writer)
 		for _, instance := range instances {
 			if instance.name == writer.name {
 				instance.want("promotion_tier", 0)

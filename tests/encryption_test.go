@@ -20,7 +20,7 @@ const keyPolicy = `[
 		"Action": ["kms:CreateGrant", "kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*",
 			"kms:ReEncrypt*"],
 		"Condition": {"StringEquals": {"kms:CallerAccount": ["ACCOUNT"],
-			"kms:ViaService": ["rds.REGION.amazonaws.com", "secretsmanager.REGION.amazonaws.com"]}}},
+			"kms:ViaService": ["rds.REGION.amazonaws.com", "secretsmanager.REGION.amazonaws.com"QUEUES]}}},
 	{"Sid": "EncryptLogs", "Effect": "Allow", "Principal": {"Service": "logs.REGION.amazonaws.com"}, "Resource": ["*"],
 		"Action": ["kms:Decrypt*", "kms:Describe*", "kms:Encrypt*", "kms:GenerateDataKey*", "kms:ReEncrypt*"],
 		"Condition": {"ArnLike": {"kms:EncryptionContext:aws:logs:arn": ["ARN:logs:REGION:ACCOUNT:log-group:*"]}}},
@@ -34,7 +34,12 @@ const keyPolicy = `[
 // https://repost.aws/knowledge-center/cloudwatch-configure-alarm-sns
 func TestKeyIsUsedByItsServicesOnly(t *testing.T) {
 	eachEnvironment(t, func(s stack) {
+		queues := "" // that the extension has
+		if len(s.each("aws_sqs_queue")) > 0 {
+			queues = `, "sqs.` + s.environment.Region + `.amazonaws.com"`
+		}
 		s.want("aws_kms_key.policy.Statement", json.RawMessage(strings.NewReplacer("REGION", s.environment.Region,
+			"QUEUES", queues,
 			"ARN:", "arn:${data.aws_partition.partition}:", "ACCOUNT", "${data.aws_caller_identity.account_id}",
 		).Replace(keyPolicy)))
 	})
@@ -124,7 +129,7 @@ func TestRotationReplacesTasks(t *testing.T) {
 		version.want("secret_string_wo_version", s.only("aws_rds_cluster").at("master_password_wo_version"))
 		version.want("lifecycle.create_before_destroy", true)
 		s.want("aws_rds_cluster.apply_immediately", true)
-		definitions := s.only("aws_ecs_task_definition").text("container_definitions")
+		definitions := s.service().follow("task_definition").text("container_definitions")
 		if strings.Contains(definitions, version.address()) != master {
 			s.Errorf("with login %s the task definition is %s", s.environment.Database.Login, definitions)
 		}
@@ -140,6 +145,9 @@ func TestContainerVariablesHoldNoSecret(t *testing.T) {
 				"DB_HOST": cluster.ref("endpoint"), "DB_PORT": "5432", "DB_NAME": database.Name, "DB_SSLMODE": "verify-full",
 			}
 			maps.Copy(variables, service.Environment)
+			for _, queue := range s.each("aws_sqs_queue") {
+				variables["QUEUE_URL"] = queue.ref("url")
+			}
 			if database.Readers > 0 {
 				variables["DB_READER_HOST"] = cluster.ref("reader_endpoint")
 			}

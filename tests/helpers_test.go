@@ -142,6 +142,9 @@ func eachStack(t *testing.T, test func(s stack)) {
 	t.Helper()
 	all := maps.Clone(stacks(t))
 	all["defaults of development"], all["defaults of production"] = development(t), production(t)
+	for _, suffix := range []string{"dev", "prod", "options"} {
+		all[suffix+" with a queue and a worker"] = withWorker(t, suffix)
+	}
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		t.Run(name, func(t *testing.T) { test(all[name].in(t)) })
 	}
@@ -441,10 +444,16 @@ func (r resource) containers() map[string]resource {
 	return all
 }
 
+// service returns the API's service.
+func (s stack) service() resource {
+	s.Helper()
+	return s.find("aws_ecs_service", "name", "PaymentService-"+s.suffix)
+}
+
 // containers returns those of the API's task definition.
 func (s stack) containers() map[string]resource {
 	s.Helper()
-	return s.find("aws_ecs_task_definition", "family", "PaymentTask-"+s.suffix).containers()
+	return s.service().follow("task_definition").containers()
 }
 
 // container returns the API's container.

@@ -26,7 +26,7 @@ func TestHTTPSIsServedAlone(t *testing.T) {
 		// the service can only be attached once a listener forwards to it.
 		forwards.want("default_action", json.RawMessage(
 			`[{"type": "forward", "target_group_arn": "${aws_lb_target_group.arn}"}]`))
-		s.only("aws_ecs_service").waitsFor(forwards)
+		s.service().waitsFor(forwards)
 		s.want("aws_lb_target_group.name", nil)
 		s.want("aws_lb_target_group.health_check.matcher", "200")
 		s.want("aws_lb_target_group.lifecycle.create_before_destroy", true)
