@@ -158,15 +158,12 @@ func (f *file) applyServiceRules() {
 	f.forbid(scaling.MinimumTasks > scaling.MaximumTasks, "the smallest number of tasks is more than the largest",
 		"service.scaling.minimumTasks", "service.scaling.maximumTasks")
 
-	name, digest, _ := strings.Cut(service.Image, "@")
-	_, tag, _ := strings.Cut(name[strings.LastIndex(name, "/")+1:], ":")
-	f.forbid(e.Class == Production && digest == "" && (tag == "" || tag == "latest"), "production needs an image that "+
-		"stays the same: one with a digest (@sha256:...), or with a tag that is not latest", "service.image")
-	f.forbid(service.IsPlaceholder() && len(service.Command) > 0, "the placeholder has a command of its own; this one "+
+	placeholder := service.IsPlaceholder() && e.Class == Development // production is refused without an image
+	f.forbid(placeholder && len(service.Command) > 0, "the placeholder has a command of its own; this one "+
 		"needs an image", "service.command", "service.image")
-	f.forbid(service.IsPlaceholder() && len(service.Migration) > 0, "a migration is a command of an image",
+	f.forbid(placeholder && len(service.Migration) > 0, "a migration is a command of an image",
 		"service.migration", "service.image")
-	f.forbid(service.IsPlaceholder() && e.Database.Login == LoginIAM, "only an image of your own can log in with a token",
+	f.forbid(placeholder && e.Database.Login == LoginIAM, "only an image of your own can log in with a token",
 		"database.login", "service.image")
 
 	check := service.ContainerHealthCheck

@@ -4,7 +4,6 @@ package monitoring
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
@@ -28,29 +27,35 @@ type Monitoring struct {
 	graphs     []cloudwatch.Graph
 }
 
-// New creates the SNS topic that every alarm notifies. The name begins that of the topic, for example Payment of
-// PaymentAlarms-<suffix>, and of the dashboard. Only CloudWatch alarms of the account may publish to it. Each
-// e-mail address gets a message to confirm its subscription, and until then no other.
+// New creates the SNS topic that every alarm notifies. Only CloudWatch alarms of the account may publish to it. The name
+// begins that of the topic, for example Payment of PaymentAlarms-<suffix>, and of the dashboard.
 func New(scope constructs.Construct, id, name string, d deployment.Deployment, emails []string) *Monitoring {
+	topic := NewTopic(scope, id, d.Name(name+"Alarms"), name+" API "+d.Suffix, d.KeyARN, emails, policy.Statement{
+		Sid: "PublishAlarms", Principal: policy.Service("cloudwatch.amazonaws.com"),
+		Conditions: d.Account.Sources("cloudwatch", "alarm:*"),
+	})
+	return &Monitoring{TopicARN: topic, name: name, deployment: d}
+}
+
+// NewTopic creates an SNS topic to which whom the statement allows it may publish, and returns its ARN. Each e-mail
+// address gets a message to confirm its subscription, and until then no other.
+func NewTopic(scope constructs.Construct, id, name, title string, keyARN *string, emails []string,
+	publish policy.Statement) *string {
 	this := constructs.NewConstruct(scope, jsii.String(id))
 	arn := snstopic.NewSnsTopic(this, jsii.String("topic"), &snstopic.SnsTopicConfig{
-		Name:           jsii.String(d.Name(name + "Alarms")),
-		DisplayName:    jsii.String(name + " API " + d.Suffix),
-		KmsMasterKeyId: d.KeyARN, // CKV_AWS_26; alarms cannot publish to a topic under the AWS managed key
+		Name: jsii.String(name), DisplayName: jsii.String(title),
+		KmsMasterKeyId: keyARN, // CKV_AWS_26; services cannot publish to a topic under the AWS managed key
 	}).Arn()
-	publish := policy.Allow("PublishAlarms", arn, "sns:Publish")
-	publish.Principal = policy.Service("cloudwatch.amazonaws.com")
-	publish.Conditions = d.Account.Sources("cloudwatch", "alarm:*")
+	publish.Actions, publish.Resources = []string{"sns:Publish"}, []*string{arn}
 	snstopicpolicy.NewSnsTopicPolicy(this, jsii.String("policy"), &snstopicpolicy.SnsTopicPolicyConfig{
 		Arn: arn, Policy: policy.Document(policy.DenyClearText("sns:Publish", arn), publish),
 	})
 	for _, email := range emails {
-		id := jsii.String("email-" + strings.ReplaceAll(email, "/", "-"))
-		snstopicsubscription.NewSnsTopicSubscription(this, id, &snstopicsubscription.SnsTopicSubscriptionConfig{
+		snstopicsubscription.NewSnsTopicSubscription(this, jsii.String("email-"+email), &snstopicsubscription.SnsTopicSubscriptionConfig{
 			TopicArn: arn, Protocol: jsii.String("email"), Endpoint: jsii.String(email),
 		})
 	}
-	return &Monitoring{TopicARN: arn, name: name, deployment: d}
+	return arn
 }
 
 // Watch creates the alarms of the signals, and keeps their graphs for the dashboard. It returns the names of the alarms

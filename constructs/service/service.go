@@ -45,7 +45,7 @@ func NewCluster(scope constructs.Construct, id, name string, d deployment.Deploy
 	kind := name + "Cluster"
 	name = d.Name(kind)
 	insights := d.NewLogGroup(this, "container-insights-logs", "/aws/ecs/containerinsights/"+name+"/performance")
-	sessions := d.NewLogGroup(this, "sessions-logs", sessionsLogGroup(d.Suffix))
+	sessions := d.NewMaskedLogGroup(this, "sessions-logs", sessionsLogGroup(d.Suffix))
 	cluster := ecscluster.NewEcsCluster(this, jsii.String("cluster"), &ecscluster.EcsClusterConfig{
 		Name: jsii.String(name),
 		Setting: []*ecscluster.EcsClusterSetting{
