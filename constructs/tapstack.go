@@ -31,20 +31,23 @@ func NewTapStack(app constructs.Construct, environment config.Environment, exten
 	if environment.Network.IsExisting() {
 		place = environment.Network.Existing.PrivateSubnets[0]
 	}
+	account := policy.NewAccount(stack, "account", environment.Region)
+	key := encryption.New(stack, "encryption", encryption.Props{
+		Suffix: environment.Suffix, Account: account, Protect: environment.Protect, Config: environment.Encryption,
+	})
 	deployed := deployment.Deployment{
 		Suffix:           environment.Suffix,
-		Account:          policy.NewAccount(stack, "account", environment.Region),
+		Account:          account,
 		Protect:          environment.Protect,
 		Shared:           environment.StatesBucket != "",
 		LogRetentionDays: environment.Logs.RetentionDays,
+		KeyARN:           key.ARN,
 		ID: deployment.NewID(stack, "deployment", map[string]string{
 			"class":        string(environment.Class), // chooses the name of the database's master user
 			"region":       environment.Region,
 			"network.cidr": place,
 		}),
 	}
-	key := encryption.New(stack, "encryption", encryption.Props{Deployment: deployed, Config: environment.Encryption})
-	deployed.KeyARN = key.ARN
 
 	imageAccount, _, _, _ := environment.Service.PrivateRepository()
 	vpc := network.New(stack, "network", network.Props{
