@@ -27,16 +27,22 @@ func Kind(resourceType string) (holds Holding, known bool) {
 	return Data, false
 }
 
+// Guarded reports whether resources of a type have prevent_destroy where an environment is protected.
+func Guarded(resourceType string) bool {
+	holds, known := Kind(resourceType)
+	return known && holds == Data || resourceType == "aws_subnet" || resourceType == "aws_vpc"
+}
+
 var kinds = map[Holding]string{
 	Data: `aws_cloudwatch_log_group aws_ecr_repository aws_kms_key aws_rds_cluster aws_s3_bucket
 		aws_secretsmanager_secret`,
 	// The address of an aws_eip is on the allow-lists of others. Tasks have the password of the version of a secret
 	// until they are replaced.
-	Traffic: `aws_acm_certificate aws_acm_certificate_validation aws_ecs_cluster aws_ecs_service aws_eip aws_iam_role
-		aws_iam_role_policy aws_internet_gateway aws_lb aws_lb_listener aws_lb_target_group aws_nat_gateway
-		aws_rds_cluster_instance aws_route aws_route53_record aws_route_table aws_route_table_association
-		aws_secretsmanager_secret_version aws_security_group aws_subnet aws_vpc aws_vpc_endpoint
-		aws_vpc_security_group_egress_rule aws_vpc_security_group_ingress_rule`,
+	Traffic: `aws_acm_certificate aws_acm_certificate_validation aws_appautoscaling_policy aws_appautoscaling_target
+		aws_ecs_cluster aws_ecs_service aws_eip aws_iam_role aws_iam_role_policy aws_internet_gateway aws_lb
+		aws_lb_listener aws_lb_target_group aws_nat_gateway aws_rds_cluster_instance aws_route aws_route53_record
+		aws_route_table aws_route_table_association aws_secretsmanager_secret_version aws_security_group aws_subnet
+		aws_vpc aws_vpc_endpoint aws_vpc_security_group_egress_rule aws_vpc_security_group_ingress_rule`,
 	Protection: `aws_cloudwatch_log_data_protection_policy aws_cloudwatch_log_resource_policy aws_cloudwatch_metric_alarm
 		aws_default_security_group aws_flow_log aws_iam_openid_connect_provider aws_iam_policy
 		aws_iam_role_policy_attachment
@@ -46,7 +52,6 @@ var kinds = map[Holding]string{
 		aws_wafv2_web_acl_logging_configuration terraform_data`,
 	// Tasks that run keep their aws_ecs_task_definition, which every release replaces; AWS deletes no group that is in
 	// use; without a lifecycle a bucket or repository keeps everything.
-	Nothing: `aws_appautoscaling_policy aws_appautoscaling_target aws_cloudwatch_dashboard aws_db_parameter_group
-		aws_db_subnet_group aws_ecr_lifecycle_policy aws_ecs_task_definition aws_kms_alias aws_rds_cluster_parameter_group
-		aws_s3_bucket_lifecycle_configuration`,
+	Nothing: `aws_cloudwatch_dashboard aws_db_parameter_group aws_db_subnet_group aws_ecr_lifecycle_policy
+		aws_ecs_task_definition aws_kms_alias aws_rds_cluster_parameter_group aws_s3_bucket_lifecycle_configuration`,
 }
