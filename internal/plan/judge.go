@@ -2,202 +2,164 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
 	tfjson "github.com/hashicorp/terraform-json"
-
-	"tap/constructs/deployment"
 )
 
-// finding is one thing that a plan does to a resource or, with drift, that somebody has done to it outside.
+// finding is one thing that a plan does to a resource or, outside, that somebody else has done to it.
 type finding struct {
-	heading heading
-	drift   bool
-	address string
-	words   string // what happens to it, in Markdown
+	heading, address string
+	words            string // what happens to it, in Markdown
+	outside          bool
 }
 
-// heading is what a finding is listed under.
-type heading string
-
+// The headings of rules.md, and those of what has no rule.
 const (
-	losesData         heading = "Loses data"
-	interruptsTraffic heading = "Interrupts traffic"
-	weakensProtection heading = "Weakens protection"
-	addsAccess        heading = "Adds to what exists"
-	notJudged         heading = "Not judged: read Terraform's text"
-	firstDeployment   heading = "Deploys for the first time"
-	harmless          heading = "Harmless"
+	losesData         = "Loses data"
+	interruptsTraffic = "Interrupts traffic"
+	weakensProtection = "Weakens protection"
+	adds              = "Adds to what exists"
+	notJudged         = "Not judged: read Terraform's text"
+	deploys           = "Deploys for the first time"
+	harmless          = "Harmless"
 )
 
-// headings are in the order of what a reader has to see first.
-var headings = []heading{
-	losesData, interruptsTraffic, weakensProtection, addsAccess, notJudged, firstDeployment, harmless,
-}
-
-// destruction returns the heading of a destroyed resource, and whether a stack has its type: anything may be in others.
-func destruction(kind string) (heading, bool) {
-	holds, known := deployment.Kind(kind)
-	return map[deployment.Holding]heading{deployment.Data: losesData, deployment.Traffic: interruptsTraffic,
-		deployment.Protection: weakensProtection, deployment.Nothing: harmless}[holds], known
-}
+// headings has the worst first.
+var headings = []string{losesData, interruptsTraffic, weakensProtection, adds, notJudged, deploys, harmless}
 
 // judgement is what has been found so far.
 type judgement struct {
+	configuration any // as synthesized: a plan has no prevent_destroy, and does not say what is left to AWS
 	findings      []finding
-	configuration any  // the stack's: Terraform's plan contains no prevent_destroy, and not what is left to AWS
-	exists        bool // anything is deployed
-	protected     bool // and was to be kept: AWS refuses to delete it, or Terraform to empty it
 }
 
-// judge returns what a plan does to what is deployed and, where it was made with a refresh, what others have done.
+func (j *judgement) add(heading, address, words string) {
+	j.findings = append(j.findings, finding{heading, address, words, false})
+}
+
+// judge returns what a plan does to what exists and, if it was made with a refresh, what others have done.
 func judge(plan *tfjson.Plan, configuration any, refreshed bool) []finding {
 	j := &judgement{configuration: configuration}
-	drift, created := map[string]*tfjson.Change{}, map[string]int{}
+	exists, protected, created := false, false, map[string]int{}
+	drift := map[string]*tfjson.ResourceChange{}
+	for _, r := range plan.ResourceDrift {
+		drift[r.Address] = r
+	}
 	for _, r := range slices.Concat(plan.ResourceDrift, plan.ResourceChanges) {
 		if r.Mode == tfjson.ManagedResourceMode && r.Change != nil && r.Change.Before != nil {
-			j.exists = true
-			j.protected = j.protected || at(r.Change.Before, "deletion_protection") == true ||
-				at(r.Change.Before, "enable_deletion_protection") == true || at(r.Change.Before, "force_destroy") == false
+			exists = true
+			protected = protected || part(r.Change.Before, "deletion_protection") == true || // AWS refuses to delete it
+				part(r.Change.Before, "enable_deletion_protection") == true ||
+				r.Type == "aws_s3_bucket" && part(r.Change.Before, "force_destroy") == false // unless it is empty
 		}
-	}
-	for _, r := range plan.ResourceDrift {
-		drift[r.Address] = r.Change
 	}
 	for _, r := range plan.ResourceChanges {
 		switch {
-		case r.Mode != tfjson.ManagedResourceMode: // is only read
+		case r.Mode != tfjson.ManagedResourceMode: // it is only read
 		case r.Change == nil:
-			j.add(notJudged, r, "has no change in what Terraform says of it")
-		case !j.exists && r.Change.Actions.Create():
+			j.add(notJudged, r.Address, "has no change in Terraform's JSON")
+		case !exists && r.Change.Actions.Create():
 			created[r.Type]++
 		default:
 			j.judge(r, drift[r.Address])
 		}
-	}
-	for _, deferred := range plan.DeferredChanges {
-		j.add(notJudged, deferred.ResourceChange, "is deferred: Terraform does not know yet what happens to it")
-	}
-	for name, output := range plan.OutputChanges {
-		if !output.Actions.NoOp() {
-			j.findings = append(j.findings, finding{heading: harmless, address: "output." + name, words: "outputs"})
+		declared := at(configuration, "resource."+r.Type+"."+r.Name)
+		guard, guarded := ruleOf("unguarded", r.Type)
+		if protected && guarded && declared != nil && at(declared, "lifecycle.prevent_destroy") != true {
+			j.add(guard.heading, r.Address, guard.means)
 		}
 	}
 	if len(created) > 0 {
-		j.findings = append(j.findings, finding{heading: firstDeployment, words: "creates " + count(created)})
+		j.add(deploys, "", "creates "+count(created))
+	}
+	for _, deferred := range plan.DeferredChanges {
+		j.add(notJudged, deferred.ResourceChange.Address, "is deferred: what happens to it is not known yet")
+	}
+	for name, output := range plan.OutputChanges {
+		if !output.Actions.NoOp() {
+			j.add(harmless, name, "outputs")
+		}
 	}
 	if refreshed {
-		j.findings = append(j.findings, undeclared(plan)...)
+		j.undeclared(plan)
 	}
 	return j.findings
 }
 
-func (j *judgement) add(heading heading, r *tfjson.ResourceChange, words string, values ...any) {
-	j.findings = append(j.findings, finding{heading: heading, address: r.Address, words: fmt.Sprintf(words, values...)})
-}
-
-// judge judges what happens to one resource, after what has happened to it outside.
-func (j *judgement) judge(r *tfjson.ResourceChange, drift *tfjson.Change) {
-	change, before, found := r.Change, r.Change.Before, len(j.findings)
-	after := j.known(r)
-	if drift != nil && !change.Actions.NoOp() {
-		before = j.judgeDrift(r, drift, after)
+// judge judges what happens to a resource, after what has happened to it outside.
+func (j *judgement) judge(r, drift *tfjson.ResourceChange) {
+	found := len(j.findings)
+	before, after := attributesOf(r.Type, r.Change.Before, nil), j.planned(r)
+	if drift != nil && len(after) > 0 && !r.Change.Actions.NoOp() {
+		before = j.outside(r, drift, after)
 	}
-	has := func(action tfjson.Action) bool { return slices.Contains(change.Actions, action) }
-	heading, known := destruction(r.Type)
-	verb := "changed"
+	has := func(action tfjson.Action) bool { return slices.Contains(r.Change.Actions, action) }
+	loss, known := ruleOf("destroyed", r.Type)
+	heading, verb, words := loss.heading, "changed", ""
 	switch {
-	case r.DeposedKey != "" && heading != losesData:
-		j.add(notJudged, r, "has been replaced, and what is left of it is destroyed")
 	case has(tfjson.ActionForget):
-		j.add(weakensProtection, r, "stays in AWS, and nothing manages it any more")
+		heading, words = weakensProtection, "stays in AWS, and nothing manages it any more"
 	case has(tfjson.ActionDelete) && !known:
-		j.add(losesData, r, "is destroyed, and `constructs/deployment/protected.go` does not say what its type holds")
+		heading, words = losesData, "is destroyed, and `internal/plan/rules.md` does not say what its type holds"
+	case r.DeposedKey != "" && heading != losesData:
+		heading, words = notJudged, "has been replaced, and what is left of the old one is destroyed"
 	case has(tfjson.ActionDelete) && has(tfjson.ActionCreate):
-		verb = "replaced"
-		if heading != harmless {
-			j.add(heading, r, "is replaced%s", because(change.ReplacePaths))
-		}
+		verb, words = "replaced", "is replaced"+because(r.Change.ReplacePaths)+": "+loss.means
 	case has(tfjson.ActionDelete):
-		verb = "destroyed"
-		if heading != harmless {
-			j.add(heading, r, "is destroyed")
-		}
-	case has(tfjson.ActionCreate) && before == nil:
+		verb, words = "destroyed", "is destroyed: "+loss.means
+	case has(tfjson.ActionCreate) && !known:
+		heading, words = notJudged, "is created, and no stack has its type"
+	case r.Change.Importing != nil:
+		heading, words = notJudged, "exists in AWS, and this stack takes it over"
+	case has(tfjson.ActionCreate) && len(before) == 0:
 		verb = "created"
-		if !known {
-			j.add(notJudged, r, "is created, and no stack has its type")
-		}
 	}
-	if after != nil {
-		j.findings = append(j.findings, compare(r, before, after, has(tfjson.ActionDelete) && heading != harmless)...)
+	if words != "" && heading != harmless {
+		j.add(heading, r.Address, words)
+	} else {
+		words = ""
 	}
-	if change.Importing != nil {
-		j.add(notJudged, r, "is in AWS already, and this stack takes it over")
+	if len(after) > 0 {
+		j.findings = append(j.findings, compare(r, before, after, words)...)
 	}
-	declared := at(j.configuration, "resource."+r.Type+"."+r.Name)
-	if j.protected && deployment.Guarded(r.Type) && declared != nil && at(declared, "lifecycle.prevent_destroy") != true {
-		j.add(weakensProtection, r, "has no `prevent_destroy`, although the stack was protected")
-	}
-	if r.PreviousAddress != "" {
-		j.add(harmless, r, "renamed in the state")
-	} else if len(j.findings) == found && !change.Actions.NoOp() {
-		j.add(harmless, r, "%s", verb)
+	switch {
+	case r.PreviousAddress != "":
+		j.add(harmless, r.Address, "renamed")
+	case len(j.findings) > found || r.Change.Actions.NoOp():
+	case verb == "created" && heading != harmless:
+		j.add(adds, r.Address, "is created")
+	default:
+		j.add(harmless, r.Address, verb)
 	}
 }
 
-// because says why Terraform replaces a resource.
-func because(paths []any) string {
-	var names []string
-	for _, path := range paths {
+// because says what Terraform replaces a resource for.
+func because(paths []any) (words string) {
+	for i, path := range paths {
 		steps, _ := path.([]any)
-		names = append(names, quote(strings.ReplaceAll(strings.Trim(fmt.Sprint(steps...), "[]"), " ", ".")))
+		words += map[bool]string{true: " because of another ", false: ", "}[i == 0] +
+			quote(strings.ReplaceAll(strings.TrimSpace(fmt.Sprintln(steps...)), " ", "."))
 	}
-	if names == nil {
-		return ""
-	}
-	return " because of another " + strings.Join(names, ", ")
+	return words
 }
 
-// compare judges every attribute that is another afterwards. Of what is created only what a rule knows is said, and of
-// what is replaced not again what it is replaced for.
-func compare(r *tfjson.ResourceChange, before, after any, replaced bool) (findings []finding) {
-	add := func(heading heading, words string) {
-		findings = append(findings, finding{heading: heading, address: r.Address, words: words})
-	}
-	sensitive := func(path string) bool {
-		return marked(at(r.Change.BeforeSensitive, path)) || marked(at(r.Change.AfterSensitive, path))
-	}
-	verb := map[bool]string{true: "is created, with ", false: "has another "}[before == nil]
-	whole := difference{before: before, after: after, resource: after, created: before == nil}
-	all, judged := differences(r.Type, whole), map[string]bool{}
-	for _, heading := range headings {
-		for _, rule := range rules[heading] {
-			var words []string
-			for _, d := range all {
-				if rule.names(r.Type, d.path) && rule.matters(d) {
-					judged[d.shown] = true
-					words = append(words, d.words(!sensitive(d.attribute())))
-				}
-			}
-			if words != nil && heading != harmless {
-				if words[0] == "" {
-					words[0], verb = "", "is created"
-				}
-				add(heading, verb+strings.Join(words, " and ")+": "+expand(rule.means, after, sensitive))
+// planned returns the attributes afterwards. What AWS decides, such as an ARN, counts as what it is until it is known.
+func (j *judgement) planned(r *tfjson.ResourceChange) attributes {
+	values, _ := r.Change.After.(object)
+	marks, _ := r.Change.AfterUnknown.(object)
+	if declared, ok := at(j.configuration, "resource."+r.Type+"."+r.Name).(object); ok && values != nil {
+		values, marks = maps.Clone(values), maps.Clone(marks)
+		for name, mark := range marks {
+			if mark == true && declared[name] == nil {
+				values[name], marks[name] = part(r.Change.Before, name), nil
 			}
 		}
 	}
-	var rest []string
-	for _, d := range all {
-		replaces := slices.ContainsFunc(r.Change.ReplacePaths, func(path any) bool { return at(path, "") == d.attribute() })
-		if d.leaf && !judged[d.shown] && before != nil && !(replaced && replaces) {
-			rest = append(rest, d.words(false))
-		}
+	if values == nil {
+		return nil
 	}
-	if rest != nil {
-		add(notJudged, verb+strings.Join(rest, ", "))
-	}
-	return findings
+	return attributesOf(r.Type, values, marks)
 }

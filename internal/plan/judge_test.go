@@ -48,7 +48,7 @@ func TestOutcomes(t *testing.T) {
 		"aws_kms_key": {"x": {"lifecycle": {"prevent_destroy": true}}}}}`))
 	deployed := change("aws_vpc", `"no-op"`, `"before": {}, "after": {}`) + ","
 	for _, test := range []struct {
-		heading heading
+		heading string
 		says    string // below the heading; empty if nothing is lost
 		changes string
 	}{
@@ -101,7 +101,7 @@ func TestOutcomes(t *testing.T) {
 		findings := judge(&plan, configuration, false)
 		said := summarize("tap-prod", &plan, findings)
 		if len(findings) != 1 || findings[0].heading != test.heading ||
-			!strings.Contains(said, string(test.heading)) || !strings.Contains(said, test.says) ||
+			!strings.Contains(said, test.heading) || !strings.Contains(said, test.says) ||
 			strings.Contains(said, "hush") {
 			t.Errorf("%s: %v, expected %q below %q; says %s", test.changes, findings, test.says, test.heading, said)
 		}

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"reflect"
 	"regexp"
 	"slices"
+	"strings"
 
 	tfjson "github.com/hashicorp/terraform-json"
 )
@@ -54,9 +56,9 @@ func unlike(a, b *tfjson.Change) (count int) {
 	if a.Before == nil {
 		a, b = b, a
 	}
-	after, _ := b.After.(map[string]any)
+	before, after := attributesOf("", a.Before, nil), attributesOf("", b.After, b.AfterUnknown)
 	for name, value := range after {
-		if !marked(at(b.AfterUnknown, name)) && !equal(value, at(a.Before, name)) {
+		if !strings.Contains(encode(value), string(later)) && !reflect.DeepEqual(value, before[name]) {
 			count++
 		}
 	}

@@ -32,8 +32,11 @@ func summarize(stack string, plan *tfjson.Plan, findings []finding) string {
 	sections, rest := map[string]string{}, map[string]int{}
 	for _, heading := range headings {
 		for _, finding := range findings {
-			title, line := string(heading), strings.TrimPrefix(quote(finding.address)+" ", "`` ")+finding.words
-			if finding.drift {
+			title, line := heading, finding.words
+			if finding.address != "" {
+				line = quote(finding.address) + " " + line
+			}
+			if finding.outside {
 				title, line = outside, title+": "+line
 			}
 			if finding.heading == heading && heading == harmless {
@@ -54,7 +57,7 @@ func summarize(stack string, plan *tfjson.Plan, findings []finding) string {
 	fmt.Fprintf(&text, "## Plan of `%s`\n", stack)
 	titles := []string{outside, checks}
 	for i := len(headings) - 2; i >= 0; i-- {
-		titles = append([]string{string(headings[i])}, titles...)
+		titles = append([]string{headings[i]}, titles...)
 	}
 	for _, title := range titles {
 		if sections[title] != "" {
@@ -86,7 +89,10 @@ var inWords = strings.NewReplacer("aws_", "", "rds_", "database ", "lb", "load b
 func count(numbers map[string]int) string {
 	var parts []string
 	total := 0
-	heading := func(kind string) int { heading, _ := destruction(kind); return slices.Index(headings, heading) }
+	heading := func(kind string) int {
+		loss, _ := ruleOf("destroyed", kind)
+		return slices.Index(headings, loss.heading)
+	}
 	for _, kind := range slices.SortedFunc(maps.Keys(numbers), func(a, b string) int {
 		return cmp.Or(cmp.Compare(heading(a), heading(b)), cmp.Compare(a, b))
 	}) {
