@@ -1,8 +1,8 @@
 package main
 
 import (
-	"cmp"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"path"
 	"slices"
@@ -15,8 +15,8 @@ type object = map[string]any
 type mark string
 
 const (
-	later   mark = "what is known only after the apply"
-	present mark = "present" // a resource, or a block without a content
+	later   mark = "known only after the apply"
+	present mark = "present" // a resource, an element of a list, or a block without a content
 )
 
 // attributes are those of a resource by their paths, which begin with its type: aws_lb/access_logs/enabled. An element
@@ -71,27 +71,29 @@ func (a attributes) add(at string, value, unknown any) {
 // addList adds elements by their names, or a block; anything else stays a list, whose order matters in commands only:
 // Terraform sorts sets by itself, and policies have no order.
 func (a attributes) addList(at string, list []any, unknown any) {
-	names, elements := map[any]bool{}, []any{}
+	names, elements := map[string]bool{}, []any{}
 	for i, element := range list {
 		one := attributes{}
 		one.add("", element, part(unknown, i))
 		maps.DeleteFunc(one, func(_ string, value any) bool { return value == 0.0 })
 		elements = append(elements, one)
-		names[cmp.Or(part(element, "name"), nil)] = true
+		if name, ok := part(element, "name").(string); ok {
+			names[name] = true
+		}
 	}
 	_, block := part(list, 0).(object)
 	switch {
 	case len(list) == 0:
-	case len(names) == len(list) && !names[nil], block && len(list) == 1:
+	case len(names) == len(list):
 		for i, element := range list {
-			inside, found := at, len(a)
-			if name, named := part(element, "name").(string); named {
-				inside += "/" + name
-			}
+			inside := fmt.Sprint(at, "/", part(element, "name"))
 			a.add(inside, element, part(unknown, i))
-			if len(a) == found {
-				a[inside] = present
-			}
+			a[inside] = present
+		}
+	case block && len(list) == 1:
+		found := len(a)
+		if a.add(at, list[0], part(unknown, 0)); len(a) == found {
+			a[at] = present
 		}
 	default:
 		if !slices.Contains([]string{"command", "entryPoint", "ordered_placement_strategy"}, path.Base(at)) {

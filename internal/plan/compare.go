@@ -18,24 +18,45 @@ type difference struct {
 	path          string
 	before, after any
 	resource      attributes // all of it, afterwards
-	created       bool       // the resource
+	created       bool       // with the resource
+}
+
+// differences returns what is another, and nothing of what is in something new, gone or unknown.
+func differences(before, after attributes) (found []difference) {
+	covered := func(at string) bool {
+		for at = path.Dir(at); strings.Contains(at, "/"); at = path.Dir(at) {
+			if after[at] == later || (before[at] == present) != (after[at] == present) {
+				return true
+			}
+		}
+		return false
+	}
+	none := func(value any) bool { return value == nil || value == 0.0 }
+	paths := maps.Clone(before)
+	maps.Copy(paths, after)
+	for _, at := range slices.Sorted(maps.Keys(paths)) {
+		was, is := before[at], after[at]
+		if !covered(at) && !reflect.DeepEqual(was, is) && !(none(was) && none(is)) {
+			found = append(found, difference{at, was, is, after, len(before) == 0})
+		}
+	}
+	return found
 }
 
 // compare judges what is another in a resource, but for what is said already. Of what is created only what a rule is
 // about is named.
 func compare(r *tfjson.ResourceChange, before, after attributes, said string) (findings []finding) {
-	var all []difference
-	paths := maps.Clone(before)
-	maps.Copy(paths, after)
-	for _, at := range slices.Sorted(maps.Keys(paths)) {
-		none := (before[at] == nil || before[at] == 0.0) && (after[at] == nil || after[at] == 0.0)
-		if !none && !reflect.DeepEqual(before[at], after[at]) && !after.unknown(path.Dir(at)) {
-			all = append(all, difference{at, before[at], after[at], after, len(before) == 0})
-		}
-	}
-	verb, judged := "has another ", map[string]bool{}
+	all, judged, verb := differences(before, after), map[string]bool{}, "has another "
 	if len(before) == 0 {
 		verb = "is created with "
+	}
+	expand := func(name string) string {
+		if hidden(r.Change, name) {
+			return "what is sensitive"
+		} else if name == "connection" {
+			return connection(r.Change.After)
+		}
+		return show(after[r.Type+"/"+name])
 	}
 	for _, rule := range rules {
 		var words []string
@@ -43,79 +64,54 @@ func compare(r *tfjson.ResourceChange, before, after attributes, said string) (f
 			worse := rule.judge(d)
 			judged[d.path] = judged[d.path] || worse > 0 || worse < 0 && rule.opposite != ""
 			if worse > 0 && rule.heading != harmless {
-				words = append(words, d.words(r.Change))
+				words = append(words, d.words(!hidden(r.Change, strings.Split(d.path+"/", "/")[1])))
 			}
 		}
 		if words != nil {
-			means := os.Expand(rule.means, func(name string) string {
-				switch {
-				case hidden(r.Change, name):
-					return "what is sensitive"
-				case name == "connection":
-					return connection(r.Change.After)
-				}
-				return show(after[r.Type+"/"+name])
-			})
-			findings = append(findings, finding{heading: rule.heading, address: r.Address,
-				words: strings.TrimSuffix(verb+strings.Join(words, ", "), " with ") + ": " + means})
+			text := strings.TrimSuffix(verb+strings.Join(words, ", "), " with ") + ": " + os.Expand(rule.means, expand)
+			findings = append(findings, finding{rule.heading, r.Address, text, false})
 		}
 	}
 	var rest []string
 	for _, d := range all {
-		name := d.path // or that of an element which is new, or gone
-		for at := d.path; strings.Contains(at, "/"); at = path.Dir(at) {
-			if (before[at+"/name"] == nil) != (after[at+"/name"] == nil) {
-				name, judged[d.path] = at, judged[at+"/name"]
-			}
+		if words := d.words(false); !judged[d.path] && !d.created && !strings.Contains(said, words) {
+			rest = append(rest, words)
 		}
-		words := quote(shown(name))
-		if judged[d.path] || len(before) == 0 || strings.Contains(said, words) {
-			continue
-		} else if d.after == later {
-			words += " (" + string(later) + ")"
-		}
-		rest = append(rest, words)
 	}
 	if rest != nil {
-		findings = append(findings, finding{heading: notJudged, address: r.Address,
-			words: "has another " + strings.Join(slices.Compact(rest), ", ")})
+		findings = append(findings, finding{notJudged, r.Address, verb + strings.Join(rest, ", "), false})
 	}
 	return findings
 }
 
-// unknown reports whether a path, or something above it, is known only after the apply.
-func (a attributes) unknown(at string) bool {
-	return at != "." && (a[at] == later || a.unknown(path.Dir(at)))
-}
-
-// words name what is another, with the values of what is simple and no secret.
-func (d difference) words(change *tfjson.Change) string {
-	steps := strings.Split(d.path, "/")
-	if len(steps) == 1 {
-		return ""
-	}
-	text := quote(shown(d.path))
-	_, was := d.before.([]any)
-	_, is := d.after.([]any)
-	if was || is || d.created || hidden(change, steps[1]) {
-		return text
-	}
-	return fmt.Sprintf("%s (from %s to %s)", text, show(d.before), show(d.after))
-}
-
-// hidden reports whether an attribute is sensitive; a connection consists of several.
+// hidden reports whether an attribute, or one of a connection's, is sensitive.
 func hidden(change *tfjson.Change, attribute string) bool {
 	marks := []any{part(change.BeforeSensitive, attribute), part(change.AfterSensitive, attribute)}
 	if attribute == "connection" {
-		marks = []any{change.BeforeSensitive, change.AfterSensitive}
+		marks = []any{change.AfterSensitive}
 	}
 	return strings.Contains(encode(marks), "true")
 }
 
-// shown returns a path without the type.
-func shown(at string) string {
-	_, attribute, _ := strings.Cut(at, "/")
-	return strings.ReplaceAll(attribute, "/", ".")
+// words name what is another, with simple values.
+func (d difference) words(values bool) string {
+	_, attribute, _ := strings.Cut(d.path, "/")
+	text := quote(strings.ReplaceAll(attribute, "/", "."))
+	_, was := d.before.([]any)
+	_, is := d.after.([]any)
+	switch {
+	case attribute == "": // the resource
+		return ""
+	case d.after == present:
+		return text + " (new)"
+	case d.before == present:
+		return text + " (gone)"
+	case d.after == later:
+		return text + " (" + string(later) + ")"
+	case !values || was || is || d.created:
+		return text
+	}
+	return fmt.Sprintf("%s (from %s to %s)", text, show(d.before), show(d.after))
 }
 
 // show returns a value in words.
@@ -124,7 +120,7 @@ func show(value any) string {
 	case nil:
 		return "none"
 	case mark:
-		return string(value)
+		return "what is " + string(value)
 	case string:
 		return quote(value)
 	}

@@ -73,14 +73,17 @@ func judge(plan *tfjson.Plan, configuration any, refreshed bool) []finding {
 		}
 	}
 	if len(created) > 0 {
-		j.add(deploys, "", "creates "+count(created))
+		j.add(deploys, "", "Creates "+count(created))
+	}
+	if plan.Complete != nil && !*plan.Complete {
+		j.add(notJudged, "", "The plan is not complete: Terraform has left something out")
 	}
 	for _, deferred := range plan.DeferredChanges {
 		j.add(notJudged, deferred.ResourceChange.Address, "is deferred: what happens to it is not known yet")
 	}
 	for name, output := range plan.OutputChanges {
 		if !output.Actions.NoOp() {
-			j.add(harmless, name, "outputs")
+			j.add(harmless, name, "in outputs")
 		}
 	}
 	if refreshed {

@@ -56,13 +56,19 @@ func unlike(a, b *tfjson.Change) (count int) {
 	if a.Before == nil {
 		a, b = b, a
 	}
-	before, after := attributesOf("", a.Before, nil), attributesOf("", b.After, b.AfterUnknown)
+	after, _ := b.After.(object)
 	for name, value := range after {
-		if !strings.Contains(encode(value), string(later)) && !reflect.DeepEqual(value, before[name]) {
+		was, unknown := part(a.Before, name), encode(part(b.AfterUnknown, name))
+		if !strings.Contains(unknown, "true") && !reflect.DeepEqual(value, was) && !(none(value) && none(was)) {
 			count++
 		}
 	}
 	return count
+}
+
+// none reports whether a value is what providers keep instead of nothing.
+func none(value any) bool {
+	return slices.Contains([]string{"null", `""`, "0", "false", "[]", "{}"}, encode(value))
 }
 
 // hash is what CDKTF ends a name with: eight digits that depend on the path of the construct.

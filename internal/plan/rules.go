@@ -61,6 +61,9 @@ func (rule rule) judge(d difference) int {
 			at = path.Dir(at)
 		}
 		if matches, _ := path.Match(pattern, at); matches {
+			if at != d.path && d.before == nil {
+				d.before = present // something is new in what exists
+			}
 			return rule.worse(d)
 		}
 	}
@@ -142,7 +145,8 @@ func missing(list, other any) bool {
 	for _, element := range all(other) {
 		found[encode(element)] = true
 	}
-	return slices.ContainsFunc(all(list), func(element any) bool { return !found[encode(element)] })
+	return list != later && other != later &&
+		slices.ContainsFunc(all(list), func(element any) bool { return !found[encode(element)] })
 }
 
 // isRoot reports whether the user of a container is root, as one that is not set is in most images.
