@@ -31,12 +31,12 @@ func differences(before, after attributes) (found []difference) {
 		}
 		return false
 	}
-	none := func(value any) bool { return value == nil || value == 0.0 }
 	paths := maps.Clone(before)
 	maps.Copy(paths, after)
 	for _, at := range slices.Sorted(maps.Keys(paths)) {
 		was, is := before[at], after[at]
-		if !covered(at) && !reflect.DeepEqual(was, is) && !(none(was) && none(is)) {
+		zero := strings.Count(at, "/") > 1 && (was == nil && is == 0.0 || was == 0.0 && is == nil) // in a block
+		if !covered(at) && !zero && !reflect.DeepEqual(was, is) {
 			found = append(found, difference{at, was, is, after, len(before) == 0})
 		}
 	}
@@ -46,7 +46,7 @@ func differences(before, after attributes) (found []difference) {
 // compare judges what is another in a resource, but for what is said already. Of what is created only what a rule is
 // about is named.
 func compare(r *tfjson.ResourceChange, before, after attributes, said string) (findings []finding) {
-	all, judged, verb := differences(before, after), map[string]bool{}, "has another "
+	all, judged, verb := differences(before, after), map[string]bool{}, "changes "
 	if len(before) == 0 {
 		verb = "is created with "
 	}
