@@ -190,11 +190,11 @@ const calm = `aws_appautoscaling_target.max_capacity aws_appautoscaling_target.m
 	aws_ecs_service.deployment_minimum_healthy_percent aws_ecs_service.desired_count
 	aws_ecs_service.enable_execute_command aws_ecs_service.health_check_grace_period_seconds
 	aws_ecs_service.task_definition aws_kms_key.deletion_window_in_days aws_lb.enable_deletion_protection
-	aws_lb.idle_timeout aws_rds_cluster.apply_immediately aws_rds_cluster.backup_retention_period
+	aws_rds_cluster.apply_immediately aws_rds_cluster.backup_retention_period
 	aws_rds_cluster.deletion_protection aws_rds_cluster.final_snapshot_identifier
-	aws_rds_cluster.preferred_backup_window aws_rds_cluster.preferred_maintenance_window
+	aws_rds_cluster.preferred_backup_window
 	aws_rds_cluster.skip_final_snapshot aws_rds_cluster_instance.apply_immediately
-	aws_rds_cluster_instance.preferred_maintenance_window aws_s3_bucket.force_destroy
+	aws_s3_bucket.force_destroy
 	aws_secretsmanager_secret.recovery_window_in_days aws_sns_topic.display_name`
 
 // Every attribute of every resource of every stack is another, is none, is unknown, or has the resource replaced.
@@ -208,6 +208,9 @@ func TestEveryChangeIsNamed(t *testing.T) {
 				continue
 			}
 			for _, other := range append(others(value), nil, later, "replaced") {
+				if other == nil && (value == false || value == 0.0) {
+					continue // they are the same
+				}
 				change := *r
 				after, unknown := maps.Clone(declared), map[string]any{}
 				change.Change = &tfjson.Change{Actions: tfjson.Actions{tfjson.ActionUpdate}, Before: declared, After: after}
