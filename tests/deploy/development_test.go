@@ -98,6 +98,11 @@ func TestLongChanges(t *testing.T) {
 		expect(deployed+"logs: {retentionDays: 7}\n", 12, "### Loses data", "from `30` to `7`")
 		expect(withPort(deployed), 12, "### Interrupts traffic")
 	})
+	step(t, "a saved plan is applied as it was made or not at all", func(t *testing.T) {
+		d.configure(t, deployed+"logs: {retentionDays: 7}\n")
+		d.expectWords(t, 12, "`make deploy STACK=tap-dev` applies exactly it")
+		d.expectBound(t)
+	})
 	step(t, "after a refused rotation another one is needed, and sets yet another password", func(t *testing.T) {
 		// A provider that fails to update a resource keeps the attributes that it was to set: Terraform takes the new
 		// password for set.
