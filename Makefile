@@ -28,8 +28,8 @@ LONG_LINES = git ls-files '*.go' '*.js' '*.py' '*.sh' Makefile .ci/run | grep -v
 	END { exit failed }'
 
 .DEFAULT_GOAL := help
-.PHONY: help local local-status local-destroy synth plan deploy lock destroy release test test-long test-all golden \
-	lint scan bench provider clean tools
+.PHONY: help local local-status local-destroy synth plan deploy destroy lock release test test-long test-all golden \
+	lint scan bench provider clean tools named
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
@@ -43,21 +43,30 @@ local-status: ## say what runs on this machine and what it contains
 local-destroy: ## destroy what runs on this machine and stop the emulator
 	@$(LOCAL) destroy
 
-# STACK is the stack. With CI cdktf draws no spinner. A program that is built keeps its exit status, unlike go run.
+# With CI cdktf draws no spinner. A program that is built keeps its exit status, unlike go run.
 SYNTH = CI=true CHECKPOINT_DISABLE=1 npx cdktf synth --output cdktf.out
 PLAN = go build -o .local/bin/plan ./internal/plan && .local/bin/plan
-STACK ?= $(error name the stack, for example STACK=tap-dev)
+
+# A program gets the stack from its environment: no shell looks into what that contains.
+named:
+	@test -n "$$STACK" || { echo "name the stack, for example STACK=tap-dev" >&2; exit 1; }
 
 synth: tools-go-node node_modules/.package-lock.json ## write the Terraform JSON of every stack to cdktf.out
 	$(SYNTH)
 
-plan: tools-go-node-terraform node_modules/.package-lock.json ## say what a deployment of STACK would do
-	$(SYNTH)
-	@echo ".local/bin/plan $(STACK)" && $(PLAN) $(STACK) || test $$? -ne 1
+plan deploy destroy: named tools-go-node-terraform node_modules/.package-lock.json
 
-deploy: tools-go-node-terraform node_modules/.package-lock.json ## deploy STACK: the saved plan, or after a question
-	test -e cdktf.out/stacks/$(STACK)/saved.tfplan || $(SYNTH)
-	@echo ".local/bin/plan apply $(STACK)" && $(PLAN) apply $(STACK)
+plan: ## say what a deployment of STACK would do
+	$(SYNTH)
+	$(PLAN) "$$STACK" || case $$? in 10 | 11 | 12) ;; *) exit 1 ;; esac
+
+deploy: ## deploy STACK: the saved plan, or after a question
+	$(SYNTH)
+	$(PLAN) apply "$$STACK"
+
+destroy: ## destroy STACK, after a question
+	$(SYNTH)
+	$(PLAN) apply -destroy "$$STACK"
 
 # The platforms of people and of pipelines.
 PLATFORMS = linux_amd64 linux_arm64 darwin_amd64 darwin_arm64
@@ -68,11 +77,8 @@ lock: tools-go-node-terraform node_modules/.package-lock.json ## write terraform
 		$${TERRAFORM_BINARY_NAME:-terraform} providers lock $(addprefix -platform=,$(PLATFORMS))
 	cp cdktf.out/stacks/tap-dev/.terraform.lock.hcl terraform.lock.hcl
 
-destroy: tools-node-terraform node_modules/.package-lock.json ## destroy STACK, after a question
-	npx cdktf destroy $(STACK)
-
-release: tools-go-node ## change the image of STACK to IMAGE, by digest, in its environment file
-	go run ./internal/release $(STACK) $(IMAGE)
+release: named tools-go-node ## change the image of STACK to IMAGE, by digest, in its environment file
+	go run ./internal/release "$$STACK" "$$IMAGE"
 	@$(MAKE) golden
 
 test: tools $(TOOLS) ## test everything that is quick, and one deployment to the emulator

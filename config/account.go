@@ -125,7 +125,7 @@ func (f *file) applyAccountRules(account Account, files []*file) {
 		"service.image")
 	for name, arn := range e.Service.Secrets {
 		_, secret, _ := strings.Cut(arn, ":secret:")
-		f.forbid(!strings.HasPrefix(secret, SecretPrefix), "the account's permissions boundary allows only secrets whose "+
-			"names begin with "+SecretPrefix, join("service.secrets", name))
+		f.forbid(!strings.HasPrefix(secret, SecretPrefix(e.Suffix)), "the environment's permissions boundary allows only "+
+			"secrets whose names begin with "+SecretPrefix(e.Suffix), join("service.secrets", name))
 	}
 }

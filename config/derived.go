@@ -184,6 +184,10 @@ func (e Environment) warnings() (warnings []string) {
 		warnings = append(warnings, "network.existing: the VPC gets "+without+" and no empty default security group from "+
 			"here; tasks reach AWS only if the routes of the private subnets lead there")
 	}
+	if owner, _, _, private := e.Service.PrivateRepository(); private && e.Account != "" && owner != e.Account {
+		warnings = append(warnings, "service.image: the policy of the repository, which the account "+owner+" has, has to "+
+			"let "+e.Account+" pull (docs/accounts.md); otherwise no task starts")
+	}
 	tasks, most := e.Service.Scaling.MaximumTasks, e.Database.MaximumConnections()
 	each, err := strconv.Atoi(e.Service.Environment[ConnectionsVariable])
 	if err != nil || each <= 0 {

@@ -63,12 +63,15 @@ func TestWarnings(t *testing.T) {
 	const existing = "network: {existing: {publicSubnets: [subnet-00000001, subnet-00000002], " +
 		"privateSubnets: [subnet-00000003, subnet-00000004]}"
 	const without = "network.existing: the VPC gets no flow logs, routes, NAT gateway, endpoint for S3 "
+	const image = "service.image: the policy of the repository, which the account 210987654321 has, has to let "
 	const each = " connections each (DB_MAX_CONNECTIONS of service.environment; 20 without it) "
 	const twenty = "service: {scaling: {maximumTasks: 20}, environment: {DB_MAX_CONNECTIONS: '"
 	for content, want := range map[string]string{
 		"":                                       "",
 		existing + "}":                           without + "or",
 		existing + ", interfaceEndpoints: true}": without + "and no",
+		"account: '123456789012'\nservice: {image: 123456789012.dkr.ecr.us-east-1.amazonaws.com/payment-api:1}": "",
+		"account: '123456789012'\nservice: {image: 210987654321.dkr.ecr.us-east-1.amazonaws.com/payment-api:1}": image,
 		"service: {scaling: {maximumTasks: 20}}": "",
 		"service: {scaling: {maximumTasks: 21}}": "service.scaling.maximumTasks: 21 tasks that may open 20" + each +
 			"are more than the 419 or so that db.t3.medium takes",

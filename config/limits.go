@@ -263,7 +263,9 @@ var environmentLimit = func() Limit {
 
 	zones := matching(regionExpression+`[a-z]`, "the Region and one letter, for example us-east-1a").set()
 	zones.MinItems, zones.MaxItems = 2, 6
-	subnetID := matching(`subnet-([0-9a-f]{8}|[0-9a-f]{17})`, "subnet-<8 or 17 hexadecimal digits>")
+	subnetIDs := matching(`subnet-([0-9a-f]{8}|[0-9a-f]{17})`, "subnet-<8 or 17 hexadecimal digits>").set()
+	// https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_AwsVpcConfiguration.html
+	subnetIDs.MaxItems = 16
 
 	sizes := slices.Concat(slices.Collect(maps.Values(fargateSizes))...)
 	memory := oneOf("integer", slices.Compact(slices.Sorted(slices.Values(sizes)))...)
@@ -291,8 +293,8 @@ var environmentLimit = func() Limit {
 			"natGateways":        integer(0, 6), // one for each zone
 			"interfaceEndpoints": boolean,
 			"existing": section(map[string]Limit{
-				"publicSubnets":  subnetID.set(),
-				"privateSubnets": subnetID.set(),
+				"publicSubnets":  subnetIDs,
+				"privateSubnets": subnetIDs,
 			}),
 		}),
 		"database": section(map[string]Limit{

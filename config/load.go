@@ -88,8 +88,9 @@ func (e *Environment) complete() {
 	}
 }
 
+// What the environments of an account share has the tag account, by which an environment's roles could reach it.
 var suffixes = matching(`[a-z][a-z0-9-]{0,14}`, "one letter, then up to 14 letters, digits or single hyphens, "+
-	"lower case, no hyphen at the end").except(`-$|--`)
+	"lower case, no hyphen at the end, and not account").except(`-$|--|^account$`)
 
 func (f *file) setSuffix(suffix string) {
 	f.environment.Suffix = suffix

@@ -166,7 +166,8 @@ func TestFilesThatDoNotGoTogetherAreRefused(t *testing.T) {
 		inAccount + "region: eu-west-1\n": "3: region: an environment in another Region than its account's, us-east-1, is " +
 			`not supported yet; region is "eu-west-1"`,
 		inAccount + image("123456789012/api:1"): "3: service.image: the account's repository is payment-api; service.image",
-		inAccount + secret("hunter2"):           "3: service.secrets.A: the account's permissions boundary allows only sec",
+		inAccount + secret("hunter2"):           "3: service.secrets.A: the environment's permissions boundary allows only ",
+		inAccount + secret("tap/b/x"):           "3: service.secrets.A: the environment's permissions boundary allows only ",
 	} {
 		refuse(map[string]string{accounts: oneAccount, "a.yaml": content}, "environments/a.yaml:"+want)
 	}
@@ -180,7 +181,7 @@ func TestFilesThatDoNotGoTogetherAreRefused(t *testing.T) {
 		strings.Replace(own, "123456789012.", "210987654321.", 1)} {
 		refuse(map[string]string{accounts: oneAccount, "a.yaml": other}, moves)
 	}
-	refuse(map[string]string{accounts: oneAccount, "a.yaml": development, "b.yaml": inAccount + secret("tap/a"),
+	refuse(map[string]string{accounts: oneAccount, "a.yaml": development, "b.yaml": inAccount + secret("tap/b/x"),
 		"c.yaml": inAccount + image("123456789012/payment-api:1"), "d.yaml": inAccount + image("210987654321/api:1")})
 	refuse(map[string]string{accounts: "123456789012: {region: mars}", "a.yaml": inAccount},
 		`accounts.yaml:1: 123456789012.region: "mars" is not valid`)
@@ -230,7 +231,7 @@ func TestNamesAndContentsAreRefused(t *testing.T) {
 	for _, hidden := range "\x00\r\u200b\u202e\u3164\ufeff\U000E0041" {
 		wants["a.yaml"][development+"# "+string(hidden)] = fmt.Sprintf(":2: contains the character %U", hidden)
 	}
-	for _, suffix := range []string{"Dev", "1dev", "dev-", "de--v", "dev_1", "sixteen-letters0"} {
+	for _, suffix := range []string{"Dev", "1dev", "dev-", "de--v", "dev_1", "sixteen-letters0", "account"} {
 		wants[suffix+".yaml"] = map[string]string{development: `: "` + suffix + `" is not a suffix; allowed: one letter`}
 	}
 	for file, contents := range wants {

@@ -64,11 +64,15 @@ const (
 	ConnectionsVariable = "DB_MAX_CONNECTIONS"
 	// Repository is the ECR repository of the API's image.
 	Repository = "payment-api"
-	// BoundaryPolicy is the permissions boundary of every role that a pipeline creates.
-	BoundaryPolicy = "tap-boundary"
-	// SecretPrefix begins the names of the secrets that service.secrets may name where the account is in accounts.yaml:
-	// the permissions boundary allows no others.
-	SecretPrefix = "tap/"
 	// IAMUsername is the database user that the API logs in as with LoginIAM.
 	IAMUsername = "payment_api"
 )
+
+// BoundaryPolicy is the permissions boundary of every role of the environment, where its account is in accounts.yaml.
+func BoundaryPolicy(suffix string) string { return "tap-boundary-" + suffix }
+
+// RolePath is the IAM path of every role of the environment. Its deployer can create and change no other role.
+func RolePath(suffix string) string { return "/tap/" + suffix + "/" }
+
+// SecretPrefix begins the names of the secrets that service.secrets may name: the boundary allows no others.
+func SecretPrefix(suffix string) string { return "tap/" + suffix + "/" }

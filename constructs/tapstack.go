@@ -111,12 +111,6 @@ func NewAccountStack(app constructs.Construct, file config.Account) cdktf.Terraf
 	shared := account.New(stack, "account", file)
 	output(stack, "StatesBucket", "S3 bucket of the Terraform states", shared.StatesBucket)
 	output(stack, "RepositoryURL", "ECR repository of the API's image", shared.RepositoryURL)
-	if shared.Planner != nil {
-		output(stack, "PlannerRoleArn", "Role of workflows that plan", shared.Planner)
-		output(stack, "DeployerRoleArn", "Role of workflows that deploy", shared.Deployer)
-		output(stack, "InspectorRoleArn", "Role of workflows that look for drift", shared.Inspector)
-		output(stack, "PublisherRoleArn", "Role of workflows that push images", shared.Publisher)
-	}
 	return stack
 }
 

@@ -141,7 +141,7 @@ func TestOnlyTheAccountIsAllowed(t *testing.T) {
 				}
 			}
 		}
-		if len(services) < 6 {
+		if len(services) < 5 {
 			s.Errorf("only %d services are allowed anything: the test shows nothing", len(services))
 		}
 	})

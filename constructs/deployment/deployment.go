@@ -58,12 +58,13 @@ func (d Deployment) Lifecycle() *cdktf.TerraformResourceLifecycle {
 	return &cdktf.TerraformResourceLifecycle{PreventDestroy: jsii.Bool(d.Protect)}
 }
 
-// NewRole creates a role of the environment. Where the account is shared it has the account's permissions boundary,
-// which the pipeline's deployer needs in order to create it. The suffix completes its name.
+// NewRole creates a role of the environment. Where the account is shared it has the path and the permissions boundary
+// without which the environment's deployer cannot create it. The suffix completes its name.
 func (d Deployment) NewRole(scope constructs.Construct, id string, props policy.RoleProps) policy.Role {
 	props.Name = d.Name(props.Name)
 	if d.Shared {
-		props.Boundary = d.Account.GlobalARN("iam", "policy/"+config.BoundaryPolicy)
+		props.Path = jsii.String(config.RolePath(d.Suffix))
+		props.Boundary = d.Account.GlobalARN("iam", "policy/"+config.BoundaryPolicy(d.Suffix))
 	}
 	return policy.NewRole(scope, id, props)
 }

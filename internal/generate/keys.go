@@ -21,9 +21,9 @@ import (
 const environmentHead = `# Environment files
 
 A file in the folder environments is an environment; its name without .yaml is the suffix that ends the names of its
-stack and resources: one letter, then up to 14 letters, digits or single hyphens, lower case, no hyphen at the end.
-A file sets its class, and what differs from the defaults of that class. Keys with a dot are nested: service.cpu is the
-key cpu below service. A file of class production also sets service.image, network.cidr and one of
+stack and resources: one letter, then up to 14 letters, digits or single hyphens, lower case, no hyphen at the end,
+and not account. A file sets its class, and what differs from the defaults of that class. Keys with a dot are nested:
+service.cpu is the key cpu below service. A file of class production also sets service.image, network.cidr and one of
 loadBalancer.certificateArn, loadBalancer.domain and loadBalancer.allowPlainHttp: true.
 
 | Key | Type and allowed values | Default in development | Default in production | Description |

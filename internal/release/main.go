@@ -14,6 +14,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"tap/config"
+	"tap/internal/repository"
 )
 
 func main() {
@@ -29,6 +30,9 @@ func main() {
 
 // release works in the repository's root.
 func release(stack, image string) error {
+	if err := repository.CheckStack(stack); err != nil {
+		return err
+	}
 	suffix := strings.TrimPrefix(stack, "tap-")
 	name := "environments/" + suffix + ".yaml"
 	before, err := os.ReadFile(name)

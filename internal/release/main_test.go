@@ -25,6 +25,7 @@ func TestReleaseChangesOneValue(t *testing.T) {
 		{"tap-qa", "class: development\n", "payment-api" + digest, "environments/qa.yaml: service.image: is missing"},
 		{"tap-qa", strings.Replace(before, "80", "0", 1), images + "payment-api" + digest, "environments/qa.yaml:6: "},
 		{"tap-other", before, images + "payment-api" + digest, "tap-other has no file"},
+		{"tap-../qa", before, images + "payment-api" + digest, `"tap-../qa" is not the name of a stack`},
 	} {
 		t.Chdir(t.TempDir())
 		must.Write(t, "environments/qa.yaml", test.content)

@@ -3,6 +3,8 @@ package deploy
 import (
 	"fmt"
 	"testing"
+
+	"tap/tests/must"
 )
 
 // A cluster that something else made, and its snapshot.
@@ -69,7 +71,7 @@ func TestLongDayOne(t *testing.T) {
 		}
 	})
 	step(t, "it ends without what was there before", func(t *testing.T) {
-		d.terraform(t, destroying...)
+		must.Do(t, d.destroyByHand(t))
 		d.expectNothingLeft(t)
 	})
 }

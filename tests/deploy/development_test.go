@@ -93,9 +93,15 @@ func TestLongChanges(t *testing.T) {
 			d.expectWords(t, status, wanted...)
 		}
 		expect(deployed, 0, "No changes.")
-		expect(deployed+"monitoring: {latencySeconds: 3}\n", 2, "Harmless changes: 2.")
-		expect(deployed+"logs: {retentionDays: 7}\n", 3, "### Weakens protection", "from `30` to `7`")
-		expect(withPort(deployed), 3, "### Interrupts traffic")
+		expect(deployed+"monitoring: {latencySeconds: 1}\n", 10, "Harmless changes: 2 (2 changed).")
+		expect(deployed+"monitoring: {latencySeconds: 3}\n", 12, "### Weakens protection", "from `2` to `3`")
+		expect(deployed+"logs: {retentionDays: 7}\n", 12, "### Loses data", "from `30` to `7`")
+		expect(withPort(deployed), 12, "### Interrupts traffic")
+	})
+	step(t, "a saved plan is applied as it was made or not at all", func(t *testing.T) {
+		d.configure(t, deployed+"logs: {retentionDays: 7}\n")
+		d.expectWords(t, 12, "`make deploy STACK=tap-dev` applies exactly it")
+		d.expectBound(t)
 	})
 	step(t, "after a refused rotation another one is needed, and sets yet another password", func(t *testing.T) {
 		// A provider that fails to update a resource keeps the attributes that it was to set: Terraform takes the new
