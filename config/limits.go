@@ -333,7 +333,7 @@ var environmentLimit = func() Limit {
 				"path": matching(`/[A-Za-z0-9._~/?=&@:+-]*`, "a slash, then letters, digits and . _ ~ / ? = & @ : + -").
 					upTo(1024),
 				// https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_CreateTargetGroup.html
-				"intervalSeconds":    integer(5, 300),
+				"intervalSeconds":    integer(HealthCheckTimeoutSeconds+1, 300),
 				"gracePeriodSeconds": integer(0, unbounded),
 			}),
 			"containerHealthCheck": freeText.list(),

@@ -58,6 +58,7 @@ var refused = map[string][]string{
 
 	" is not valid; allowed: 1 to 65535": {
 		"service.port 0 | -1 | 65536 | 9999999999999999999 | 99999999999999999999"},
+	" is not valid; allowed: 6 to 300":                  {"service.healthCheck.intervalSeconds 5"}, // equal to the time-out
 	" is not valid; allowed: more than 0, up to 100":    {"monitoring.errorRatePercent 0 | 100.5"},
 	" is not valid; allowed: 1 to 256 in steps of 0.5":  {"database.serverless.maximumCapacity 1.25 | 0.5"},
 	" is not valid; allowed: 256, 512, 1024, 2048, 409": {"service.cpu 300"},
