@@ -56,7 +56,7 @@ func loadAccounts(root *os.Root, parent string) (*file, []Account) {
 	accounts := []Account{}
 	for i := 0; i < len(node.Content); i += 2 {
 		account := Account{ID: node.Content[i].Value, GitHub: GitHub{Branch: DefaultBranch}}
-		decode(node.Content[i+1], &account)
+		f.decode(node.Content[i+1], &account)
 		accounts = append(accounts, account)
 	}
 	slices.SortFunc(accounts, func(a, b Account) int { return strings.Compare(a.ID, b.ID) })

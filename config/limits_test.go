@@ -81,6 +81,15 @@ func TestSchemaAndLoaderAgreeOnEveryValue(t *testing.T) {
 	}
 }
 
+// Whoever adds a key reads a sentence, not a stack trace.
+func TestLimitThatDoesNotFitItsField(t *testing.T) {
+	keys := environmentLimit.Properties["service"].Properties
+	defer func(port Limit) { keys["port"] = port }(keys["port"])
+	keys["port"] = oneOf("http")
+	_, err := read("class: development\nservice: {port: http}")
+	wantProblems(t, err, "a.yaml:1: a limit in config/limits.go allows what its field cannot contain: yaml: ")
+}
+
 func TestDefaultsKeepTheLimits(t *testing.T) {
 	for _, class := range []Class{Development, Production} {
 		environment, f := Preset(class), newFile("a.yaml")
