@@ -42,7 +42,7 @@ func (f *file) forbid(found bool, message string, paths ...string) {
 	f.report(paths[first], message)
 }
 
-// show writes the value of a key for an error; empty for a section, an item or an entry.
+// show says for an error what the value of a key is; empty for a section, an item or an entry.
 func (f *file) show(path string) string {
 	value := reflect.ValueOf(f.environment)
 	for key := range strings.SplitSeq(path, ".") {
@@ -51,16 +51,19 @@ func (f *file) show(path string) string {
 		}
 		value = value.FieldByNameFunc(func(name string) bool { return strings.EqualFold(name, key) })
 	}
-	text := ""
+	text, isDefault := "", f.lines[path] == 0
 	switch value.Kind() {
 	case reflect.Invalid, reflect.Struct:
 		return ""
 	case reflect.String, reflect.Slice:
+		if isDefault && value.Len() == 0 {
+			return "not set"
+		}
 		text = abbreviate(fmt.Sprintf("%q", value.Interface()))
 	default:
 		text = fmt.Sprint(value.Interface())
 	}
-	if f.lines[path] == 0 {
+	if isDefault {
 		text += " (the default)"
 	}
 	return text
