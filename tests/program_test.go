@@ -94,6 +94,18 @@ func TestProgram(t *testing.T) {
 		same(t, "the stacks after "+got.errors, stacks, []string{"tap-pr-7", "tap-qa"})
 	})
 
+	t.Run("unknown arguments are refused", func(t *testing.T) {
+		for _, argument := range []string{"-unloked", "tap-dev"} {
+			command := exec.Command(program, argument)
+			command.Dir = t.TempDir()
+			output, err := command.CombinedOutput()
+			if _, synthesized := os.Stat(command.Dir + "/cdktf.out"); err == nil || synthesized == nil ||
+				!strings.Contains(string(output), argument) {
+				t.Errorf("%s: %v\n%s", argument, err, output)
+			}
+		}
+	})
+
 	t.Run("a missing node is an error of one line", func(t *testing.T) {
 		got := run(t, program, t.TempDir(), "PATH="+t.TempDir())
 		if got.status != 1 || got.output != "" || len(got.files) > 0 || strings.Count(got.errors, "\n") != 1 ||
