@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -17,7 +18,7 @@ import (
 )
 
 func main() {
-	err := errors.New("usage: release STACK IMAGE")
+	err := errors.New("usage: make release STACK=tap-prod IMAGE=REPOSITORY@sha256:...")
 	if len(os.Args) == 3 {
 		err = release(os.Args[1], os.Args[2])
 	}
@@ -29,11 +30,16 @@ func main() {
 
 // release works in the repository's root.
 func release(stack, image string) error {
+	// The loader follows no link and waits for no pipe: what it has read is a file of this folder.
+	environments, _, err := config.Load("environments", config.RequestedSuffix{})
+	if err != nil {
+		return err
+	}
 	suffix := strings.TrimPrefix(stack, "tap-")
 	name := "environments/" + suffix + ".yaml"
 	before, err := os.ReadFile(name)
-	if err != nil {
-		return fmt.Errorf("%s has no file: %w", stack, err)
+	if err != nil || !slices.ContainsFunc(environments, func(e config.Environment) bool { return e.Suffix == suffix }) {
+		return fmt.Errorf("no environment file is that of %s", stack)
 	}
 	var file struct{ Service struct{ Image yaml.Node } }
 	_ = yaml.Unmarshal(before, &file) // the loader says what is wrong
@@ -57,7 +63,7 @@ func release(stack, image string) error {
 	if err = errors.Join(err, os.WriteFile(copied+"/"+name, after, 0o600)); err != nil {
 		return err
 	}
-	environments, _, err := config.Load(copied+"/environments", config.RequestedSuffix{})
+	environments, _, err = config.Load(copied+"/environments", config.RequestedSuffix{})
 	if err != nil {
 		return errors.New(strings.ReplaceAll(err.Error(), copied+"/", ""))
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"strings"
+	"syscall"
 	"testing"
 
 	"tap/tests/must"
@@ -24,7 +25,7 @@ func TestReleaseChangesOneValue(t *testing.T) {
 		{"tap-qa", before, "a'\nprotect: true #" + digest, "environments/qa.yaml:"},
 		{"tap-qa", "class: development\n", "payment-api" + digest, "environments/qa.yaml: service.image: is missing"},
 		{"tap-qa", strings.Replace(before, "80", "0", 1), images + "payment-api" + digest, "environments/qa.yaml:6: "},
-		{"tap-other", before, images + "payment-api" + digest, "tap-other has no file"},
+		{"tap-other", before, images + "payment-api" + digest, "no environment file is that of tap-other"},
 	} {
 		t.Chdir(t.TempDir())
 		must.Write(t, "environments/qa.yaml", test.content)
@@ -38,6 +39,31 @@ func TestReleaseChangesOneValue(t *testing.T) {
 		got := must.Get(os.ReadFile("environments/qa.yaml"))(t)
 		if string(got) != want || (err == nil) != (test.problem == "") || !strings.HasPrefix(problem, test.problem) {
 			t.Errorf("%s: %v, expected %q\n%s", test.image, err, test.problem, got)
+		}
+	}
+}
+
+// Nothing outside the folder is read or written, and nothing is waited for.
+func TestReleaseKeepsToTheFolder(t *testing.T) {
+	const image, content = "example.com/api@sha256:", "class: development\nservice: {image: api:1}\n"
+	folder := t.TempDir()
+	t.Setenv("TMPDIR", folder+"/tmp")
+	t.Chdir(folder)
+	must.Do(t, os.Mkdir("checkout", 0o755), os.Mkdir("tmp", 0o755))
+	must.Write(t, "evil.yaml", content)
+	t.Chdir("checkout")
+	for stack, file := range map[string]func(name string) error{
+		"tap-../../evil": func(string) error { return nil },
+		"tap-link":       func(name string) error { return os.Symlink("../../evil.yaml", name) },
+		"tap-pipe":       func(name string) error { return syscall.Mkfifo(name, 0o644) },
+	} {
+		must.Do(t, os.RemoveAll("environments"))
+		must.Write(t, "environments/qa.yaml", content)
+		must.Do(t, file("environments/"+strings.TrimPrefix(stack, "tap-")+".yaml"))
+		err := release(stack, image+strings.Repeat("0", 64))
+		left := must.Get(os.ReadDir("../tmp"))(t)
+		if kept := must.Get(os.ReadFile("../evil.yaml"))(t); err == nil || string(kept) != content || len(left) > 0 {
+			t.Errorf("%s: %v, the file outside is %s, and %v is left", stack, err, kept, left)
 		}
 	}
 }
