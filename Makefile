@@ -28,8 +28,8 @@ LONG_LINES = git ls-files '*.go' '*.js' '*.py' '*.sh' Makefile .ci/run | grep -v
 	END { exit failed }'
 
 .DEFAULT_GOAL := help
-.PHONY: help local local-status local-destroy synth plan deploy lock destroy release test test-long test-all golden \
-	lint scan bench provider clean tools
+.PHONY: help local local-status local-destroy check synth plan deploy lock destroy release test test-long test-all \
+	golden lint scan bench provider clean tools
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
@@ -42,6 +42,9 @@ local-status: ## say what runs on this machine and what it contains
 
 local-destroy: ## destroy what runs on this machine and stop the emulator
 	@$(LOCAL) destroy
+
+check: tools-go ## say in a second what is wrong with the files of environments and accounts
+	@go build -o .local/bin/check ./internal/check && .local/bin/check
 
 # STACK is the stack. With CI cdktf draws no spinner. A program that is built keeps its exit status, unlike go run.
 SYNTH = CI=true CHECKPOINT_DISABLE=1 npx cdktf synth --output cdktf.out
@@ -83,9 +86,15 @@ test-long: tools $(TOOLS) ## test the rest, with many deployments
 
 test-all: test test-long ## both
 
-golden: tools-go-node ## write goldens and all of generated/ anew, to be reviewed like code
-	go test ./tests -run GoldenSays -update
-	go generate $(PACKAGES)
+# Takes the place of what is kept once all of it is complete.
+GOLDEN = .local/golden
+
+golden: tools-go-node check ## write goldens and all of generated/ anew, to be reviewed like code
+	@rm -rf $(GOLDEN) && mkdir -p $(GOLDEN)/tests/golden $(GOLDEN)/generated
+	go test ./tests -run GoldenSays -update "$(CURDIR)/$(GOLDEN)"
+	go run ./tests/scan -waivers $(GOLDEN)
+	go run ./internal/generate $(GOLDEN)
+	@rm -rf tests/golden generated && mv $(GOLDEN)/tests/golden tests && mv $(GOLDEN)/generated .
 
 lint: tools-go ## gofmt, go vet, staticcheck, actionlint, and lines of at most 120 columns
 	@unformatted=$$(git ls-files -z --cached --others --exclude-standard '*.go' | xargs -0 gofmt -l) && \

@@ -76,7 +76,7 @@ func TestSchemaAndLoaderAgreeOnEveryValue(t *testing.T) {
 			counts[err == nil]++
 		}
 		if counts[true] == 0 || counts[false] == 0 {
-			t.Errorf("%s: %d values are allowed, %d refused", key.Path, counts[true], counts[false])
+			t.Errorf("%s: %d values are allowed, %d refused; a new key needs make golden", key.Path, counts[true], counts[false])
 		}
 	}
 }

@@ -16,8 +16,6 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-//go:generate go run -C .. ./internal/generate
-
 // Load returns the environments of a folder, sorted by suffix: one for each *.yaml file, and one of class development
 // for the requested suffix, or without any file for dev, when no file has it. A missing folder counts as one without
 // files. It also returns the accounts of accounts.yaml beside the folder, sorted by ID, with their environments.

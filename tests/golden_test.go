@@ -15,8 +15,8 @@ import (
 	"tap/tests/must"
 )
 
-// update rewrites the goldens instead of comparing with them: make golden.
-var update = flag.Bool("update", false, "rewrite the golden files")
+// update is set by make golden, which puts everything in its place once all of it is complete.
+var update = flag.String("update", "", "write the goldens below this folder, instead of comparing with them")
 
 // A stack's whole JSON is kept: a change of an id, which would replace a resource, shows here first, and is reviewed
 // like code.
@@ -27,9 +27,7 @@ func TestGoldenSaysWhatStacksAre(t *testing.T) {
 	}
 	for _, file := range must.Get(filepath.Glob("golden/*.json"))(t) {
 		suffix := strings.TrimSuffix(strings.TrimPrefix(filepath.Base(file), "tap-"), ".json")
-		if _, found := all[suffix]; !found && *update {
-			must.Do(t, os.Remove(file))
-		} else if !found {
+		if _, found := all[suffix]; !found && *update == "" {
 			t.Errorf("%s belongs to no stack; make golden removes it", file)
 		}
 	}
@@ -38,8 +36,8 @@ func TestGoldenSaysWhatStacksAre(t *testing.T) {
 // golden compares a file with what it has to contain, or writes it.
 func golden(t *testing.T, path, content string) {
 	t.Helper()
-	if *update {
-		must.Do(t, os.WriteFile(path, []byte(content), 0o644))
+	if *update != "" {
+		must.Do(t, os.WriteFile(filepath.Join(*update, "tests", path), []byte(content), 0o644))
 	} else if kept, err := os.ReadFile(path); err != nil {
 		t.Errorf("%v; make golden writes it", err)
 	} else if string(kept) != content {

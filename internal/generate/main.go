@@ -1,6 +1,8 @@
 // Command generate writes what users and their editors read in the folder generated: the reference and the JSON Schema
 // of environment files, from package config (its types, their comments, the limits and the defaults of the classes),
 // and a picture of each stack of the folder environments, from its golden.
+//
+//	generate FOLDER   reads FOLDER/tests/golden and writes to FOLDER/generated
 package main
 
 import (
@@ -17,9 +19,9 @@ import (
 )
 
 func main() {
-	files, err := render()
-	for name, content := range files {
-		err = errors.Join(err, os.WriteFile(name, content, 0o644))
+	err := errors.New("usage: generate FOLDER")
+	if len(os.Args) == 2 {
+		err = write(os.Args[1])
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "generate:", err)
@@ -27,14 +29,23 @@ func main() {
 	}
 }
 
-// render returns the content of each generated file, by its path from the repository's root, the working folder.
-func render() (map[string][]byte, error) {
+func write(folder string) error {
+	files, err := render(folder)
+	for name, content := range files {
+		err = errors.Join(err, os.WriteFile(filepath.Join(folder, name), content, 0o644))
+	}
+	return err
+}
+
+// render returns the content of each generated file by its path, of the environments and package config in the working
+// folder, the repository's root, and of the goldens in another one.
+func render(folder string) (map[string][]byte, error) {
 	files, err := describeKeys()
 	environments, problem := filepath.Glob("environments/*.yaml")
 	err = errors.Join(err, problem)
 	for _, environment := range environments {
 		stack := "tap-" + strings.TrimSuffix(filepath.Base(environment), ".yaml")
-		golden, problem := os.ReadFile("tests/golden/" + stack + ".json")
+		golden, problem := os.ReadFile(filepath.Join(folder, "tests", "golden", stack+".json"))
 		if problem == nil {
 			files["generated/"+stack+".md"], problem = draw(stack, golden)
 		}
