@@ -1,5 +1,18 @@
 # The commands that people type; `make` alone lists them. GNU make 3.81 and newer.
 
+# A workspace above the checkout knows nothing of this module.
+export GOWORK ?= off
+
+# Where the home folder cannot be written, as in many containers, what tools keep there is kept here.
+ifneq ($(shell test -w "$$HOME" && echo writable),writable)
+export XDG_CACHE_HOME ?= $(CURDIR)/.local/cache
+export GOMODCACHE ?= $(XDG_CACHE_HOME)/modules
+export GOFLAGS := $(GOFLAGS) -modcacherw
+export npm_config_cache ?= $(XDG_CACHE_HOME)/npm
+export JSII_RUNTIME_PACKAGE_CACHE_ROOT ?= $(XDG_CACHE_HOME)/jsii
+export CDKTF_DISABLE_PLUGIN_CACHE_ENV ?= true
+endif
+
 # Pinned: a newer one may find more, and must not do so by surprise.
 STATICCHECK = go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 ACTIONLINT = go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
@@ -135,7 +148,7 @@ VENV = python3 -I -m venv --clear $(@D) && PIP_USER=0 $(@D)/bin/python -I -m pip
 	--no-compile --no-input --disable-pip-version-check -r $<
 
 node_modules/.package-lock.json: package.json package-lock.json | tools
-	$(call install,the cdktf command line,npm ci --no-audit --no-fund)
+	$(call install,the cdktf command line,npm ci --include=dev --no-audit --no-fund)
 .local/venv/.installed: internal/emulator/requirements.txt | tools
 	$(call install,the AWS emulator,$(VENV))
 .local/scan/.installed: tests/scan/requirements.txt | tools-go-node-python

@@ -152,7 +152,7 @@ func TestPrerequisites(t *testing.T) {
 	const oldGo, oldNode = "go: echo go version go1.23.9 linux/amd64", "node: echo v20.8.1"
 	const goTool = "go: [ $1 = version ] && echo go version go1.24 darwin/arm64 || { echo no provider >&2; exit 1; }"
 	const node, npm, python = "node: echo v20.9.0", "npm: echo 7.0.0", "python3: echo Python 3.10.0rc1"
-	const terraform = "terraform: echo Warning: no file v0; echo Terraform v1.11.0; echo on linux_amd64"
+	const terraform = "terraform: echo Warning: no file v0; test $TF_CLI_ARGS || echo Terraform v1.11.0"
 	for _, test := range []struct{ checks, tools, wants []string }{
 		{nil, []string{oldGo, oldNode}, []string{
 			"Go 1.24 or newer: `go version` gives 1.23.9; see https://",
@@ -175,7 +175,7 @@ func TestPrerequisites(t *testing.T) {
 			must.Write(t, filepath.Join(folder, name), "#!/bin/sh\n"+script+"\n")
 		}
 		command := exec.Command("/bin/sh", append([]string{"prerequisites.sh"}, test.checks...)...)
-		command.Env = []string{"PATH=" + folder}
+		command.Env = []string{"PATH=" + folder, "TF_CLI_ARGS=-input=false"}
 		output, err := command.CombinedOutput()
 		got := string(output)
 		if (err == nil) != (got == "") || strings.Count(got, "\n  ") != len(test.wants) {
@@ -185,6 +185,42 @@ func TestPrerequisites(t *testing.T) {
 			if !strings.Contains(got, want) {
 				t.Errorf("said %s\nwant %q", got, want)
 			}
+		}
+	}
+}
+
+// The programs that make runs are replaced by some that write down what they are asked for.
+func TestMake(t *testing.T) {
+	makefile := must.Get(filepath.Abs("../../Makefile"))(t)
+	const golang = `echo "go $* GOWORK=$GOWORK XDG_CACHE_HOME=$XDG_CACHE_HOME GOMODCACHE=$GOMODCACHE" >>said
+case "$*" in
+"build -o .local/bin/check"*) mkdir -p .local/bin && cp /bin/${CHECK:-true} .local/bin/check ;;
+"test ./tests"*) touch .local/golden/tests/golden/new && ${GOLDENS:-true} ;;
+"run ./internal/generate"*) touch .local/golden/generated/new ;;
+esac`
+	for _, test := range []struct{ name, target, variable, want, not string }{
+		{"goldens and what is made of them are of one state", "golden", "", "tests/golden/new generated/new", "/old"},
+		{"or nothing is written", "golden", "GOLDENS=false", "tests/golden/old generated/old", "/new"},
+		{"a mistake in a file is said first", "golden", "CHECK=false", "go build", "go test"},
+		{"npm leaves nothing out", "node_modules/.package-lock.json", "NODE_ENV=production", "npm ci --include=dev ", ""},
+		{"a workspace above the checkout", "check", "", "GOWORK=off XDG_CACHE_HOME= GOMODCACHE=\n", ""},
+		{"a workspace that is named", "check", "GOWORK=/go.work", "GOWORK=/go.work ", ""},
+		{"a home folder that cannot be written", "check", "HOME=/none", "/.local/cache GOMODCACHE=/", ""},
+	} {
+		t.Chdir(t.TempDir())
+		for name, script := range map[string]string{
+			"bin/go": golang, "bin/npm": "echo npm $* >>said; mkdir node_modules", "internal/local/prerequisites.sh": "",
+			"package.json": "", "package-lock.json": "", "tests/golden/old": "", "generated/old": "",
+		} {
+			must.Write(t, name, "#!/bin/sh\n"+script+"\n")
+		}
+		command := exec.Command("make", "-f", makefile, test.target)
+		command.Env = []string{"HOME=.", "PATH=" + must.Get(filepath.Abs("bin"))(t) + ":/usr/bin:/bin", test.variable}
+		output, _ := command.CombinedOutput()
+		left := append(must.Get(filepath.Glob("tests/golden/*"))(t), must.Get(filepath.Glob("generated/*"))(t)...)
+		got := string(must.Get(os.ReadFile("said"))(t)) + strings.Join(left, " ")
+		if !strings.Contains(got, test.want) || test.not != "" && strings.Contains(got, test.not) {
+			t.Errorf("%s: got %s\nwant %q and not %q\n%s", test.name, got, test.want, test.not, output)
 		}
 	}
 }

@@ -5,7 +5,8 @@
 # usage: prerequisites.sh [CHECK ...]     CHECK: go, node, terraform, python, provider; all of them by default
 set -eu
 cd "$(dirname "$0")/../.."
-export CHECKPOINT_DISABLE=1 # terraform version asks nobody for a newer one
+export CHECKPOINT_DISABLE=1           # terraform version asks nobody for a newer one
+unset TF_CLI_ARGS TF_CLI_ARGS_version # and takes no options that are for other commands
 
 missing= # the message
 absent=  # the tools in it
