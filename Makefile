@@ -64,14 +64,14 @@ SYNTH = CI=true CHECKPOINT_DISABLE=1 npx cdktf synth --output cdktf.out
 PLAN = go build -o .local/bin/plan ./internal/plan && .local/bin/plan
 STACK ?= $(error name the stack, for example STACK=tap-dev)
 
-synth: tools-go-node node_modules/.package-lock.json ## write the Terraform JSON of every stack to cdktf.out
+synth: tools-go-node check node_modules/.package-lock.json ## write the Terraform JSON of every stack to cdktf.out
 	$(SYNTH)
 
-plan: tools-go-node-terraform node_modules/.package-lock.json ## say what a deployment of STACK would do
+plan: tools-go-node-terraform check node_modules/.package-lock.json ## say what a deployment of STACK would do
 	$(SYNTH)
 	@echo ".local/bin/plan $(STACK)" && $(PLAN) $(STACK) || test $$? -ne 1
 
-deploy: tools-go-node-terraform node_modules/.package-lock.json ## deploy STACK: the saved plan, or after a question
+deploy: tools-go-node-terraform check node_modules/.package-lock.json ## deploy STACK: the saved plan, or after a question
 	test -e cdktf.out/stacks/$(STACK)/saved.tfplan || $(SYNTH)
 	@echo ".local/bin/plan apply $(STACK)" && $(PLAN) apply $(STACK)
 

@@ -202,6 +202,7 @@ esac`
 		{"goldens and what is made of them are of one state", "golden", "", "tests/golden/new generated/new", "/old"},
 		{"or nothing is written", "golden", "GOLDENS=false", "tests/golden/old generated/old", "/new"},
 		{"a mistake in a file is said first", "golden", "CHECK=false", "go build", "go test"},
+		{"also of a synthesis", "synth", "CHECK=false", "go build", "npm"},
 		{"npm leaves nothing out", "node_modules/.package-lock.json", "NODE_ENV=production", "npm ci --include=dev ", ""},
 		{"a workspace above the checkout", "check", "", "GOWORK=off XDG_CACHE_HOME= GOMODCACHE=\n", ""},
 		{"a workspace that is named", "check", "GOWORK=/go.work", "GOWORK=/go.work ", ""},
