@@ -74,7 +74,11 @@ func terraform(stdout io.Writer, arguments ...string) error {
 	command.Env = append(os.Environ(), "TF_IN_AUTOMATION=1") // no advice to call it directly
 	command.Stdin, command.Stdout, command.Stderr = os.Stdin, stdout, os.Stderr
 	if err := command.Run(); err != nil {
-		return fmt.Errorf("%s %s: %w", repository.Terraform(), arguments[0], err)
+		err = fmt.Errorf("%s %s: %w", repository.Terraform(), arguments[0], err)
+		if arguments[0] == "init" {
+			err = fmt.Errorf("%w\nIf it does not get the AWS provider: make provider says where this machine has one", err)
+		}
+		return err
 	}
 	return nil
 }

@@ -76,3 +76,8 @@ func TestUnknownPlanFormat(t *testing.T) {
 	t.Setenv("TERRAFORM_BINARY_NAME", program)
 	command(t)(synthesized, "", 1, `"9.0.0" does not satisfy.*terraform-json`)
 }
+
+func TestProviderThatCannotBeHad(t *testing.T) {
+	t.Setenv("TERRAFORM_BINARY_NAME", must.Get(exec.LookPath("false"))(t))
+	command(t)(synthesized, "", 1, "init: exit status 1\n.*make provider says where")
+}
