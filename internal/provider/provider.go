@@ -47,7 +47,7 @@ type machine struct {
 	checkout  string              // the repository, absolute
 	root      string              // goes before /opt and the like
 	platform  string              // of the packages, such as linux_amd64
-	transport *http.Transport     // reaches the registry; has a Proxy
+	transport http.RoundTripper   // reaches the registry
 }
 
 // Source is where the AWS provider comes from.
@@ -95,14 +95,14 @@ func Find(ctx context.Context) (*Source, error) {
 	}
 	// A group of the user's own has the user's number, where systems make one.
 	s := &Source{machine: machine{program, "registry.terraform.io", os.Getenv, os.Getuid(), os.Getuid(), 0, checkout, "",
-		runtime.GOOS + "_" + runtime.GOARCH, http.DefaultTransport.(*http.Transport)}}
+		runtime.GOOS + "_" + runtime.GOARCH, http.DefaultTransport}}
 	if strings.Contains(string(said), "OpenTofu v") {
 		s.registry = openTofu
 	}
-	return s, s.decide(ctx)
+	return s, s.decide()
 }
 
-func (s *Source) decide(ctx context.Context) error {
+func (s *Source) decide() error {
 	if named := s.getenv(MirrorVariable); named != "" {
 		s.mirror = named
 		if !filepath.IsAbs(named) {
@@ -125,7 +125,7 @@ func (s *Source) decide(ctx context.Context) error {
 	s.try("no version in the range is where %s looks by itself", s.program)
 	if len(own) > 0 {
 		s.try("%s does not ask %s for what it finds by itself", s.program, s.registry)
-	} else if err := s.askRegistry(ctx); err != nil {
+	} else if err := s.askRegistry(); err != nil {
 		s.try("%v", err)
 	} else {
 		s.says = s.registry
@@ -202,46 +202,27 @@ func exists(path string) bool {
 }
 
 // askRegistry finds out whether the oldest version in the range can be downloaded: the registry and the host of its
-// packages have to answer. The error names the address that does not.
-func (s *Source) askRegistry(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, registryTime)
-	defer cancel()
+// packages have to answer.
+func (s *Source) askRegistry() error {
+	client := &http.Client{Transport: s.transport, Timeout: registryTime}
 	var answer struct {
 		Download string `json:"download_url"`
 	}
-	err := s.get(ctx, fmt.Sprintf("https://%s/v1/providers/%s/%d.%d.%d/download/%s", s.registry, versions.Provider,
-		oldest[0], oldest[1], oldest[2], strings.Replace(s.platform, "_", "/", 1)), &answer)
-	if err == nil {
-		err = s.get(ctx, answer.Download, nil)
-	}
-	return err
-}
-
-// get asks an address and decodes what it answers in JSON, unless into is nil.
-func (s *Source) get(ctx context.Context, address string, into any) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	response, err := client.Get(fmt.Sprintf("https://%s/v1/providers/%s/%d.%d.%d/download/%s", s.registry,
+		versions.Provider, oldest[0], oldest[1], oldest[2], strings.Replace(s.platform, "_", "/", 1)))
 	if err != nil {
 		return err
 	}
-	response, err := (&http.Client{Transport: s.transport}).Do(request)
-	if err != nil {
-		if ctx.Err() != nil {
-			err = fmt.Errorf("%s: no answer within %s", address, registryTime)
-		}
-		if proxy, _ := s.transport.Proxy(request); proxy != nil {
-			err = fmt.Errorf("%w (HTTPS_PROXY is %s)", err, proxy.Redacted())
-		}
+	defer response.Body.Close()
+	if err := json.NewDecoder(response.Body).Decode(&answer); err != nil {
+		return fmt.Errorf("%s does not answer as a registry does (%s): %w", s.registry, response.Status, err)
+	}
+	if response, err = client.Get(answer.Download); err != nil {
 		return err
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s answers %s", address, response.Status)
-	}
-	if into == nil {
-		return nil
-	}
-	if err := json.NewDecoder(response.Body).Decode(into); err != nil {
-		return fmt.Errorf("%s does not answer as a registry does: %w", address, err)
+		return fmt.Errorf("%s answers %s", answer.Download, response.Status)
 	}
 	return nil
 }
