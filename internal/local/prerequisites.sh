@@ -30,14 +30,8 @@ need() {
   $name $wanted or newer: \`$*\` gives ${found:-no version}; see $where"
 }
 
-# waits CHECK TOOL adds to the message that a check waits for a tool if that is in the message.
-waits() {
-	case $absent in
-	*"$2"*) missing="$missing
-  $1: its check waits for $2" ;;
-	*) return 1 ;;
-	esac
-}
+# has TOOL reports whether a tool that a check runs is not in the message.
+has() { case $absent in *"$1"*) false ;; esac }
 
 [ $# -gt 0 ] || set -- go node terraform python provider
 for check in "$@"; do
@@ -55,10 +49,10 @@ for check in "$@"; do
 	python)
 		need Python internal/emulator/requirements.in '.*--python-version \([0-9.]*\)' \
 			https://www.python.org/downloads/ python3 --version
-		waits "Python's venv" Python || python3 -c 'import venv, ensurepip' >/dev/null 2>&1 || missing="$missing
+		! has Python || python3 -c 'import venv, ensurepip' >/dev/null 2>&1 || missing="$missing
   Python's venv: \`import venv, ensurepip\` fails; on Debian and Ubuntu install the package python3-venv" ;;
 	provider)
-		waits "the AWS provider" Go || waits "the AWS provider" Terraform || said=$({
+		! has Go || ! has Terraform || said=$({
 			go build -o .local/bin/local ./internal/local && .local/bin/local provider true
 		} 2>&1) || missing="$missing
   $said" ;;

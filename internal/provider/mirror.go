@@ -85,7 +85,10 @@ func (s *Source) ownFolders() []string {
 	for _, data := range append(filepath.SplitList(shared), data) {
 		folders = append(folders, filepath.Join(data, "terraform", "plugins"))
 	}
-	return slices.DeleteFunc(folders, func(folder string) bool { return !exists(s.folder(folder)) })
+	return slices.DeleteFunc(folders, func(folder string) bool {
+		_, err := os.Stat(s.folder(folder))
+		return err != nil
+	})
 }
 
 // systemFolders are where system administrators put mirrors.

@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net/http"
 	"os"
 	"os/exec"
@@ -55,18 +54,13 @@ type Source struct {
 	machine
 	says   string
 	tried  []string // what goes before this source, in order, and why it is not that
+	passed []string // folders that cannot be used, and why
 	mirror string   // the folder that Terraform has to be told of; may be empty
 }
 
 // String says in a line which source it is, and which folders were passed over.
 func (s *Source) String() string {
-	text := "AWS provider: " + s.says
-	for _, tried := range s.tried {
-		if strings.HasPrefix(tried, "passed over ") {
-			text += "; " + tried
-		}
-	}
-	return text
+	return strings.Join(append([]string{"AWS provider: " + s.says}, s.passed...), "; ")
 }
 
 // Find decides where the program that plans and applies gets the AWS provider from, within 15 s, and writes nothing.
@@ -115,8 +109,8 @@ func (s *Source) decide() error {
 		return nil
 	}
 	s.try("%s is not set", MirrorVariable)
-	if configured, err := s.configured(); configured || err != nil {
-		return err
+	if s.configured() {
+		return nil
 	}
 	own := s.ownFolders()
 	if s.takeOne(own, s.program+" looks there by itself", s.system, s.user) {
@@ -142,7 +136,7 @@ On a machine that reaches %s, in an empty folder, make a mirror:
   %[6]s providers mirror -platform=%[3]s mirror
 Copy the folder mirror to this machine and name it:
   export %[7]s=/path/to/mirror`, versions.Provider, versions.ProviderVersions, s.platform,
-		strings.Join(s.tried, "\n  "), s.registry, filepath.Base(s.program), MirrorVariable)
+		strings.Join(append(s.tried, s.passed...), "\n  "), s.registry, filepath.Base(s.program), MirrorVariable)
 }
 
 func (s *Source) try(format string, values ...any) {
@@ -160,7 +154,9 @@ func (s *Source) takeOne(mirrors []string, why string, owners ...int) bool {
 			s.mirror, s.says = mirror, fmt.Sprintf("the mirror %s (%s)", mirror, why)
 			return true
 		}
-		s.try("passed over %s: %v", mirror, err)
+		if note := fmt.Sprintf("passed over %s: %v", mirror, err); !slices.Contains(s.passed, note) {
+			s.passed = append(s.passed, note)
+		}
 	}
 	return false
 }
@@ -171,34 +167,24 @@ var (
 )
 
 // configured reports whether the user's CLI configuration says where providers come from: the file that
-// TF_CLI_CONFIG_FILE names or, if that does not exist, the one of the home folder.
-func (s *Source) configured() (bool, error) {
-	home, named := s.getenv("HOME"), s.getenv(configVariable)
+// TF_CLI_CONFIG_FILE names, or else the one of the home folder.
+func (s *Source) configured() bool {
+	home := s.getenv("HOME")
 	files := []string{home + "/.terraformrc"}
 	if s.registry == openTofu {
 		files = []string{home + "/.tofurc", files[0], cmp.Or(s.getenv("XDG_CONFIG_HOME"), home) + "/opentofu/tofurc"}
 	}
-	file := files[max(0, slices.IndexFunc(files, exists))]
-	if exists(named) {
-		file = named
-	} else if named != "" {
-		s.try("%s names %s, which is not there", configVariable, named)
+	if named := s.getenv(configVariable); named != "" {
+		files = []string{named}
 	}
-	content, err := os.ReadFile(file)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return false, err
+	s.try("no provider_installation is in the first that can be read of %s", strings.Join(files, " "))
+	for _, file := range files {
+		if content, err := os.ReadFile(file); err == nil {
+			s.says = "as the block provider_installation of " + file + " says"
+			return installation.Match(comment.ReplaceAll(content, nil))
+		}
 	}
-	if installation.Match(comment.ReplaceAll(content, nil)) {
-		s.says = "as the block provider_installation of " + file + " says"
-		return true, nil
-	}
-	s.try("no provider_installation is in %s", file)
-	return false, nil
-}
-
-func exists(path string) bool {
-	_, err := os.Stat(path)
-	return err == nil
+	return false
 }
 
 // askRegistry finds out whether the oldest version in the range can be downloaded: the registry and the host of its
@@ -227,40 +213,32 @@ func (s *Source) askRegistry() error {
 	return nil
 }
 
-// configFile is what TF_CLI_CONFIG_FILE has to be; empty is as if it were not set.
-func (s *Source) configFile() string {
-	switch named := s.getenv(configVariable); {
-	case s.mirror != "":
-		return filepath.Join(s.checkout, ".local", "provider.tfrc")
-	case exists(named):
-		return named
-	}
-	return ""
-}
+func (s *Source) configFile() string { return filepath.Join(s.checkout, ".local", "provider.tfrc") }
 
 // Environment returns the environment in which the program, or cdktf, gets the provider from the source. The CLI
 // configuration that a mirror needs is written below .local, whole or not at all, and has nothing of the user's own.
 func (s *Source) Environment(environ []string) ([]string, error) {
-	file := s.configFile()
-	environ = append(slices.Clone(environ), configVariable+"="+file) // the last value of a variable counts
 	if s.mirror == "" {
 		return environ, nil
 	}
 	text := fmt.Sprintf("provider_installation {\n  filesystem_mirror {\n    path = %q\n  }\n}\n", s.mirror)
+	file := s.configFile()
 	written := fmt.Sprintf("%s.%d", file, os.Getpid())
-	return environ, errors.Join(os.MkdirAll(filepath.Dir(file), 0o755), os.WriteFile(written, []byte(text), 0o644),
-		os.Rename(written, file))
+	return append(slices.Clone(environ), configVariable+"="+file), errors.Join(os.MkdirAll(filepath.Dir(file), 0o755),
+		os.WriteFile(written, []byte(text), 0o644), os.Rename(written, file))
 }
 
 // Instructions says how stacks are deployed to AWS with the provider from the source, after Environment.
 func (s *Source) Instructions() string {
-	text := s.String() + "\n"
-	if s.mirror != "" {
-		text += fmt.Sprintf("\nIn a shell with this variable, make plan, make deploy and %s take it:\n\n  export %s='%s'\n",
-			s.program, configVariable, s.configFile())
+	if s.mirror == "" {
+		return s.String() + "\n"
 	}
-	if s.says != s.registry {
-		text += "\nThe cdktf command line asks the registry all the same, unless it is told: --skip-provider-lock\n"
-	}
-	return text
+	return fmt.Sprintf(`%s
+
+In a shell with this variable, make plan, make deploy and %s take it:
+
+  export %s='%s'
+
+The cdktf command line asks the registry all the same, unless it is told: --skip-provider-lock
+`, s, s.program, configVariable, s.configFile())
 }

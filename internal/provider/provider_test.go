@@ -47,8 +47,11 @@ type network func(*http.Request) (status int, body string, err error)
 
 func (n network) RoundTrip(r *http.Request) (*http.Response, error) {
 	status, body, err := n(r)
+	if err != nil {
+		return nil, err
+	}
 	return &http.Response{StatusCode: status, Status: http.StatusText(status), Request: r,
-		Body: io.NopCloser(strings.NewReader(body))}, err
+		Body: io.NopCloser(strings.NewReader(body))}, nil
 }
 
 const hangs = 299 // a status
@@ -104,8 +107,8 @@ func TestOrderOfTheSources(t *testing.T) {
 	f := newFake(t)
 	must.Write(t, f.root+"/checkout/mirror"+aws+"terraform-provider-aws_5.100.0_linux_amd64.zip", "")
 	f.env["TF_CLI_CONFIG_FILE"] = f.root + "/named.tfrc"
-	f.expect(f.find(), "TAP_PROVIDER_MIRROR is not set…TF_CLI_CONFIG_FILE names /named.tfrc, which is not there…"+
-		"/home/.terraformrc…terraform looks by itself…https://registry.terraform.io/…no network…/opt /srv "+
+	f.expect(f.find(), "TAP_PROVIDER_MIRROR is not set…no provider_installation is in…/named.tfrc…"+
+		"terraform looks by itself…https://registry.terraform.io/…no network…/opt /srv "+
 		"/usr/local/share /usr/share /var/lib, at…terraform providers mirror -platform=linux_amd64 …"+
 		"export TAP_PROVIDER_MIRROR=")
 	f.unpacked("/opt/m 5.100.0")
@@ -114,8 +117,6 @@ func TestOrderOfTheSources(t *testing.T) {
 	f.expect(f.find(), "provider: registry.terraform.io")
 	f.unpacked("/home/.terraform.d/plugins 5.99.1")
 	f.expect(f.find(), "provider: the mirror /home/.terraform.d/plugins (terraform looks there by itself)")
-	must.Write(f, f.root+"/home/.terraformrc", ownBlock)
-	f.expect(f.find(), "the block provider_installation of /home/.terraformrc")
 	must.Write(f, f.root+"/named.tfrc", ownBlock)
 	f.expect(f.find(), "the block provider_installation of /named.tfrc")
 	f.env[MirrorVariable] = "mirror"
@@ -134,10 +135,10 @@ func TestDecisions(t *testing.T) {
 	}{
 		{"the block is a comment", "", func(f *fake) {
 			must.Write(f, f.root+"/home/.terraformrc", "/*\n"+ownBlock+"*/\n# provider_installation {}\n")
-		}, "no provider_installation is in /home/.terraformrc"},
-		{"the configuration is a folder", "", func(f *fake) { must.Write(f, f.root+"/home/.terraformrc/x", "") },
-			"/home/.terraformrc: is a directory"},
+		}, "no provider_installation is in…/home/.terraformrc"},
 
+		{"the home folder's configuration", "", func(f *fake) { must.Write(f, f.root+"/home/.terraformrc", ownBlock) },
+			"the block provider_installation of /home/.terraformrc"},
 		{"none is in the range", "/opt/m 5.99.0, /opt/m 5.101.0-beta1, /opt/m 6.0.0", name,
 			"TAP_PROVIDER_MIRROR=/opt/m cannot be used: no version >= 5.99.1, < 6.0.0 for linux_amd64 is in /opt/m/reg"},
 		{"another platform", "/opt/m 5.100.0", func(f *fake) { f.platform = "darwin_arm64" },
@@ -177,7 +178,7 @@ func TestDecisions(t *testing.T) {
 		{"the packages are closed", "/opt/m 5.100.0", func(f *fake) { f.online(http.StatusForbidden) }, "/opt/m (found"},
 		{"a registry that hangs", "", func(f *fake) { f.online(hangs) }, `Get "https://packages.test/aws.zip": context deadline exceeded`},
 		{"a folder that hides the registry", "/usr/share/terraform/plugins 4.67.0", func(f *fake) { f.online(http.StatusOK) },
-			"passed over /usr/share/terraform/plugins: no…does not ask registry.terraform.io for what it finds by itself"},
+			"does not ask registry.terraform.io for what it finds by itself…passed over /usr/share/terraform/plugins: no vers"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -215,12 +216,8 @@ func TestConfigurationAndInstructions(t *testing.T) {
 	// Only what is needed is said.
 	f = newFake(t)
 	f.online(http.StatusOK)
-	f.env["TF_CLI_CONFIG_FILE"] = f.root + "/missing"
 	f.find()
 	if got := f.Instructions(); got != "AWS provider: registry.terraform.io\n" {
 		t.Errorf("with the registry: %s", got)
-	}
-	if environment := must.Get(f.Environment(nil))(t); environment[0] != variable {
-		t.Errorf("Terraform warns of a file that is missing: %s", environment)
 	}
 }
