@@ -2,19 +2,14 @@
 package main
 
 import (
-	"fmt"
-	"os"
+	"log"
 
 	"tap/config"
 )
 
 func main() {
-	requested, err := config.FindRequestedSuffix(os.Getenv)
-	if err == nil {
-		_, _, err = config.Load("environments", requested)
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
+	log.SetFlags(0)
+	if _, _, err := config.Load("environments", config.RequestedSuffix{}); err != nil {
+		log.Fatal(err)
 	}
 }
