@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
@@ -26,6 +27,7 @@ type Limit struct {
 	Pattern              *regexp.Regexp   `json:"pattern,omitempty"`   // means the same to Go and to JSON Schema
 	Not                  *Limit           `json:"not,omitempty"`
 	Items                *Limit           `json:"items,omitempty"`
+	PrefixItems          []Limit          `json:"prefixItems,omitempty"` // only in rules
 	MinItems             int              `json:"minItems,omitempty"`
 	MaxItems             int              `json:"maxItems,omitempty"`
 	UniqueItems          bool             `json:"uniqueItems,omitempty"`
@@ -88,12 +90,11 @@ func above(bound, most float64) Limit {
 	return Limit{Type: "number", ExclusiveMinimum: &bound, Maximum: &most, words: words}
 }
 
-func oneOf[T string | int](values ...T) Limit {
-	limit := Limit{Type: "integer", words: joined(values)}
+var kinds = map[reflect.Kind]string{reflect.String: "string", reflect.Int: "integer", reflect.Bool: "boolean"}
+
+func oneOf[T string | int | bool](values ...T) Limit {
+	limit := Limit{Type: kinds[reflect.TypeFor[T]().Kind()], words: joined(values)}
 	for _, value := range values {
-		if _, isText := any(value).(string); isText {
-			limit.Type = "string"
-		}
 		limit.Enum = append(limit.Enum, value)
 	}
 	return limit

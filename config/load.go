@@ -74,11 +74,7 @@ func Load(folder string, requested RequestedSuffix) ([]Environment, []Account, e
 
 // complete fills in what depends on other values.
 func (e *Environment) complete() {
-	if e.Network.IsExisting() {
-		e.Network.CIDR, e.Network.Zones, e.Network.NATGateways = "", nil, 0
-		return
-	}
-	if len(e.Network.Zones) == 0 {
+	if len(e.Network.Zones) == 0 && !e.Network.IsExisting() {
 		e.Network.Zones = []string{e.Region + "a", e.Region + "b", e.Region + "c"}
 	}
 	if e.Network.NATGateways == perZone {

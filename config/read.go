@@ -87,12 +87,16 @@ func (f *file) fill(root *yaml.Node) {
 	f.environment = Preset(declared.Class)
 	f.environment.Suffix = declared.Suffix
 	f.decode(root, &f.environment)
-	if f.environment.Network.IsExisting() && f.lines["network.interfaceEndpoints"] == 0 {
-		f.environment.Network.InterfaceEndpoints = false
+	network := &f.environment.Network
+	if network.IsExisting() && f.lines["network.interfaceEndpoints"] == 0 {
+		network.InterfaceEndpoints = false
 	}
 	f.environment.complete()
 	if !f.refused("class") { // it decides what the other values are
 		f.applyRules()
+	}
+	if network.IsExisting() {
+		network.CIDR, network.Zones, network.NATGateways = "", nil, 0
 	}
 }
 

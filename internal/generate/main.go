@@ -2,7 +2,7 @@
 // of environment files, from package config (its types, their comments, the limits and the defaults of the classes),
 // and a picture of each stack of the folder environments, from its golden.
 //
-//	generate FOLDER   reads FOLDER/tests/golden and writes to FOLDER/generated
+//	generate [FOLDER]   reads FOLDER/tests/golden and writes to FOLDER/generated, by default those of the checkout
 package main
 
 import (
@@ -10,6 +10,7 @@ import (
 	_ "embed"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -19,22 +20,16 @@ import (
 )
 
 func main() {
-	err := errors.New("usage: generate FOLDER")
-	if len(os.Args) == 2 {
-		err = write(os.Args[1])
+	flag.Parse()
+	folder := flag.Arg(0)
+	files, err := render(folder)
+	for name, content := range files {
+		err = errors.Join(err, os.WriteFile(filepath.Join(folder, name), content, 0o644))
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "generate:", err)
 		os.Exit(1)
 	}
-}
-
-func write(folder string) error {
-	files, err := render(folder)
-	for name, content := range files {
-		err = errors.Join(err, os.WriteFile(filepath.Join(folder, name), content, 0o644))
-	}
-	return err
 }
 
 // render returns the content of each generated file by its path, of the environments and package config in the working
