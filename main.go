@@ -44,10 +44,8 @@ func run() error {
 	if err != nil {
 		return err
 	}
-	for _, environment := range environments {
-		for _, warning := range environment.Warnings() {
-			fmt.Fprintf(os.Stderr, "warning: tap-%s: %s\n", environment.Suffix, warning)
-		}
+	for _, warning := range config.Warnings(environments) {
+		fmt.Fprintln(os.Stderr, "warning: "+warning)
 	}
 	output := cmp.Or(os.Getenv("CDKTF_OUTDIR"), "cdktf.out")
 	if err := constructs.Synthesize(environments, accounts, output); err != nil {

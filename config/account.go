@@ -16,6 +16,8 @@ type Account struct {
 	ID string `yaml:"-"`
 	// Region is the AWS Region of what they share, and of each of them.
 	Region string `yaml:"region"`
+	// Emails are told of what is found in images; each has to confirm once.
+	Emails []string `yaml:"emails"`
 	// GitHub is the repository whose workflows may plan and deploy. Empty: none, and no role for one.
 	GitHub GitHub `yaml:"github"`
 	// Environments are those of the environment files that name the account.
@@ -63,16 +65,27 @@ func loadAccounts(root *os.Root, parent string) (*file, []Account) {
 	return f, accounts
 }
 
+const imageStays = "production needs an image that stays the same: one with a digest (@sha256:...), or of the " +
+	"repository of its account in accounts.yaml"
+
 // applyRulesBetween checks what environments and accounts have to be together, and says where the states are.
 func applyRulesBetween(files []*file, shared *file, accounts []Account) {
 	for i, f := range files {
 		e := &f.environment
 		f.forbid(accounts != nil && e.Account != "" && shared.lines[e.Account] == 0, "is not in accounts.yaml", "account")
+		owner, region, _, private := e.Service.PrivateRepository()
+		immutable := private && owner == e.Account && shared.lines[owner] > 0 && region == e.Region // the account's own
+		f.forbid(e.Class == Production && !strings.Contains(e.Service.Image, "@") && !immutable, imageStays, "service.image")
 		for _, other := range files[:i] {
 			o := &other.environment
 			f.forbid(e.LoadBalancer.Domain.Name != "" && e.LoadBalancer.Domain.Name == o.LoadBalancer.Domain.Name,
 				"is the domain of "+other.name+": both would own its records, and destroying one would take them from the other",
 				"loadBalancer.domain.name")
+			theirs := o.Network.Existing.subnets()
+			oneVPC := func(subnet string) bool { return slices.Contains(theirs, subnet) }
+			f.forbid(e.Network.InterfaceEndpoints && o.Network.InterfaceEndpoints && slices.ContainsFunc(
+				e.Network.Existing.subnets(), oneVPC), "the VPC has those of "+other.name+" already, and can have one endpoint "+
+				"with a private name for each service", "network.interfaceEndpoints")
 			own, _ := netip.ParsePrefix(e.Network.CIDR)
 			taken, _ := netip.ParsePrefix(o.Network.CIDR)
 			if own.Overlaps(taken) && e.Class == Production && o.Class == Production { // another range has to keep off all

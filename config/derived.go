@@ -1,8 +1,11 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -39,9 +42,9 @@ func (n Network) Subnets() []Subnet {
 }
 
 // IsExisting reports whether the environment is made in a VPC that is there already.
-func (n Network) IsExisting() bool {
-	return len(n.Existing.PublicSubnets)+len(n.Existing.PrivateSubnets) > 0
-}
+func (n Network) IsExisting() bool { return len(n.Existing.subnets()) > 0 }
+
+func (e Existing) subnets() []string { return slices.Concat(e.PublicSubnets, e.PrivateSubnets) }
 
 // Scales reports whether the number of tasks can change by itself.
 func (s Scaling) Scales() bool { return s.MinimumTasks < s.MaximumTasks }
@@ -139,9 +142,36 @@ var regionsWithoutABC = []string{"ap-northeast-1", "ca-central-1", "us-west-1"}
 // defaultConnections is how many connections a task may open where its environment does not say it.
 const defaultConnections = 20
 
-// Warnings say what the environment's file allows and somebody should know before the environment is deployed.
-func (e Environment) Warnings() []string {
-	var warnings []string
+// Warnings say what the files allow and somebody should know before an environment is deployed.
+func Warnings(environments []Environment) (all []string) {
+	const quota = 5 // https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html
+	needed := map[string]int{}
+	for _, e := range environments {
+		for _, warning := range e.warnings() {
+			all = append(all, "tap-"+e.Suffix+": "+warning)
+		}
+		place := " in " + e.Region + " of " + cmp.Or(e.Account, "an account that no file names")
+		needed["Elastic IPs"+place] += e.Network.NATGateways
+		if !e.Network.IsExisting() {
+			needed["VPCs"+place]++
+		}
+	}
+	for _, what := range slices.Sorted(maps.Keys(needed)) {
+		if needed[what] > quota {
+			all = append(all, fmt.Sprintf("the environments need %d %s; AWS allows %d until you ask for more, and counts what "+
+				"others have there", needed[what], what, quota))
+		}
+	}
+	return all
+}
+
+func (e Environment) warnings() (warnings []string) {
+	// https://aws.amazon.com/about-aws/whats-new/2026/01/amazon-ecs-tmpfs-mounts-aws-fargate-managed-instances/
+	// https://aws.amazon.com/about-aws/whats-new/2026/01/aws-sts-supports-validation-identity-provider-claims/
+	if strings.HasPrefix(e.Region, "us-gov-") {
+		warnings = append(warnings, "region: AWS has announced for commercial Regions only: tmpfs on Fargate, which is /tmp "+
+			"of every task, and the claims of GitHub's tokens by which the pipeline's roles know repository and branch")
+	}
 	if e.Network.IsExisting() {
 		without := "no flow logs, routes, NAT gateway, endpoint for S3"
 		if !e.Network.InterfaceEndpoints {

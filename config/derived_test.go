@@ -69,11 +69,31 @@ func TestWarnings(t *testing.T) {
 		twenty + "251'}}\ndatabase: {instanceClass: db.r8g.4xlarge}": "service.scaling.maximumTasks: 20 tasks",
 		twenty + "42'}}\ndatabase: {instanceClass: db.serverless}":   "service.scaling.maximumTasks: 20 tasks",
 		twenty + "9999'}}\ndatabase: {instanceClass: db.x2g.large}":  "", // not known
+		"region: us-gov-west-1": "region: AWS has announced for commercial Regions only: tmpfs on Fargate",
 	} {
 		environment, err := read(development + content)
-		got := strings.Join(environment.Warnings(), "\n")
+		got := strings.ReplaceAll(strings.Join(Warnings([]Environment{environment}), "\n"), "tap-: ", "")
 		if err != nil || !strings.HasPrefix(got, want) || want == "" && got != "" {
 			t.Errorf("%s: got %q, %v, want %q", content, got, err, want)
 		}
+	}
+}
+
+// An apply that meets a quota stops half-way.
+func TestQuotasAreCountedByAccountAndRegion(t *testing.T) {
+	of := func(account, region string, natGateways int, existing ...string) Environment {
+		return Environment{Account: account, Region: region,
+			Network: Network{NATGateways: natGateways, Existing: Existing{PublicSubnets: existing}}}
+	}
+	environments := []Environment{of("1", "us-east-1", 2), of("1", "us-east-1", 4), of("1", "us-west-2", 5),
+		of("2", "us-east-1", 5)}
+	environments = append(environments, slices.Repeat([]Environment{of("", "us-east-1", 0)}, 6)...)
+	environments = append(environments, slices.Repeat([]Environment{of("3", "us-east-1", 0, "subnet-1")}, 6)...)
+	const rest = "; AWS allows 5 until you ask for more, and counts what others have there"
+	want := []string{"the environments need 6 Elastic IPs in us-east-1 of 1" + rest,
+		"the environments need 6 VPCs in us-east-1 of an account that no file names" + rest}
+	got := slices.DeleteFunc(Warnings(environments), func(w string) bool { return strings.HasPrefix(w, "tap-") })
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }

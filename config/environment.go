@@ -174,7 +174,8 @@ type Serverless struct {
 // Service configures the Fargate service that runs the payment API.
 type Service struct {
 	// Image is the container image. Empty: a placeholder, nginx, that answers the health check and nothing else, for
-	// development only. In production it is immutable: a digest or a tag that is not latest.
+	// development only. In production it has a digest, or is in the repository of the account in accounts.yaml, where
+	// tags never move.
 	Image string `yaml:"image"`
 	// Command replaces the image's own command; it needs [Service.Image].
 	Command []string `yaml:"command"`

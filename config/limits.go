@@ -191,11 +191,27 @@ var (
 	// AccountIDs is the limit of the IDs of AWS accounts.
 	AccountIDs = matching(`[0-9]{12}`, "the 12 digits of an AWS account")
 
-	region       = matching(regionExpression, "the code of an AWS Region, for example us-east-1")
-	freeText     = Limit{words: "visible text without ${, %{ and TfToken["}.except(fmt.Sprint(evaluated, `|`, hidden))
+	// The expression of https://html.spec.whatwg.org/#valid-e-mail-address with a domain of two labels or more, and
+	// without the slash, which ids of constructs cannot contain, the back-tick and braces.
+	email = matching(`[A-Za-z0-9.!#$%&'*+=?^_|~-]+@`+labelAnyCase+`(\.`+labelAnyCase+`)+`,
+		"name@domain, for example on-call@example.com")
+	region   = matching(regionExpression, "the code of an AWS Region, for example us-east-1")
+	freeText = Limit{words: "visible text without ${, %{ and TfToken[, and without a key of AWS or Stripe, PEM or a " +
+		"password in a URL: use service.secrets"}.except(fmt.Sprint(evaluated, `|`, hidden, `|(AKIA|ASIA)[A-Z0-9]{16}|`+
+		`[rs]k_live_|-----BEGIN |://[^/@ ]*:[^/@ ]+@`)).secret()
 	variableName = matching(`[A-Za-z_][A-Za-z0-9_]*`, "letters, digits and underscores, no digit first, and none of "+
-		joined(ServiceVariables)+", which the service sets itself").except(`^(` + strings.Join(ServiceVariables, "|") + `)$`)
+		joined(ServiceVariables)+", which the service sets itself, nor of what AWS's SDKs, ECS or a loader read, such as "+
+		"AWS_PROFILE, ECS_..., LD_PRELOAD and NODE_OPTIONS").except(`^(` + reservedVariables + `)$`)
+	openVariableName = Limit{Pattern: variableName.Pattern, words: variableName.words + "; instead of ..._SECRET, " +
+		"..._TOKEN and ..._PASSWORD use service.secrets"}.except(`^(` + reservedVariables + `|(.*_)?(` +
+		anyCase("SECRET", "TOKEN", "PASSWORD") + `))$`)
 )
+
+// reservedVariables are set by the service itself, give AWS's SDKs other credentials or another server to call
+// (https://docs.aws.amazon.com/sdkref/latest/guide/environment-variables.html), or have a loader run other code.
+var reservedVariables = strings.Join(ServiceVariables, "|") + `|AWS_(ACCESS_KEY_ID|SECRET_ACCESS_KEY|SESSION_TOKEN|` +
+	`(DEFAULT_)?PROFILE|CONFIG_FILE|SHARED_CREDENTIALS_FILE|ROLE_ARN|WEB_IDENTITY_TOKEN_FILE|CONTAINER_.*|` +
+	`ENDPOINT_URL.*)|ECS_.*|LD_.*|NODE_OPTIONS`
 
 // reservedWords are the reserved key words of PostgreSQL.
 var reservedWords = strings.Fields(`
@@ -212,6 +228,7 @@ var accountsLimit = func() Limit {
 	const owner, name, id = `[A-Za-z0-9][A-Za-z0-9-]{0,38}`, `[A-Za-z0-9._-]{1,100}`, `@[1-9][0-9]{0,18}`
 	account := section(map[string]Limit{
 		"region": region,
+		"emails": email.set(),
 		"github": section(map[string]Limit{
 			// https://docs.github.com/en/actions/reference/security/oidc
 			"subject": matching(`repo:(`+owner+`/`+name+`|`+owner+id+`/`+name+id+`)`,
@@ -345,7 +362,7 @@ var environmentLimit = func() Limit {
 			"stopTimeoutSeconds": integer(2, 120),
 			// https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_TargetGroupAttribute.html
 			"deregistrationDelaySeconds": integer(0, 3600),
-			"environment":                freeText.secret().by(variableName),
+			"environment":                freeText.by(openVariableName),
 			// https://docs.aws.amazon.com/AmazonECS/latest/developerguide/secrets-envvar-secrets-manager.html
 			"secrets": matching(`arn:aws[a-z-]*:secretsmanager:`+regionExpression+
 				`:[0-9]{12}:secret:[A-Za-z0-9/_+=.@-]+-[A-Za-z0-9]{6}(:[A-Za-z0-9 /_+=.@-]*:[A-Za-z0-9-]*:[A-Za-z0-9-]*)?`,
@@ -374,10 +391,7 @@ var environmentLimit = func() Limit {
 			"count":     oneOf(FirewallRules...).set(),
 		}),
 		"monitoring": section(map[string]Limit{
-			// The expression of https://html.spec.whatwg.org/#valid-e-mail-address with a domain of two labels or more, and
-			// without the slash, which ids of constructs cannot contain, the back-tick and braces.
-			"emails": matching(`[A-Za-z0-9.!#$%&'*+=?^_|~-]+@`+labelAnyCase+`(\.`+labelAnyCase+`)+`,
-				"name@domain, for example on-call@example.com").set(),
+			"emails":              email.set(),
 			"errorRatePercent":    above(0, 100),
 			"minimumRequests":     integer(1, unbounded),
 			"availabilityPercent": number(90, 99.99, 0),

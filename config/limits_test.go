@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/santhosh-tekuri/jsonschema/v6/kind"
 	"go.yaml.in/yaml/v3"
 
 	"tap/tests/must"
@@ -40,7 +42,8 @@ func scalars(t *testing.T) map[string]bool {
 	return all
 }
 
-// The generated schema has to be one of JSON Schema 2020-12.
+// The generated schema has to be one of JSON Schema 2020-12. It refuses every value that the limit of its key does, and
+// none that the loader allows: what values have to be together only the loader knows in all cases.
 func TestSchemaAndLoaderAgreeOnEveryValue(t *testing.T) {
 	schema := must.Get(jsonschema.NewCompiler().Compile("../generated/environment.schema.json"))(t)
 	const arn = "'arn:aws:secretsmanager:us-east-1:123456789012:secret:a-AbCdEf:k::'"
@@ -66,14 +69,18 @@ func TestSchemaAndLoaderAgreeOnEveryValue(t *testing.T) {
 		for _, value := range values {
 			content := written(key.Path, value)
 			f := newFile("a.yaml")
-			f.parse([]byte(content), environmentLimit) // without the rules between keys
+			root := f.parse([]byte(content), environmentLimit)
+			allowed := len(f.problems) == 0
 			var parsed any
 			must.Do(t, yaml.Unmarshal([]byte(content), &parsed))
 			err := schema.Validate(parsed)
+			if err != nil && allowed {
+				f.fill(root)
+			}
 			if (err == nil) != (len(f.problems) == 0) {
 				t.Errorf("%s\nthe loader says %q, the schema %v", content, f.errors(), err)
 			}
-			counts[err == nil]++
+			counts[allowed]++
 		}
 		if counts[true] == 0 || counts[false] == 0 {
 			t.Errorf("%s: %d values are allowed, %d refused; a new key needs make golden", key.Path, counts[true], counts[false])
@@ -88,6 +95,66 @@ func TestLimitThatDoesNotFitItsField(t *testing.T) {
 	keys["port"] = oneOf("http")
 	_, err := read("class: development\nservice: {port: http}")
 	wantProblems(t, err, "a.yaml:1: a limit in config/limits.go allows what its field cannot contain: yaml: ")
+}
+
+// complaints returns the keys at which the schema refuses a file.
+func complaints(err error) (keys []string) {
+	var e *jsonschema.ValidationError
+	if !errors.As(err, &e) {
+		return nil
+	}
+	below := []string{""}
+	switch of := e.ErrorKind.(type) {
+	case *kind.PropertyNames:
+		return []string{"." + of.Property} // of the rest of the path the validator keeps nothing
+	case *kind.Required:
+		below = of.Missing
+	case *kind.AdditionalProperties:
+		below = of.Properties
+	default:
+		for _, cause := range e.Causes {
+			keys = append(keys, complaints(cause)...)
+		}
+		if len(keys) > 0 {
+			return keys
+		}
+	}
+	for _, key := range below {
+		path := "." + strings.Join(e.InstanceLocation, ".") + "." + key
+		keys = append(keys, strings.Trim(regexp.MustCompile(`\.([0-9]+)\b`).ReplaceAllString(path, "[$1]"), "."))
+	}
+	return keys
+}
+
+// An editor shows what the loader would say, at the same key, a part of it or its section, unless a row says otherwise.
+func TestSchemaSaysWhatTheLoaderSays(t *testing.T) {
+	schema := must.Get(jsonschema.NewCompiler().Compile("../generated/environment.schema.json"))(t)
+	near := func(a, b string) bool {
+		within := func(a, b string) bool { return strings.HasPrefix(a, b+".") || strings.HasPrefix(a, b+"[") }
+		return a == b || within(a, b) || within(b, a) || strings.HasPrefix(a, ".") && strings.HasSuffix(b, a)
+	}
+	for _, content := range slices.Concat(documents(t, "allowed.yaml"), documents(t, "refused.yaml")) {
+		var file any
+		var said []string
+		if yaml.Unmarshal([]byte(content), &file) == nil { // an editor's own parser refuses it before
+			said = complaints(schema.Validate(file))
+		}
+		var rowsOfSchema []string
+		for _, row := range rows(content) {
+			if row.schema == "*" {
+				continue
+			}
+			rowsOfSchema = append(rowsOfSchema, row.schema)
+			if !slices.ContainsFunc(said, func(key string) bool { return near(key, row.schema) }) {
+				t.Errorf("%s\nthe schema does not say it at %s, but at %q", row.says, row.schema, said)
+			}
+		}
+		for _, key := range said {
+			if !slices.ContainsFunc(rowsOfSchema, func(row string) bool { return near(key, row) }) {
+				t.Errorf("%s\nthe schema refuses %s, and no row says so", content, key)
+			}
+		}
+	}
 }
 
 func TestDefaultsKeepTheLimits(t *testing.T) {

@@ -18,6 +18,7 @@ import (
 func read(content string) (Environment, error) {
 	f := newFile("a.yaml")
 	f.fill(f.parse([]byte(content), environmentLimit))
+	applyRulesBetween([]*file{f}, newFile("accounts.yaml"), nil)
 	return f.environment, errors.Join(f.errors()...)
 }
 
@@ -89,19 +90,21 @@ var refused = map[string][]string{
 
 	// Terraform and CDKTF would evaluate these, also where a text is free.
 	" contains ${, which Terraform or CDKTF would evaluate; for the shell, write $NAME": {
-		"region '${TfToken[TOKEN.0]}'", "service.command[0] '$${b}'", "service.image 'a:${b}'"},
+		"region '${TfToken[TOKEN.0]}'", "service.image 'a:${b}'"},
 	" contains %{, which": {"tags.Team '%{ if true }'"},
 	" contains TfToken[":  {"monitoring.emails[0] '#{TfToken[TOKEN.0]}'"},
-	// Nobody sees these.
-	" is not valid; allowed: visible text": {
-		`service.command[0] "a\u200bb" | "\U000E0041" | "\u3164" | "\ufe0f" | "\u00a0" | "\u0007"`},
-	// Nobody should see these.
-	"is not a mapping of keys":                               {"service.environment hunter2"},
-	"tags (!) are not":                                       {"service.environment.TOKEN !hunter2 a"},
-	"the value is not text":                                  {"service.environment.TOKEN 1234"},
-	"the value is not valid; allowed: visible text":          {`service.environment.TOKEN "hunter2\u200b"`},
+	// Nobody sees these, and nobody should see those after them.
+	"the value is not valid; allowed: visible text": {
+		`service.command[0] "a\u200bb" | "\U000E0041" | "\u3164" | "\ufe0f" | "\u00a0" | "\u0007"`,
+		`service.migration[0] --key=sk_live_hunter2`, `service.containerHealthCheck[0] http://me:hunter2@localhost`,
+		`service.environment.LEVEL "hunter2\u200b" | hunter2 AKIAIOSFODNN7EXAMPLE | ASIAIOSFODNN7EXAMPLE/hunter2 | ` +
+			`sk_live_hunter2 | rk_live_hunter2 | "-----BEGIN PRIVATE KEY-----\nhunter2" | postgres://:hunter2@db/a`},
+	"is not a mapping of keys": {"service.environment hunter2"},
+	"tags (!) are not":         {"service.environment.LEVEL !hunter2 a"},
+	"the value is not text":    {"service.environment.LEVEL 1234"},
 	"the value is not valid; allowed: arn:aws:secretsmanage": {"service.secrets.TOKEN hunter2"},
-	"the value contains ${, which Terraform":                 {"service.secrets.TOKEN 'hunter2${'"},
+	"the value contains ${, which Terraform": {
+		"service.secrets.TOKEN 'hunter2${'", "service.command[0] '$${b}'"},
 }
 
 // eachRefused calls use with each of them.
@@ -167,15 +170,29 @@ func TestWhatIsAllowedLoads(t *testing.T) {
 	}
 }
 
+// row is a mistake in a document of refused.yaml: where the schema says so, and how what the loader says begins.
+type row struct{ schema, says string }
+
+func rows(content string) (all []row) {
+	for i, line := range strings.Split(content, "\n") {
+		if _, problems, found := strings.Cut(line, " # "); found {
+			for problem := range strings.SplitSeq(problems, " | ") {
+				at, _, _ := strings.Cut(problem, ": ")
+				if where, rest, elsewhere := strings.Cut(strings.TrimPrefix(problem, "["), "] "); elsewhere && problem[0] == '[' {
+					at, problem = where, rest
+				}
+				all = append(all, row{strings.ReplaceAll(at, `"`, ""), fmt.Sprintf("a.yaml:%d: %s", i+1, problem)})
+			}
+		}
+	}
+	return all
+}
+
 func TestFilesAreRefused(t *testing.T) {
 	for _, content := range documents(t, "refused.yaml") {
 		var want []string
-		for i, line := range strings.Split(content, "\n") {
-			if _, problems, found := strings.Cut(line, " # "); found {
-				for problem := range strings.SplitSeq(problems, " | ") {
-					want = append(want, fmt.Sprintf("a.yaml:%d: %s", i+1, problem))
-				}
-			}
+		for _, row := range rows(content) {
+			want = append(want, row.says)
 		}
 		_, err := read(content)
 		wantProblems(t, err, want...)

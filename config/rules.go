@@ -39,11 +39,11 @@ func Rules(class Class, region string) (rules []Rule) {
 	const public, private = "network.existing.publicSubnets", "network.existing.privateSubnets"
 	const gateways, endpoints, image = "network.natGateways", "network.interfaceEndpoints", "service.image"
 	const certificate, name, zone = "loadBalancer.certificateArn", "loadBalancer.domain.name", "loadBalancer.domain.zoneId"
+	ecr := `[0-9]{12}\.dkr\.ecr\.` + cmp.Or(region, regionExpression) + `\.amazonaws\.com/.*`
 	if class == Production {
 		rule("is missing: production sets a range of its own, for example 10.20.0.0/16, which no network that it may be "+
 			"peered with overlaps", filled("network.cidr"), empty(public), empty(private))
-		rule("production needs an image that stays the same: one with a digest (@sha256:...), or with a tag that is not "+
-			"latest", is(image, matching(`.*:[^/@]+`, "").except(`:latest$`)))
+		rule(imageStays, is(image, matching(`.*@.*|`+ecr, "")))
 		rule("production does not serve clear-text HTTP; set loadBalancer.certificateArn, or name and zoneId of "+
 			"loadBalancer.domain, or loadBalancer.allowPlainHttp: true",
 			is("loadBalancer.allowPlainHttp", oneOf(true)), empty(certificate), empty(name), empty(zone))
@@ -64,7 +64,7 @@ func Rules(class Class, region string) (rules []Rule) {
 	rule("without a NAT gateway, tasks get images and secrets and write logs only with network.interfaceEndpoints: true",
 		is(endpoints, oneOf(true)), is(gateways, oneOf(0)), empty(public))
 	rule("without a NAT gateway, tasks get an image only from a private ECR repository of the Region",
-		is(image, matching(`[0-9]{12}\.dkr\.ecr\.`+cmp.Or(region, regionExpression)+`\.amazonaws\.com/.*`, "")),
+		is(image, matching(ecr, "")),
 		is(gateways, oneOf(0)), is(endpoints, oneOf(true)), empty(public))
 
 	rule("has an effect only with the instance class "+serverlessClass, Condition{Path: "database.serverless"},

@@ -69,7 +69,7 @@ func NewTapStack(app constructs.Construct, environment config.Environment, addit
 		Port: environment.Service.Port, HealthCheck: environment.Service.HealthCheck,
 		DeregistrationDelaySeconds: environment.Service.DeregistrationDelaySeconds,
 	})
-	topic := monitoring.NewTopic(stack, "alarm-topic", deployed, environment.Monitoring.Emails)
+	topic := monitoring.NewAlarmTopic(stack, "alarm-topic", deployed, environment.Monitoring.Emails)
 	requests := monitoring.NewRequests(stack, "request-alarms", monitoring.RequestsProps{
 		Deployment: deployed, Config: environment.Monitoring, TopicARN: topic, LoadBalancer: balancer,
 	})

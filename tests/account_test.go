@@ -1,6 +1,7 @@
 package tests
 
 import (
+	"encoding/json"
 	"regexp"
 	"slices"
 	"strings"
@@ -48,6 +49,29 @@ func TestAccountHasWhatEnvironmentsShare(t *testing.T) {
 		!delivery[0].hasCondition("aws:SourceAccount", regexp.MustCompile("^123456789012$")) {
 		s.Errorf("the delivery of logs is allowed by %v", delivery)
 	}
+}
+
+// Images are not scanned once only (Inspector.2). EventBridge would send nothing to the topic if its
+// statement in either policy had a condition:
+// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html
+// https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
+func TestFindingsInImagesAreHeard(t *testing.T) {
+	s := accountStack(t)
+	s.want("aws_ecr_registry_scanning_configuration.scan_type", "ENHANCED")
+	s.want("aws_ecr_registry_scanning_configuration.rule", json.RawMessage(`[{
+		"scan_frequency": "CONTINUOUS_SCAN", "repository_filter": [{"filter": "*", "filter_type": "WILDCARD"}]}]`))
+	s.want("aws_cloudwatch_event_rule.event_pattern", `{"detail":{"severity":["HIGH","CRITICAL"],"status":["ACTIVE"]},`+
+		`"detail-type":["Inspector2 Finding"],"source":["aws.inspector2"]}`)
+	s.want("aws_cloudwatch_event_target.rule", "${aws_cloudwatch_event_rule.name}")
+	s.want("aws_cloudwatch_event_target.arn", "${aws_sns_topic.arn}")
+	s.want("aws_sns_topic.kms_master_key_id", "${aws_kms_key.arn}")
+	s.want("aws_sns_topic_policy.policy.Statement.1", json.RawMessage(`{"Sid": "PublishFindings", "Effect": "Allow",
+		"Principal": {"Service": "events.amazonaws.com"}, "Action": ["sns:Publish"], "Resource": ["${aws_sns_topic.arn}"]}`))
+	s.want("aws_kms_key.enable_key_rotation", true)
+	s.want("aws_kms_key.policy.Statement.1", json.RawMessage(`{"Sid": "PublishFindings", "Effect": "Allow",
+		"Principal": {"Service": "events.amazonaws.com"}, "Action": ["kms:Decrypt", "kms:GenerateDataKey*"],
+		"Resource": ["*"]}`))
+	s.want("aws_sns_topic_subscription.endpoint", "security@example.com")
 }
 
 // Subjects are compared as a whole: with an asterisk any branch, or a GitHub environment that nobody protects, would

@@ -19,11 +19,11 @@ const keyPolicy = `[
 	{"Sid": "UseThroughServices", "Effect": "Allow", "Principal": {"AWS": "ARN:iam::ACCOUNT:root"}, "Resource": ["*"],
 		"Action": ["kms:CreateGrant", "kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*",
 			"kms:ReEncrypt*"],
-		"Condition": {"StringEquals": {"kms:CallerAccount": ["ACCOUNT"],
+		"Condition": {"StringEquals": {"kms:CallerAccount": "ACCOUNT",
 			"kms:ViaService": ["rds.REGION.amazonaws.com", "secretsmanager.REGION.amazonaws.com"]}}},
 	{"Sid": "EncryptLogs", "Effect": "Allow", "Principal": {"Service": "logs.REGION.amazonaws.com"}, "Resource": ["*"],
 		"Action": ["kms:Decrypt*", "kms:Describe*", "kms:Encrypt*", "kms:GenerateDataKey*", "kms:ReEncrypt*"],
-		"Condition": {"ArnLike": {"kms:EncryptionContext:aws:logs:arn": ["ARN:logs:REGION:ACCOUNT:log-group:*"]}}},
+		"Condition": {"ArnLike": {"kms:EncryptionContext:aws:logs:arn": "ARN:logs:REGION:ACCOUNT:log-group:*"}}},
 	{"Sid": "PublishAlarms", "Effect": "Allow", "Principal": {"Service": "cloudwatch.amazonaws.com"}, "Resource": ["*"],
 		"Action": ["kms:Decrypt", "kms:GenerateDataKey*"]}]`
 

@@ -69,7 +69,8 @@ func TestFirewallBlocksUnlessCounted(t *testing.T) {
 	})
 }
 
-// Metrics and samples are of every rule (WAF.12); log (WAF.11) and samples are without what identifies a caller.
+// Metrics and samples are of every rule (WAF.12); log (WAF.11) and samples are without what identifies a caller,
+// and without what a rule matched of a body.
 func TestFirewallIsObserved(t *testing.T) {
 	eachEnvironment(t, func(s stack) {
 		acl, logging := s.only("aws_wafv2_web_acl"), s.only("aws_wafv2_web_acl_logging_configuration")
@@ -81,7 +82,8 @@ func TestFirewallIsObserved(t *testing.T) {
 		acl.want("data_protection_config.data_protection", json.RawMessage(`[
 			{"action": "SUBSTITUTION", "field": {
 				"field_type": "SINGLE_HEADER", "field_keys": ["authorization", "cookie", "x-api-key"]}},
-			{"action": "SUBSTITUTION", "field": {"field_type": "QUERY_STRING"}}]`))
+			{"action": "SUBSTITUTION", "field": {"field_type": "QUERY_STRING"}},
+			{"action": "SUBSTITUTION", "field": {"field_type": "BODY"}}]`))
 		logging.want("resource_arn", "${aws_wafv2_web_acl.arn}")
 		group := logging.follow("log_destination_configs.0").text("name")
 		if !strings.HasPrefix(group, "aws-waf-logs-") { // AWS takes no other

@@ -15,7 +15,8 @@ import (
 )
 
 const (
-	image      = "service: {image: 123456789012.dkr.ecr.us-east-1.amazonaws.com/payment-api:1.0.0}\n"
+	digest     = "@sha256:0000000000000000000000000000000000000000000000000000000000000000"
+	image      = "service: {image: 123456789012.dkr.ecr.us-east-1.amazonaws.com/payment-api" + digest + "}\n"
 	domain     = "loadBalancer: {domain: {name: api.example.com, zoneId: Z0123456789}}\n"
 	iam        = "database: {login: iam}\n"
 	serverless = "database: {instanceClass: db.serverless, serverless: {minimumCapacity: 1}}\n"

@@ -75,7 +75,7 @@ func TestAlarmsAreHeard(t *testing.T) {
 		same(s, "those who hear alarms", heard, s.environment.Monitoring.Emails)
 		s.want("aws_sns_topic_policy.policy.Statement.0", json.RawMessage(`{"Sid": "DenyClearText", "Effect": "Deny",
 			"Principal": {"AWS": "*"}, "Action": ["sns:Publish"], "Resource": ["${aws_sns_topic.arn}"],
-			"Condition": {"Bool": {"aws:SecureTransport": ["false"]}}}`))
+			"Condition": {"Bool": {"aws:SecureTransport": "false"}}}`))
 		alarms := regexp.MustCompile(
 			`^arn:[^:]+:cloudwatch:` + s.environment.Region + `:` + accountID.String() + `:alarm:\*$`)
 		for _, statement := range s.only("aws_sns_topic_policy").policy() {

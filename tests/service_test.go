@@ -98,6 +98,17 @@ func TestMigrationSucceedsBeforeTheAPIStarts(t *testing.T) {
 	}
 }
 
+// A mode that is not said is the account's. The API does not wait for its log; a migration ends with all its lines.
+func TestContainersSayHowTheyLog(t *testing.T) {
+	modes := map[string][2]any{"PaymentContainer": {"non-blocking", "25m"}, "PaymentMigration": {"blocking", nil}}
+	eachEnvironment(t, func(s stack) {
+		for name, container := range s.containers() {
+			container.want("logConfiguration.options.mode", modes[name][0])
+			container.want("logConfiguration.options.max-buffer-size", modes[name][1])
+		}
+	})
+}
+
 // A second connection with the same variable would silently take it from the first, or from the environment file.
 func TestConnectionsShareNoVariable(t *testing.T) {
 	environment := parse(t, "shared", minimalDevelopment+"service: {environment: {LOG_LEVEL: info}}")

@@ -54,6 +54,7 @@ func New(scope constructs.Construct, id string, file config.Account) Account {
 		Name: jsii.String(file.StatesBucket()), Exists: true, Protect: true, NoncurrentDays: replacedStateDays,
 	})
 	result := Account{StatesBucket: states.Name, RepositoryURL: newRepository(this)}
+	newFindings(this, account, file.Emails)
 	firewall.AllowLogDelivery(this, "firewall-logs", "tap-firewall-logs", account, firewall.LogGroup("*"))
 	// config.BoundaryPolicy is the most that a role of an environment can be allowed whatever its own policy says: the
 	// deployer creates roles, and could otherwise create one with more permissions than its own. Every environment of

@@ -56,8 +56,9 @@ func (d Deployment) NewRole(scope constructs.Construct, id string, props policy.
 	return policy.NewRole(scope, id, props)
 }
 
-// NewLogGroup creates a log group under the environment's key (CKV_AWS_158). The service that writes to it has to
-// depend on it: a group that AWS creates by itself is kept for ever, unencrypted, and left behind by a destroy.
+// NewLogGroup creates a log group under the environment's key (CKV_AWS_158), for what contains nothing that clients
+// send; NewMaskedLogGroup is for everything else. The service that writes to it has to depend on it: a group that AWS
+// creates by itself is kept for ever, unencrypted, and left behind by a destroy.
 func (d Deployment) NewLogGroup(scope constructs.Construct, id, name string) cloudwatchloggroup.CloudwatchLogGroup {
 	return cloudwatchloggroup.NewCloudwatchLogGroup(scope, jsii.String(id), &cloudwatchloggroup.CloudwatchLogGroupConfig{
 		Name: jsii.String(name), RetentionInDays: jsii.Number(d.LogRetentionDays), KmsKeyId: d.KeyARN,

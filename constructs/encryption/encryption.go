@@ -61,15 +61,7 @@ func (k *Key) statements() []policy.Statement {
 	for _, service := range k.services {
 		via = append(via, account.Endpoint(service))
 	}
-	return []policy.Statement{{
-		// Administration only: no principal of the account can decrypt with the key directly.
-		Sid: "Administer", Principal: account.Root(), Resources: key,
-		Actions: []string{
-			"kms:CancelKeyDeletion", "kms:CreateAlias", "kms:DeleteAlias", "kms:Describe*", "kms:Disable*", "kms:Enable*",
-			"kms:Get*", "kms:List*", "kms:Put*", "kms:Revoke*", "kms:RotateKeyOnDemand", "kms:ScheduleKeyDeletion",
-			"kms:TagResource", "kms:UntagResource", "kms:Update*",
-		},
-	}, {
+	return []policy.Statement{Administer(account), {
 		// These services work with the permissions of whoever calls them.
 		Sid: "UseThroughServices", Principal: account.Root(), Resources: key,
 		Actions: []string{
@@ -85,11 +77,28 @@ func (k *Key) statements() []policy.Statement {
 		Conditions: []policy.Condition{
 			policy.ARNLike("kms:EncryptionContext:aws:logs:arn", account.ARN("logs", "log-group:*")),
 		},
-	}, {
-		// Without this an alarm cannot publish to the encrypted topic, and stays silent. AWS documents it without a
-		// condition; the topic's policy limits whose alarms may publish:
-		// https://repost.aws/knowledge-center/cloudwatch-configure-alarm-sns
-		Sid: "PublishAlarms", Principal: policy.Service("cloudwatch.amazonaws.com"), Resources: key,
+	}, Publish("PublishAlarms", "cloudwatch.amazonaws.com")}
+}
+
+// Administer lets the account administer a key: no principal of it can decrypt with the key directly.
+func Administer(account policy.Account) policy.Statement {
+	return policy.Statement{
+		Sid: "Administer", Principal: account.Root(), Resources: *jsii.Strings("*"),
+		Actions: []string{
+			"kms:CancelKeyDeletion", "kms:CreateAlias", "kms:DeleteAlias", "kms:Describe*", "kms:Disable*", "kms:Enable*",
+			"kms:Get*", "kms:List*", "kms:Put*", "kms:Revoke*", "kms:RotateKeyOnDemand", "kms:ScheduleKeyDeletion",
+			"kms:TagResource", "kms:UntagResource", "kms:Update*",
+		},
+	}
+}
+
+// Publish lets a service publish to a topic under the key, which else stays silent. AWS documents it without a
+// condition; the topic's policy limits what it may publish there:
+// https://repost.aws/knowledge-center/cloudwatch-configure-alarm-sns
+// https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
+func Publish(sid, service string) policy.Statement {
+	return policy.Statement{
+		Sid: sid, Principal: policy.Service(service), Resources: *jsii.Strings("*"),
 		Actions: []string{"kms:Decrypt", "kms:GenerateDataKey*"},
-	}}
+	}
 }

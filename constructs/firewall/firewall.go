@@ -59,18 +59,19 @@ func New(scope constructs.Construct, id string, props Props) Firewall {
 	return Firewall{ARN: acl.Arn(), Name: name}
 }
 
-// protectedFields replaces headers and the query string by a fixed text wherever the web ACL shows a request:
-// https://docs.aws.amazon.com/waf/latest/developerguide/data-protection-masking.html
-func protectedFields() []*wafv2webacl.Wafv2WebAclDataProtectionConfigDataProtection {
-	substitute := jsii.String("SUBSTITUTION")
-	return []*wafv2webacl.Wafv2WebAclDataProtectionConfigDataProtection{
-		{Action: substitute, Field: &wafv2webacl.Wafv2WebAclDataProtectionConfigDataProtectionField{
-			FieldType: jsii.String("SINGLE_HEADER"), FieldKeys: jsii.Strings("authorization", "cookie", "x-api-key"),
-		}},
-		{Action: substitute, Field: &wafv2webacl.Wafv2WebAclDataProtectionConfigDataProtectionField{
-			FieldType: jsii.String("QUERY_STRING"),
-		}},
+// protectedFields replaces headers, the query string and what a rule matched of a body by a fixed text wherever the web
+// ACL shows a request: https://docs.aws.amazon.com/waf/latest/developerguide/data-protection-masking.html
+func protectedFields() (all []*wafv2webacl.Wafv2WebAclDataProtectionConfigDataProtection) {
+	for _, field := range []wafv2webacl.Wafv2WebAclDataProtectionConfigDataProtectionField{
+		{FieldType: jsii.String("SINGLE_HEADER"), FieldKeys: jsii.Strings("authorization", "cookie", "x-api-key")},
+		{FieldType: jsii.String("QUERY_STRING")},
+		{FieldType: jsii.String("BODY")},
+	} {
+		all = append(all, &wafv2webacl.Wafv2WebAclDataProtectionConfigDataProtection{
+			Action: jsii.String("SUBSTITUTION"), Field: &field,
+		})
 	}
+	return all
 }
 
 // LogGroup is the log group of an environment's firewall. WAF only writes to groups whose names start like this.

@@ -106,24 +106,30 @@ func (a alarm) config(d deployment.Deployment, topicARN *string) *cloudwatchmetr
 	return config
 }
 
-// NewTopic creates the SNS topic that every alarm notifies, and returns its ARN. Only CloudWatch alarms of the account
-// may publish to it. Each e-mail address gets a message to confirm its subscription, and until then no other.
-func NewTopic(scope constructs.Construct, id string, d deployment.Deployment, emails []string) *string {
+// NewAlarmTopic creates the SNS topic that every alarm notifies, and returns its ARN. Only CloudWatch alarms of the
+// account may publish to it.
+func NewAlarmTopic(scope constructs.Construct, id string, d deployment.Deployment, emails []string) *string {
+	return NewTopic(scope, id, d.Name("PaymentAlarms"), "Payment API "+d.Suffix, d.KeyARN, emails, policy.Statement{
+		Sid: "PublishAlarms", Principal: policy.Service("cloudwatch.amazonaws.com"),
+		Conditions: d.Account.Sources("cloudwatch", "alarm:*"),
+	})
+}
+
+// NewTopic creates an SNS topic to which whom the statement allows it may publish, and returns its ARN. Each e-mail
+// address gets a message to confirm its subscription, and until then no other.
+func NewTopic(scope constructs.Construct, id, name, title string, keyARN *string, emails []string,
+	publish policy.Statement) *string {
 	this := constructs.NewConstruct(scope, jsii.String(id))
 	arn := snstopic.NewSnsTopic(this, jsii.String("topic"), &snstopic.SnsTopicConfig{
-		Name:           jsii.String(d.Name("PaymentAlarms")),
-		DisplayName:    jsii.String("Payment API " + d.Suffix),
-		KmsMasterKeyId: d.KeyARN, // CKV_AWS_26; alarms cannot publish to a topic under the AWS managed key
+		Name: jsii.String(name), DisplayName: jsii.String(title),
+		KmsMasterKeyId: keyARN, // CKV_AWS_26; services cannot publish to a topic under the AWS managed key
 	}).Arn()
-	publish := policy.Allow("PublishAlarms", arn, "sns:Publish")
-	publish.Principal = policy.Service("cloudwatch.amazonaws.com")
-	publish.Conditions = d.Account.Sources("cloudwatch", "alarm:*")
+	publish.Actions, publish.Resources = []string{"sns:Publish"}, []*string{arn}
 	snstopicpolicy.NewSnsTopicPolicy(this, jsii.String("policy"), &snstopicpolicy.SnsTopicPolicyConfig{
 		Arn: arn, Policy: policy.Document(policy.DenyClearText("sns:Publish", arn), publish),
 	})
 	for _, email := range emails {
-		id := jsii.String("email-" + strings.ReplaceAll(email, "/", "-"))
-		snstopicsubscription.NewSnsTopicSubscription(this, id, &snstopicsubscription.SnsTopicSubscriptionConfig{
+		snstopicsubscription.NewSnsTopicSubscription(this, jsii.String("email-"+email), &snstopicsubscription.SnsTopicSubscriptionConfig{
 			TopicArn: arn, Protocol: jsii.String("email"), Endpoint: jsii.String(email),
 		})
 	}

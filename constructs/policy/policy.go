@@ -94,6 +94,9 @@ func (s Statement) render() map[string]any {
 				tests[condition.Test] = map[string]any{}
 			}
 			tests[condition.Test][condition.Variable] = condition.Values
+			if len(condition.Values) == 1 { // scanners do not read a list of one
+				tests[condition.Test][condition.Variable] = condition.Values[0]
+			}
 		}
 		rendered["Condition"] = tests
 	}

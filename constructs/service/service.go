@@ -43,7 +43,7 @@ func NewCluster(scope constructs.Construct, id string, d deployment.Deployment, 
 	this := constructs.NewConstruct(scope, jsii.String(id))
 	name := d.Name("PaymentCluster")
 	insights := d.NewLogGroup(this, "container-insights-logs", "/aws/ecs/containerinsights/"+name+"/performance")
-	sessions := d.NewLogGroup(this, "sessions-logs", sessionsLogGroup(d.Suffix))
+	sessions := d.NewMaskedLogGroup(this, "sessions-logs", sessionsLogGroup(d.Suffix))
 	cluster := ecscluster.NewEcsCluster(this, jsii.String("cluster"), &ecscluster.EcsClusterConfig{
 		Name: jsii.String(name),
 		Setting: []*ecscluster.EcsClusterSetting{

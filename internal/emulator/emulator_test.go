@@ -177,6 +177,16 @@ func TestPagesOfOtherSitesAreRefused(t *testing.T) {
 	}
 }
 
+// Any user of the machine could have it write files and send requests, or change what it does.
+func TestMotoItselfIsOutOfReach(t *testing.T) {
+	e := started(t)
+	for path := range strings.FieldsSeq("/config /recorder/upload-recording //recorder/start-recording /%72ecorder/a") {
+		if status := send(t, e, "s3", http.MethodPost, "/moto-api"+path, "{}"); status != http.StatusForbidden {
+			t.Errorf("%s is answered %d", path, status)
+		}
+	}
+}
+
 func TestDockerIsOutOfReach(t *testing.T) {
 	must.HaveTools(t)
 	daemon := must.Get(net.ListenUnix("unix", &net.UnixAddr{Name: filepath.Join(t.TempDir(), "docker.sock")}))(t)

@@ -3,8 +3,8 @@
 A method that a newer moto brings itself replaces the one of this file. What moto answers otherwise than AWS is
 mended where the provider would fail, wait for ever, or find a change and set it again with every apply.
 
-Moto trusts whoever can connect. Here pages of other sites are refused, and the Docker daemon, which moto starts
-containers with, is out of reach.
+Moto trusts whoever can connect. Here pages of other sites are refused, and so is what makes this process write files,
+send requests or start containers for any user of the machine: moto's recorder and configuration, the Docker daemon.
 
 Usage: python server.py VERSION [--exit-with-stdin]
 """
@@ -291,16 +291,19 @@ def exit_with_standard_input():
 
 
 def refuse_strangers(application):
-    """Lets through only what is addressed to this host and port and does not come from another site's page."""
+    """Lets through only what is addressed to this host and port, does not come from another site's page and is not
+    about moto itself."""
 
     def guard(environ, start_response):
         own = f"{environ['SERVER_NAME']}:{environ['SERVER_PORT']}"
         if (environ.get("HTTP_HOST") == own
+                and not environ["PATH_INFO"].startswith(("/moto-api/config", "/moto-api/recorder"))
                 and environ.get("HTTP_ORIGIN", f"http://{own}") == f"http://{own}"
                 and environ.get("HTTP_SEC_FETCH_SITE", "none") in ("none", "same-origin")):
             return application(environ, start_response)
         start_response("403 Forbidden", [("Content-Type", "text/plain")])
-        return [f"Only requests to http://{own} that no other site's page has made are answered.\n".encode()]
+        return [f"Only requests to http://{own} that no other site's page has made are answered, "
+                "and none to /moto-api/config or /moto-api/recorder.\n".encode()]
 
     return guard
 

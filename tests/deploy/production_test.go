@@ -20,7 +20,8 @@ monitoring: {emails: [on-call@example.com]}
 `
 
 // image is an image of the payment API; the emulator does not pull it.
-const image = account + ".dkr.ecr." + region + ".amazonaws.com/payment-api:1.0.0"
+const image = account + ".dkr.ecr." + region + ".amazonaws.com/payment-api" +
+	"@sha256:0000000000000000000000000000000000000000000000000000000000000000"
 
 // finalSnapshot is the name of the snapshot that a deleted cluster leaves; its end is random, and in the state.
 var finalSnapshot = regexp.MustCompile(`^paymentdb-prod-final-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
