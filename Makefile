@@ -40,9 +40,13 @@ LONG_LINES = git ls-files '*.go' '*.js' '*.py' '*.sh' Makefile .ci/run | grep -v
 	} \
 	END { exit failed }'
 
+# Today is compared with the day in each row.
+SUPPORT = awk -v today="$$(date +%F)" 'BEGIN { FS = " \\| "; OFS = " | " } \
+	/^\|/ { if ($$3 ~ /^20/ && $$3 < today) $$3 = $$3 " (ended)"; print }' docs/tools.md
+
 .DEFAULT_GOAL := help
 .PHONY: help local local-status local-destroy check synth plan deploy lock destroy release test test-long test-all \
-	golden lint scan bench provider clean tools
+	golden lint support scan bench provider clean tools
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
@@ -71,7 +75,7 @@ plan: tools-go-node-terraform check node_modules/.package-lock.json ## say what 
 	$(SYNTH)
 	@echo ".local/bin/plan $(STACK)" && $(PLAN) $(STACK) || test $$? -ne 1
 
-deploy: tools-go-node-terraform check node_modules/.package-lock.json ## deploy STACK: the saved plan, or after a question
+deploy: tools-go-node-terraform check node_modules/.package-lock.json ## deploy STACK: what was planned, or asks
 	test -e cdktf.out/stacks/$(STACK)/saved.tfplan || $(SYNTH)
 	@echo ".local/bin/plan apply $(STACK)" && $(PLAN) apply $(STACK)
 
@@ -116,6 +120,10 @@ lint: tools-go ## gofmt, go vet, staticcheck, actionlint, and lines of at most 1
 	go vet $(PACKAGES)
 	$(STATICCHECK) $(PACKAGES)
 	$(ACTIONLINT)
+	@$(SUPPORT)
+
+support: ## say until when the tools are supported
+	@$(SUPPORT)
 
 scan: .local/scan/.installed ## check every stack with checkov, against the waivers
 	go run ./tests/scan
