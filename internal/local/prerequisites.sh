@@ -9,7 +9,6 @@ export CHECKPOINT_DISABLE=1           # terraform version asks nobody for a newe
 unset TF_CLI_ARGS TF_CLI_ARGS_version # and takes no options that are for other commands
 
 missing= # the message
-absent=  # the tools in it
 
 # need NAME FILE PATTERN WHERE COMMAND... adds to the message unless what the command prints has a version that is at
 # least the one that the pattern's group matches in the file.
@@ -25,13 +24,12 @@ need() {
 			split(found, have, "."); split(wanted, want, ".")
 			exit !(wanted && have[1] * 1000 + have[2] >= want[1] * 1000 + want[2])
 		}') && return
-	absent="$absent $name"
 	missing="$missing
   $name $wanted or newer: \`$*\` gives ${found:-no version}; see $where"
 }
 
 # has TOOL reports whether a tool that a check runs is not in the message.
-has() { case $absent in *"$1"*) false ;; esac }
+has() { case $missing in *"  $1 "*) false ;; esac }
 
 [ $# -gt 0 ] || set -- go node terraform python provider
 for check in "$@"; do

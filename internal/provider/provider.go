@@ -26,7 +26,6 @@ import (
 // `terraform providers mirror` writes it. It goes before everything else.
 const MirrorVariable = "TAP_PROVIDER_MIRROR"
 
-// configVariable names the file of the CLI configuration.
 const configVariable = "TF_CLI_CONFIG_FILE"
 
 // registryTime is how long the registry and the host of its packages have to answer.
@@ -188,27 +187,25 @@ func (s *Source) configured() bool {
 }
 
 // askRegistry finds out whether the oldest version in the range can be downloaded: the registry and the host of its
-// packages have to answer.
+// packages have to answer. The error names the address that does not.
 func (s *Source) askRegistry() error {
 	client := &http.Client{Transport: s.transport, Timeout: registryTime}
-	var answer struct {
-		Download string `json:"download_url"`
-	}
-	response, err := client.Get(fmt.Sprintf("https://%s/v1/providers/%s/%d.%d.%d/download/%s", s.registry,
-		versions.Provider, oldest[0], oldest[1], oldest[2], strings.Replace(s.platform, "_", "/", 1)))
-	if err != nil {
-		return err
-	}
-	defer response.Body.Close()
-	if err := json.NewDecoder(response.Body).Decode(&answer); err != nil {
-		return fmt.Errorf("%s does not answer as a registry does (%s): %w", s.registry, response.Status, err)
-	}
-	if response, err = client.Get(answer.Download); err != nil {
-		return err
-	}
-	defer response.Body.Close()
-	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s answers %s", answer.Download, response.Status)
+	address := fmt.Sprintf("https://%s/v1/providers/%s/%d.%d.%d/download/%s", s.registry, versions.Provider,
+		oldest[0], oldest[1], oldest[2], strings.Replace(s.platform, "_", "/", 1))
+	for _, isPackage := range []bool{false, true} {
+		response, err := client.Get(address)
+		if err != nil {
+			return err
+		}
+		defer response.Body.Close()
+		var answer struct {
+			Download string `json:"download_url"`
+		}
+		err = json.NewDecoder(response.Body).Decode(&answer)
+		if response.StatusCode != http.StatusOK || err != nil && !isPackage {
+			return fmt.Errorf("%s answers %s", address, response.Status)
+		}
+		address = answer.Download
 	}
 	return nil
 }
