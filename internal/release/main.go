@@ -16,7 +16,7 @@ import (
 )
 
 func main() {
-	err := errors.New("usage: make release STACK=tap-prod IMAGE=REPOSITORY@sha256:...")
+	err := errors.New("usage: make release STACK=tap-prod IMAGE=REPOSITORY@sha256:DIGEST")
 	if len(os.Args) == 3 {
 		err = release(os.Args[1], os.Args[2])
 	}
