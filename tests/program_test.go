@@ -94,15 +94,10 @@ func TestProgram(t *testing.T) {
 		same(t, "the stacks after "+got.errors, stacks, []string{"tap-pr-7", "tap-qa"})
 	})
 
-	t.Run("unknown arguments are refused", func(t *testing.T) {
-		for _, argument := range []string{"-unloked", "tap-dev"} {
-			command := exec.Command(program, argument)
-			command.Dir = t.TempDir()
-			output, err := command.CombinedOutput()
-			if _, synthesized := os.Stat(command.Dir + "/cdktf.out"); err == nil || synthesized == nil ||
-				!strings.Contains(string(output), argument) {
-				t.Errorf("%s: %v\n%s", argument, err, output)
-			}
+	t.Run("a misspelled flag is refused", func(t *testing.T) {
+		output, err := exec.Command(program, "-unloked").CombinedOutput()
+		if err == nil || !strings.Contains(string(output), "-unloked") {
+			t.Errorf("%v\n%s", err, output)
 		}
 	})
 

@@ -128,9 +128,8 @@ func TestVariablesOfTheProjectAreReserved(t *testing.T) {
 	for _, v := range variants {
 		s := example(t, v.key)
 		file := s.environment.Service
-		for _, container := range s.containers() {
-			set := slices.Collect(maps.Keys(container.named("environment", "value")))
-			for _, name := range slices.AppendSeq(set, maps.Keys(container.named("secrets", "valueFrom"))) {
+		for list, key := range map[string]string{"environment": "value", "secrets": "valueFrom"} {
+			for name := range s.container().named(list, key) {
 				if file.Environment[name]+file.Secrets[name] == "" && !slices.Contains(config.ServiceVariables, name) {
 					t.Errorf("%s: %s is set by the project and not in config.ServiceVariables", v.key, name)
 				}
