@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -61,7 +62,7 @@ var refused = map[string][]string{
 
 	" is not valid; allowed: 1 to 65535": {
 		"service.port 0 | -1 | 65536 | 9999999999999999999 | 99999999999999999999"},
-	" is not valid; allowed: 6 to 300":                  {"service.healthCheck.intervalSeconds 5"}, // equal to the time-out
+	" is not valid; allowed: 6 to 300":                  {"service.healthCheck.intervalSeconds 5"}, // the time-out
 	" is not valid; allowed: more than 0, up to 100":    {"monitoring.errorRatePercent 0 | 100.5"},
 	" is not valid; allowed: 1 to 256 in steps of 0.5":  {"database.serverless.maximumCapacity 1.25 | 0.5"},
 	" is not valid; allowed: 256, 512, 1024, 2048, 409": {"service.cpu 300"},
@@ -170,30 +171,26 @@ func TestWhatIsAllowedLoads(t *testing.T) {
 	}
 }
 
-// row is a mistake in a document of refused.yaml: where the schema says so, and how what the loader says begins.
-type row struct{ schema, says string }
-
-func rows(content string) (all []row) {
+// rows returns how each mistake in a document of refused.yaml begins, and where the schema says it: /service/image/.
+func rows(content string) (says, schema []string) {
 	for i, line := range strings.Split(content, "\n") {
-		if _, problems, found := strings.Cut(line, " # "); found {
-			for problem := range strings.SplitSeq(problems, " | ") {
-				at, _, _ := strings.Cut(problem, ": ")
-				if where, rest, elsewhere := strings.Cut(strings.TrimPrefix(problem, "["), "] "); elsewhere && problem[0] == '[' {
-					at, problem = where, rest
-				}
-				all = append(all, row{strings.ReplaceAll(at, `"`, ""), fmt.Sprintf("a.yaml:%d: %s", i+1, problem)})
+		_, problems, _ := strings.Cut(line, " # ")
+		for _, part := range mistake.FindAllStringSubmatch(problems, -1) {
+			says = append(says, fmt.Sprintf("a.yaml:%d: %s", i+1, part[2]))
+			if part[1] != "*" {
+				schema = append(schema, "/"+inSlashes.Replace(cmp.Or(part[1], part[3]))+"/")
 			}
 		}
 	}
-	return all
+	return says, schema
 }
+
+var mistake = regexp.MustCompile(`(?:\[([*\w.]+)\] )?((.*?): (?:[^|]|\|\S)+)(?: \| |$)`)
+var inSlashes = strings.NewReplacer(`"`, "", ".", "/", "[", "/", "]", "")
 
 func TestFilesAreRefused(t *testing.T) {
 	for _, content := range documents(t, "refused.yaml") {
-		var want []string
-		for _, row := range rows(content) {
-			want = append(want, row.says)
-		}
+		want, _ := rows(content)
 		_, err := read(content)
 		wantProblems(t, err, want...)
 	}

@@ -69,8 +69,9 @@ func Rules(class Class, region string) (rules []Rule) {
 
 	rule("has an effect only with the instance class "+serverlessClass, Condition{Path: "database.serverless"},
 		is("database.instanceClass", not(oneOf(serverlessClass))))
-	rule("a snapshot excludes a cluster to restore", empty("database.restore.snapshot"), filled("database.restore.cluster"))
-	rule("is a moment of database.restore.cluster", filled("database.restore.cluster"), filled("database.restore.time"))
+	const restored = "database.restore.cluster"
+	rule("a snapshot excludes a cluster to restore", empty("database.restore.snapshot"), filled(restored))
+	rule("is a moment of "+restored, filled(restored), filled("database.restore.time"))
 
 	for _, cpu := range slices.Sorted(maps.Keys(fargateSizes)) {
 		sizes := fargateSizes[cpu]
@@ -80,8 +81,8 @@ func Rules(class Class, region string) (rules []Rule) {
 	rule("the placeholder has a command of its own; this one needs an image", filled(image), filled("service.command"))
 	rule("a migration is a command of an image", filled(image), filled("service.migration"))
 	rule("only an image of your own can log in with a token", filled(image), is("database.login", oneOf(LoginIAM)))
-	const check, words = "service.containerHealthCheck", "is neither CMD and the words of a command nor CMD-SHELL and one " +
-		"line for the shell"
+	const check, words = "service.containerHealthCheck",
+		"is neither CMD and the words of a command nor CMD-SHELL and one line for the shell"
 	rule(words, is(check, Limit{MinItems: 2, PrefixItems: []Limit{oneOf("CMD", "CMD-SHELL")}}), filled(check))
 	rule(words, is(check, Limit{MaxItems: 2}), is(check, Limit{MinItems: 1, PrefixItems: []Limit{oneOf("CMD-SHELL")}}))
 	// https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-exec.html

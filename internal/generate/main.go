@@ -1,8 +1,7 @@
 // Command generate writes what users and their editors read in the folder generated: the reference and the JSON Schema
 // of environment files, from package config (its types, their comments, the limits and the defaults of the classes),
-// and a picture of each stack of the folder environments, from its golden.
-//
-//	generate [FOLDER]   reads FOLDER/tests/golden and writes to FOLDER/generated, by default those of the checkout
+// and a picture of each stack of the folder environments, from its golden. Goldens and generated are below the folder
+// that is named, or else the working folder.
 package main
 
 import (
