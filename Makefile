@@ -1,5 +1,18 @@
 # The commands that people type; `make` alone lists them. GNU make 3.81 and newer.
 
+# A workspace above the checkout knows nothing of this module.
+export GOWORK ?= off
+
+# Where the home folder cannot be written, as in many containers, what tools keep there is kept here.
+ifneq ($(shell test -w "$$HOME" && echo writable),writable)
+export XDG_CACHE_HOME ?= $(CURDIR)/.local/cache
+export GOMODCACHE ?= $(XDG_CACHE_HOME)/modules
+export GOFLAGS := $(GOFLAGS) -modcacherw
+export npm_config_cache ?= $(XDG_CACHE_HOME)/npm
+export JSII_RUNTIME_PACKAGE_CACHE_ROOT ?= $(XDG_CACHE_HOME)/jsii
+export CDKTF_DISABLE_PLUGIN_CACHE_ENV ?= true
+endif
+
 # Pinned: a newer one may find more, and must not do so by surprise.
 STATICCHECK = go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 ACTIONLINT = go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
@@ -27,9 +40,13 @@ LONG_LINES = git ls-files '*.go' '*.js' '*.py' '*.sh' Makefile .ci/run | grep -v
 	} \
 	END { exit failed }'
 
+# Today is compared with the day in each row.
+SUPPORT = awk -v today="$$(date +%F)" 'BEGIN { FS = " \\| "; OFS = " | " } \
+	/^\|/ { if ($$3 ~ /^20/ && $$3 < today) $$3 = $$3 " (ended)"; print }' docs/tools.md
+
 .DEFAULT_GOAL := help
-.PHONY: help local local-status local-destroy synth plan deploy destroy lock release test test-long test-all golden \
-	lint scan bench provider clean tools named
+.PHONY: help local local-status local-destroy check synth plan deploy destroy lock release test test-long test-all \
+	golden lint support scan bench provider clean tools named
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
@@ -43,6 +60,9 @@ local-status: ## say what runs on this machine and what it contains
 local-destroy: ## destroy what runs on this machine and stop the emulator
 	@$(LOCAL) destroy
 
+check: tools-go ## say in a second what is wrong with the files of environments and accounts
+	@go build -o .local/bin/check ./internal/check && .local/bin/check
+
 # With CI cdktf draws no spinner. A program that is built keeps its exit status, unlike go run.
 SYNTH = CI=true CHECKPOINT_DISABLE=1 npx cdktf synth --output cdktf.out
 PLAN = go build -o .local/bin/plan ./internal/plan && .local/bin/plan
@@ -51,10 +71,10 @@ PLAN = go build -o .local/bin/plan ./internal/plan && .local/bin/plan
 named:
 	@test -n "$$STACK" || { echo "name the stack, for example STACK=tap-dev" >&2; exit 1; }
 
-synth: tools-go-node node_modules/.package-lock.json ## write the Terraform JSON of every stack to cdktf.out
+synth: tools-go-node check node_modules/.package-lock.json ## write the Terraform JSON of every stack to cdktf.out
 	$(SYNTH)
 
-plan deploy destroy: named tools-go-node-terraform node_modules/.package-lock.json
+plan deploy destroy: named tools-go-node-terraform check node_modules/.package-lock.json
 
 plan: ## say what a deployment of STACK would do
 	$(SYNTH)
@@ -89,9 +109,15 @@ test-long: tools $(TOOLS) ## test the rest, with many deployments
 
 test-all: test test-long ## both
 
-golden: tools-go-node ## write goldens and all of generated/ anew, to be reviewed like code
-	go test ./tests -run GoldenSays -update
-	go generate $(PACKAGES)
+# Takes the place of what is kept once all of it is complete.
+GOLDEN = .local/golden
+
+golden: tools-go-node check ## write goldens and all of generated/ anew, to be reviewed like code
+	@rm -rf $(GOLDEN) && mkdir -p $(GOLDEN)/tests/golden $(GOLDEN)/generated
+	go test ./tests -run GoldenSays -update "$(CURDIR)/$(GOLDEN)"
+	go run ./tests/scan -waivers $(GOLDEN)
+	go run ./internal/generate $(GOLDEN)
+	@rm -rf tests/golden generated && mv $(GOLDEN)/tests/golden tests && mv $(GOLDEN)/generated .
 
 lint: tools-go ## gofmt, go vet, staticcheck, actionlint, and lines of at most 120 columns
 	@unformatted=$$(git ls-files -z --cached --others --exclude-standard '*.go' | xargs -0 gofmt -l) && \
@@ -100,6 +126,10 @@ lint: tools-go ## gofmt, go vet, staticcheck, actionlint, and lines of at most 1
 	go vet $(PACKAGES)
 	$(STATICCHECK) $(PACKAGES)
 	$(ACTIONLINT)
+	@$(SUPPORT)
+
+support: ## say until when the tools are supported
+	@$(SUPPORT)
 
 scan: .local/scan/.installed ## check every stack with checkov, against the waivers
 	go run ./tests/scan
@@ -132,7 +162,7 @@ VENV = python3 -I -m venv --clear $(@D) && PIP_USER=0 $(@D)/bin/python -I -m pip
 	--no-compile --no-input --disable-pip-version-check -r $<
 
 node_modules/.package-lock.json: package.json package-lock.json | tools
-	$(call install,the cdktf command line,npm ci --no-audit --no-fund)
+	$(call install,the cdktf command line,npm ci --include=dev --no-audit --no-fund)
 .local/venv/.installed: internal/emulator/requirements.txt | tools
 	$(call install,the AWS emulator,$(VENV))
 .local/scan/.installed: tests/scan/requirements.txt | tools-go-node-python

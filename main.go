@@ -6,19 +6,27 @@ package main
 import (
 	"cmp"
 	"errors"
+	"flag"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 
 	"tap/config"
 	"tap/constructs"
 	"tap/internal/kernel"
 )
 
+// unlocked is for the local deployment, which takes the provider from wherever this machine has one.
+var unlocked = flag.Bool("unlocked", false, "give the stacks no hashes of providers")
+
 func main() {
-	if err := run(); err != nil {
+	flag.Parse()
+	err := fmt.Errorf("unknown arguments: %q", flag.Args())
+	if flag.NArg() == 0 {
+		err = run()
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
@@ -46,11 +54,10 @@ func run() error {
 	return lockProviders(output)
 }
 
-// lockProviders gives every stack the hashes of the providers that may run, where make lock has written them. With the
-// argument -unlocked it does not: the local deployment takes its provider from wherever this machine has one.
+// lockProviders gives every stack the hashes of the providers that may run, where make lock has written them.
 func lockProviders(output string) error {
 	hashes, err := os.ReadFile("terraform.lock.hcl")
-	if errors.Is(err, fs.ErrNotExist) || slices.Contains(os.Args, "-unlocked") {
+	if errors.Is(err, fs.ErrNotExist) || *unlocked {
 		return nil
 	}
 	stacks, globErr := filepath.Glob(filepath.Join(output, "stacks", "*"))

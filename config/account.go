@@ -58,12 +58,15 @@ func loadAccounts(root *os.Root, parent string) (*file, []Account) {
 	accounts := []Account{}
 	for i := 0; i < len(node.Content); i += 2 {
 		account := Account{ID: node.Content[i].Value, GitHub: GitHub{Branch: DefaultBranch}}
-		decode(node.Content[i+1], &account)
+		f.decode(node.Content[i+1], &account)
 		accounts = append(accounts, account)
 	}
 	slices.SortFunc(accounts, func(a, b Account) int { return strings.Compare(a.ID, b.ID) })
 	return f, accounts
 }
+
+const imageStays = "production needs an image that stays the same: one with a digest (@sha256:...), or of the " +
+	"repository of its account in accounts.yaml"
 
 // applyRulesBetween checks what environments and accounts have to be together, and says where the states are.
 func applyRulesBetween(files []*file, shared *file, accounts []Account) {
@@ -72,9 +75,7 @@ func applyRulesBetween(files []*file, shared *file, accounts []Account) {
 		f.forbid(accounts != nil && e.Account != "" && shared.lines[e.Account] == 0, "is not in accounts.yaml", "account")
 		owner, region, _, private := e.Service.PrivateRepository()
 		immutable := private && owner == e.Account && shared.lines[owner] > 0 && region == e.Region // the account's own
-		f.forbid(e.Class == Production && !strings.Contains(e.Service.Image, "@") && !immutable, "production needs an image "+
-			"that stays the same: one with a digest (@sha256:...), or of the repository of its account in accounts.yaml",
-			"service.image")
+		f.forbid(e.Class == Production && !strings.Contains(e.Service.Image, "@") && !immutable, imageStays, "service.image")
 		for _, other := range files[:i] {
 			o := &other.environment
 			f.forbid(e.LoadBalancer.Domain.Name != "" && e.LoadBalancer.Domain.Name == o.LoadBalancer.Domain.Name,

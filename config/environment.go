@@ -247,6 +247,10 @@ type HealthCheck struct {
 	GracePeriodSeconds int `yaml:"gracePeriodSeconds"`
 }
 
+// HealthCheckTimeoutSeconds is how long a target has to answer, as in the original system. AWS refuses an interval that
+// is not longer: https://github.com/terraform-linters/tflint-ruleset-aws/issues/404
+const HealthCheckTimeoutSeconds = 5
+
 // LoadBalancer configures the internet-facing Application Load Balancer.
 type LoadBalancer struct {
 	// CertificateARN is an ACM certificate of the Region: with it the load balancer serves HTTPS on 443, and 80

@@ -94,6 +94,13 @@ func TestProgram(t *testing.T) {
 		same(t, "the stacks after "+got.errors, stacks, []string{"tap-pr-7", "tap-qa"})
 	})
 
+	t.Run("a misspelled flag is refused", func(t *testing.T) {
+		output, err := exec.Command(program, "-unloked").CombinedOutput()
+		if err == nil || !strings.Contains(string(output), "-unloked") {
+			t.Errorf("%v\n%s", err, output)
+		}
+	})
+
 	t.Run("a missing node is an error of one line", func(t *testing.T) {
 		got := run(t, program, t.TempDir(), "PATH="+t.TempDir())
 		if got.status != 1 || got.output != "" || len(got.files) > 0 || strings.Count(got.errors, "\n") != 1 ||

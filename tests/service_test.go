@@ -123,6 +123,21 @@ func TestConnectionsShareNoVariable(t *testing.T) {
 	}
 }
 
+// A file that could set the same variable would be overridden in silence.
+func TestVariablesOfTheProjectAreReserved(t *testing.T) {
+	for _, v := range variants {
+		s := example(t, v.key)
+		file := s.environment.Service
+		for list, key := range map[string]string{"environment": "value", "secrets": "valueFrom"} {
+			for name := range s.container().named(list, key) {
+				if file.Environment[name]+file.Secrets[name] == "" && !slices.Contains(config.ServiceVariables, name) {
+					t.Errorf("%s: %s is set by the project and not in config.ServiceVariables", v.key, name)
+				}
+			}
+		}
+	}
+}
+
 // Without NAT gateway a session needs an endpoint, and what is typed is logged under the key.
 func TestSessionsAreReachedAndLogged(t *testing.T) {
 	s := stacks(t)["options"].in(t)

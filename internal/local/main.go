@@ -121,7 +121,7 @@ func showProvider(ctx context.Context, program []string) error {
 		return err
 	}
 	if len(program) == 0 {
-		fmt.Print(source.Instructions("tap-" + suffix))
+		fmt.Print(source.Instructions())
 		return nil
 	}
 	fmt.Println(source)

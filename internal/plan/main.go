@@ -124,7 +124,11 @@ func terraform(stdout io.Writer, arguments ...string) error {
 	case len(interrupts) > 0: // Terraform ends an init as if there had been none
 		return errors.New("interrupted")
 	case err != nil:
-		return failure{fmt.Errorf("%s %s: %w", repository.Terraform(), arguments[0], err), said.String()}
+		err = fmt.Errorf("%s %s: %w", repository.Terraform(), arguments[0], err)
+		if arguments[0] == "init" {
+			err = fmt.Errorf("%w\nIf it does not get the AWS provider: make provider says where this machine has one", err)
+		}
+		return failure{err, said.String()}
 	}
 	return nil
 }

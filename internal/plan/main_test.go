@@ -163,3 +163,8 @@ func TestArguments(t *testing.T) {
 		}
 	}
 }
+
+func TestProviderThatCannotBeHad(t *testing.T) {
+	t.Setenv("TERRAFORM_BINARY_NAME", must.Get(exec.LookPath("false"))(t))
+	command(t)(synthesized, "", 1, "init: exit status 1\n.*make provider says where")
+}
