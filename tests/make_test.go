@@ -29,7 +29,7 @@ func makeTarget(t *testing.T, variables []string, arguments ...string) (calls st
 	folder := t.TempDir()
 	for _, name := range strings.Fields("package.json package-lock.json internal/emulator/requirements.txt " +
 		"tests/scan/requirements.txt node_modules/.package-lock.json .local/venv/.installed .local/scan/.installed " +
-		"cdktf.out/stacks/tap-dev/cdk.tf.json internal/local/prerequisites.sh") { // in this order: the last are up to date
+		"cdktf.out/stacks/tap-dev/cdk.tf.json docs/tools.md internal/local/prerequisites.sh") { // the last are up to date
 		must.Write(t, filepath.Join(folder, name), "#!/bin/sh\n")
 	}
 	for _, name := range strings.Fields("go gofmt git npx npm terraform python3") {
