@@ -102,7 +102,8 @@ func TestPlans(t *testing.T) {
 		said := summarize("tap-prod", parsed, findings)
 		lines := strings.NewReplacer("### ", "", "\n\n- ", ": ").Replace(said)
 		if status, words, _ := strings.Cut(wanted, " "); status != fmt.Sprint(statusOf(findings)) ||
-			!strings.Contains(lines, "\n"+words+"\n") || strings.Contains(said, "hush") {
+			!strings.Contains(lines, "\n"+words+"\n") || strings.Contains(said, "hush") ||
+			strings.Contains(said, "No changes.") != (status == "0") {
 			t.Errorf("%s\nstatus %d, expected %s; says\n%s", plan, statusOf(findings), wanted, said)
 		}
 	}
@@ -226,6 +227,7 @@ func TestDrift(t *testing.T) {
 		{10, "changes: 1 (1 changed outside)", drift(`{"tags": {"a": "b"}}`, `{"tags": {}}`, `{"tags": {"a": "b"}}`)},
 		{12, "- Weakens protection: `" + kind + ".x` is gone: ", drift(on, "null", on)},
 		{12, "\n- `" + kind + ".x` changes `block_public_acls`", drift(on, "null", off)},
+		{12, "\n- `" + kind + ".x` changes `block_public_acls`", drift(off, on, off)}, // it was better
 	} {
 		plan := read(t, test.plan)
 		findings := judge(plan, nil, true)

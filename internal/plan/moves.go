@@ -58,17 +58,12 @@ func unlike(a, b *tfjson.Change) (count int) {
 	}
 	after, _ := b.After.(object)
 	for name, value := range after {
-		was, unknown := part(a.Before, name), encode(part(b.AfterUnknown, name))
-		if !strings.Contains(unknown, "true") && !reflect.DeepEqual(value, was) && !(none(value) && none(was)) {
+		unknown := strings.Contains(encode(part(b.AfterUnknown, name)), "true")
+		if !unknown && !reflect.DeepEqual(value, part(a.Before, name)) {
 			count++
 		}
 	}
 	return count
-}
-
-// none reports whether a value is what providers keep instead of nothing.
-func none(value any) bool {
-	return slices.Contains([]string{"null", `""`, "0", "false", "[]", "{}"}, encode(value))
 }
 
 // hash is what CDKTF ends a name with: eight digits that depend on the path of the construct.

@@ -88,3 +88,13 @@ func TestAttributesIdentifyMoreThanNames(t *testing.T) {
 		t.Errorf("%v, expected %v first", moves, want)
 	}
 }
+
+func TestMovesAreOneToOne(t *testing.T) {
+	one, two := removal("aws_eip", "one", map[string]any{"a": "b"}), removal("aws_eip", "two", map[string]any{"a": "b"})
+	left := removal("aws_eip", "new", nil)
+	left.DeposedKey = "abc"
+	moves := findMoves([]*tfjson.ResourceChange{one, two, left, creation(one, "once")})
+	if want := []move{{one.Address, "aws_eip.once"}}; !slices.Equal(moves, want) {
+		t.Errorf("%v, expected %v", moves, want)
+	}
+}
