@@ -44,7 +44,14 @@ func run() error {
 	if err != nil {
 		return err
 	}
-	for _, warning := range config.Warnings(environments) {
+	warnings := config.Warnings(environments)
+	for _, environment := range environments {
+		if accounts != nil && environment.StatesBucket == "" {
+			warnings = append(warnings, "tap-"+environment.Suffix+": account: none of accounts.yaml, so that the state is a file "+
+				"on this machine")
+		}
+	}
+	for _, warning := range warnings {
 		fmt.Fprintln(os.Stderr, "warning: "+warning)
 	}
 	output := cmp.Or(os.Getenv("CDKTF_OUTDIR"), "cdktf.out")

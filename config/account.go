@@ -34,12 +34,18 @@ type GitHub struct {
 	RepositoryID string `yaml:"repositoryId"`
 	// Branch is the one that is deployed.
 	Branch string `yaml:"branch"`
+	// Reviews approve what is applied to production: those of the stack's GitHub environment, or of the branch, by pull
+	// request, where your plan of GitHub has none for environments.
+	Reviews string `yaml:"reviews"`
 	// ProviderExists is set where the account has an OpenID Connect provider of GitHub already: it can have only one.
 	ProviderExists bool `yaml:"providerExists"`
 }
 
-// DefaultBranch is deployed where accounts.yaml names none.
-const DefaultBranch = "main"
+// ReviewsOfBranch is the value of Reviews that is not the default.
+const ReviewsOfBranch = "branch"
+
+// DefaultGitHub is what accounts.yaml does not have to say.
+var DefaultGitHub = GitHub{Branch: "main", Reviews: "environment"}
 
 // StatesBucket is the S3 bucket of the account's states.
 func (a Account) StatesBucket() string { return "tap-states-" + a.ID + "-" + a.Region }
@@ -57,7 +63,7 @@ func loadAccounts(root *os.Root, parent string) (*file, []Account) {
 	}
 	accounts := []Account{}
 	for i := 0; i < len(node.Content); i += 2 {
-		account := Account{ID: node.Content[i].Value, GitHub: GitHub{Branch: DefaultBranch}}
+		account := Account{ID: node.Content[i].Value, GitHub: DefaultGitHub}
 		f.decode(node.Content[i+1], &account)
 		accounts = append(accounts, account)
 	}

@@ -84,6 +84,7 @@ func TestProgram(t *testing.T) {
 	t.Run("the context goes before the variable", func(t *testing.T) {
 		folder := t.TempDir()
 		must.Write(t, filepath.Join(folder, "environments", "qa.yaml"), minimalDevelopment)
+		must.Write(t, filepath.Join(folder, "accounts.yaml"), "'123456789012': {region: us-east-1}")
 		got := run(t, program, folder, `CDKTF_CONTEXT_JSON={"environment_suffix":"pr-7"}`, "ENVIRONMENT_SUFFIX=pr-8")
 		var stacks []string
 		for file := range got.files {
@@ -91,7 +92,11 @@ func TestProgram(t *testing.T) {
 				stacks = append(stacks, filepath.Base(filepath.Dir(file)))
 			}
 		}
-		same(t, "the stacks after "+got.errors, stacks, []string{"tap-pr-7", "tap-qa"})
+		same(t, "the stacks after "+got.errors, stacks, []string{"tap-pr-7", "tap-qa", "tap-account-123456789012"})
+		if warning := "warning: tap-pr-7: account: none of accounts.yaml, so that the state is a file"; !strings.Contains(
+			got.errors, warning) {
+			t.Errorf("standard error does not contain %q: %s", warning, got.errors)
+		}
 	})
 
 	t.Run("a misspelled flag is refused", func(t *testing.T) {
