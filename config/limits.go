@@ -237,7 +237,7 @@ var accountsLimit = func() Limit {
 				"https://api.github.com/repos/OWNER/NAME shows it as id"),
 			"branch": matching(`[A-Za-z0-9][A-Za-z0-9._/-]*`, "a letter or digit, then letters, digits and . _ / -").
 				upTo(200),
-			"reviews":        oneOf("string", DefaultGitHub.Reviews, ReviewsOfBranch),
+			"reviews":        oneOf(DefaultGitHub.Reviews, ReviewsOfBranch),
 			"providerExists": boolean,
 		}),
 	})
