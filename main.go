@@ -47,8 +47,8 @@ func run() error {
 	warnings := config.Warnings(environments)
 	for _, environment := range environments {
 		if accounts != nil && environment.StatesBucket == "" {
-			warnings = append(warnings, "tap-"+environment.Suffix+": account: none of accounts.yaml, so that the state is a file "+
-				"on this machine")
+			warnings = append(warnings, "tap-"+environment.Suffix+": account: none of accounts.yaml, so that the state is a "+
+				"file on this machine")
 		}
 	}
 	for _, warning := range warnings {

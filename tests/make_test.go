@@ -48,7 +48,8 @@ func makeTarget(t *testing.T, variables []string, arguments ...string) (calls st
 
 // A variable of the environment that has the name of one of the Makefile's is exported to every recipe, expanded.
 func TestTargetsRunInAnyEnvironment(t *testing.T) {
-	variables, names := []string{"STATUS=0", "STACK=tap-dev", "IMAGE=app"}, regexp.MustCompile(`(?m)^ *([A-Z][A-Z_]+)(:| [?:]?=) `)
+	variables := []string{"STATUS=0", "STACK=tap-dev", "IMAGE=app"}
+	names := regexp.MustCompile(`(?m)^ *([A-Z][A-Z_]+)(:| [?:]?=) `)
 	for _, file := range append(must.Get(filepath.Glob("../.github/workflows/*.yml"))(t), "../Makefile") {
 		for _, name := range names.FindAllStringSubmatch(read(t, file), -1) {
 			variables = append(variables, name[1]+"=tap-dev")

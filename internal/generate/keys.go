@@ -71,7 +71,8 @@ func describeKeys() (files map[string][]byte, err error) {
 		config.Preset(config.Production))
 	environment.schema.Title, environment.schema.Required = "An environment of the payment API", []string{"class"}
 
-	account := describe(accountsHead, "config/account.go", config.AccountKeys(), config.Account{GitHub: config.DefaultGitHub})
+	account := describe(accountsHead, "config/account.go", config.AccountKeys(),
+		config.Account{GitHub: config.DefaultGitHub})
 	account.schema.Required = []string{"region"}
 	account.schema = schema{Title: "The AWS accounts of the payment API", AdditionalProperties: account.schema,
 		Limit: config.Limit{Type: "object", PropertyNames: &config.AccountIDs}}

@@ -56,10 +56,12 @@ func TestLongAccounts(t *testing.T) {
 		d.plan(t).expect(t)
 		d.refused(t, "Instance cannot be destroyed", destroying...)
 	})
-	r := newRun(t, "emulated", append(d.emulator.Environment(), "AWS_ENDPOINT_URL="+d.proxy.url, "REPOSITORY="+d.repository,
+	r := newRun(t, "emulated", append(d.emulator.Environment(),
+		"AWS_ENDPOINT_URL="+d.proxy.url, "REPOSITORY="+d.repository,
 		"TF_CLI_ARGS_init=-plugin-dir="+d.repository+"/.local/provider/.terraform/providers",
 		"PYTHON="+repository.Python(d.repository))...)
-	r.command(`cd "$REPOSITORY" && git ls-files -z -co --exclude-standard | tar --null -T - -cf - | tar -xf - -C "$FOLDER/checkout"`)
+	r.command(`cd "$REPOSITORY" && git ls-files -z -co --exclude-standard | tar --null -T - -cf - |
+		tar -xf - -C "$FOLDER/checkout"`)
 	// run runs the pipeline for an event, after which AWS keeps backups for some days.
 	run := func(t *testing.T, event string, failed, calls []string, words string, days int) {
 		t.Helper()
@@ -104,7 +106,8 @@ func TestLongAccounts(t *testing.T) {
 		run(t, "workflow_dispatch", nil, nil, applies, 9)
 	})
 	step(t, "what a hand has done is said at night, and mended by the next push", func(t *testing.T) {
-		d.ask(t, "rds", "modify_db_cluster", parameters{"DBClusterIdentifier": "paymentdb-dev", "BackupRetentionPeriod": 1}, "@")
+		d.ask(t, "rds", "modify_db_cluster", parameters{"DBClusterIdentifier": "paymentdb-dev",
+			"BackupRetentionPeriod": 1}, "@")
 		const create = "gh issue create --title Deployed environments differ from the main branch --body-file comment.md"
 		run(t, "schedule", nil, []string{create}, "backup_retention_period", 1)
 		run(t, "push", nil, nil, applies, 9)
@@ -116,15 +119,17 @@ func TestLongAccounts(t *testing.T) {
 		run(t, "push", nil, nil, keeps, 9)
 		must.Do(t, os.Remove(r.folder+"/given/head-apply"))
 	})
-	step(t, "a pull request calls what the planner may, and is applied with the password that is stored", func(t *testing.T) {
+	step(t, "a pull request calls what the planner may, and is applied with the stored password", func(t *testing.T) {
 		r.commit(inAccounts("backupRetentionDays: 9, passwordVersion: 2"))
-		r.github["event"] = object{"pull_request": object{"number": 5, "head": object{"repo": object{"full_name": "example/tap"}}}}
+		r.github["event"] = object{"pull_request": object{"number": 5,
+			"head": object{"repo": object{"full_name": "example/tap"}}}}
 		before := must.Get(d.emulator.Calls(t.Context()))(t).Operations
 		run(t, "pull_request", nil, []string{"gh pr comment 5 --body-file comment.md"}, keeps, 9)
 		called := must.Get(d.emulator.Calls(t.Context()))(t).Operations
 		maps.DeleteFunc(called, func(name string, count int) bool { return before[name] == count })
 		got := slices.Sorted(maps.Keys(called))
-		if want := strings.Fields("iam:GetRole rds:DescribeDBClusters rds:DescribeDBEngineVersions s3:GetObject s3:HeadObject " +
+		if want := strings.Fields("iam:GetRole rds:DescribeDBClusters rds:DescribeDBEngineVersions s3:GetObject " +
+			"s3:HeadObject " +
 			"s3:ListObjectsV2 secretsmanager:GetRandomPassword sts:GetCallerIdentity"); !slices.Equal(got, want) {
 			t.Errorf("the plans and the test call %v, expected %v", got, want)
 		}
