@@ -47,6 +47,9 @@ const ReviewsOfBranch = "branch"
 // DefaultGitHub is what accounts.yaml does not have to say.
 var DefaultGitHub = GitHub{Branch: "main", Reviews: "environment"}
 
+// Stack is the name of the account's stack.
+func (a Account) Stack() string { return "tap-account-" + a.ID }
+
 // StatesBucket is the S3 bucket of the account's states.
 func (a Account) StatesBucket() string { return "tap-states-" + a.ID + "-" + a.Region }
 

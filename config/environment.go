@@ -54,6 +54,9 @@ type Environment struct {
 	Monitoring   Monitoring   `yaml:"monitoring"`
 }
 
+// Stack is the name of the environment's stack.
+func (e Environment) Stack() string { return "tap-" + e.Suffix }
+
 // Encryption configures the environment's customer-managed KMS key.
 type Encryption struct {
 	// DeletionWindowDays is how long a deleted key can still be restored. Everything that it encrypts is lost with it,

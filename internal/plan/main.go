@@ -12,6 +12,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -87,7 +88,7 @@ func run(arguments []string) (status int, err error) {
 
 // enter makes the folder of a synthesized stack the working folder, and prepares Terraform there.
 func enter(stack string) error {
-	const stacks = "cdktf.out/stacks/"
+	stacks := cmp.Or(os.Getenv("CDKTF_OUTDIR"), "cdktf.out") + "/stacks/"
 	if _, err := os.Stat(stacks + stack + "/" + configurationFile); err != nil {
 		others, _ := filepath.Glob(stacks + "*")
 		return fmt.Errorf("%s has not been synthesized; there are: %s", stack,
@@ -117,7 +118,9 @@ func terraform(stdout io.Writer, arguments ...string) error {
 	defer signal.Stop(interrupts)
 	var said bytes.Buffer
 	command := exec.Command(repository.Terraform(), arguments...)
-	command.Env = append(os.Environ(), "TF_IN_AUTOMATION=1") // no advice to call it directly
+	// A fifth less time for twice the memory, under 1 GiB for each of its processes.
+	command.Env = append([]string{"GOGC=400"}, os.Environ()...)
+	command.Env = append(command.Env, "TF_IN_AUTOMATION=1") // no advice to call it directly
 	command.Stdout, command.Stderr = stdout, io.MultiWriter(os.Stderr, &said)
 	err := command.Run()
 	switch {
@@ -149,7 +152,11 @@ func plan(stack string, destroy bool, folder string) (status int, err error) {
 	if err != nil {
 		r = failed(stack, err)
 	} else {
-		fmt.Printf("\nThis plan is saved: `make %s STACK=%s` applies exactly it.\n", verb[destroy], stack)
+		target := verb[destroy]
+		if os.Getenv("LOCAL") == "1" { // as make hands it on
+			target += " LOCAL=1"
+		}
+		fmt.Printf("\nThis plan is saved: `make %s STACK=%s` applies exactly it.\n", target, stack)
 	}
 	if folder != "" {
 		err = errors.Join(err, os.MkdirAll(filepath.Dir(file), 0o755), r.write(file))

@@ -52,7 +52,6 @@ var protected = strings.Fields(`aws_cloudwatch_log_group aws_ecs_cluster aws_ecs
 
 func TestLongOptions(t *testing.T) {
 	d := newDeployment(t, "dev")
-	d.newHostedZone(t)
 	d.configure(t, development)
 	d.apply(t)
 

@@ -86,7 +86,7 @@ func synthesize(folder string) (stacks []*stack, err error) {
 			return nil, err
 		}
 		for _, environment := range loaded {
-			classes["tap-"+environment.Suffix] = string(environment.Class)
+			classes[environment.Stack()] = string(environment.Class)
 		}
 		environments, accounts = append(environments, loaded...), append(accounts, shared...)
 	}
