@@ -17,7 +17,11 @@ import (
 const stub = `#!/bin/sh
 { printf '%s' "${0##*/}"; printf ' [%s]' "$@"; echo; } >>"$FOLDER/calls"
 case "${0##*/} $1" in
-"go build") mkdir -p .local/bin && cp "$0" "$3" ;;
+"go build")
+	mkdir -p .local/bin
+	to=$3
+	shift 3
+	for package; do case $to in */) cp "$0" "$to$(basename "$package" | sed 's/^\.$/tap/')" ;; *) cp "$0" "$to" ;; esac; done ;;
 "terraform providers") touch .terraform.lock.hcl ;;
 plan*) exit "$STATUS" ;;
 esac
@@ -73,7 +77,7 @@ func TestTargetsHandOnWhatIsGiven(t *testing.T) {
 		{"plan|STACK=x", "1", "plan [x]", "Error 1"}, {"plan|STACK=x", "2", "plan [x]", "Error 1"},
 		{"plan|STACK=x", "127", "plan [x]", "Error 1"}, {"plan|STACK=x", "137", "plan [x]", "Error 1"},
 		{"plan|STACK=x --auto-approve", "0", "plan [x --auto-approve]", ""},
-		{"deploy|STACK=x; touch y", "0", "npx [cdktf] [synth] [--output] [cdktf.out]", ""},
+		{"deploy|STACK=x; touch y", "0", "tap [x; touch y]", ""},
 		{"deploy|STACK=x; touch y", "0", "plan [apply] [x; touch y]", ""},
 		{`destroy|STACK=../"x"`, "0", `plan [apply] [-destroy] [../"x"]`, ""},
 		{"release|STACK=tap-dev|IMAGE=x; touch y #", "0", "go [run] [./internal/release] [tap-dev] [x; touch y #]", ""},

@@ -4,7 +4,6 @@ import (
 	"reflect"
 	"regexp"
 	"slices"
-	"strings"
 
 	tfjson "github.com/hashicorp/terraform-json"
 )
@@ -56,10 +55,9 @@ func unlike(a, b *tfjson.Change) (count int) {
 	if a.Before == nil {
 		a, b = b, a
 	}
-	after, _ := b.After.(object)
+	after, _ := b.After.(object) // without what is unknown
 	for name, value := range after {
-		unknown := strings.Contains(encode(part(b.AfterUnknown, name)), "true")
-		if !unknown && !reflect.DeepEqual(value, part(a.Before, name)) {
+		if !reflect.DeepEqual(value, part(a.Before, name)) {
 			count++
 		}
 	}
