@@ -25,6 +25,7 @@ import (
 	"tap/constructs"
 	"tap/constructs/connection"
 	"tap/constructs/service"
+	"tap/tests/keys"
 	"tap/tests/must"
 )
 
@@ -130,7 +131,7 @@ func TestPlaceholderKnowsPortAndPath(t *testing.T) {
 		s.container().want("command", service.PlaceholderCommand(port, path))
 		s.container().want("image", service.PlaceholderImage)
 	}
-	example(t, image).container().want("command", nil)
+	example(t, keys.Image).container().want("command", nil)
 }
 
 // A program that is taken over has no capability (ECS.4), and cannot run what it writes, nor write to the root file
