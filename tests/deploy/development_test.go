@@ -55,6 +55,7 @@ func TestLongChanges(t *testing.T) {
 		}
 		d.proxy.expectPasswords(t, first, first)
 	})
+	step(t, "changes are planned as they are judged", func(t *testing.T) { d.expectRecorded(t, development) })
 	step(t, "a plan that would replace what cannot be replaced is refused", func(t *testing.T) {
 		d.configure(t, production+"region: eu-west-1\n")
 		d.expectWords(t, 1, "region is us-east-1 in", "class is development in", "network.cidr is 10.0.0.0/16 in")

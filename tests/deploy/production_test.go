@@ -5,11 +5,13 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"tap/tests/keys"
 )
 
 // hostedZone is the id of the hosted zone in environment files. The emulator's own ids do not begin with a Z, as all
 // of AWS's do and as an environment file has to say.
-const hostedZone = "Z0EMULATEDZONE"
+const hostedZone = keys.HostedZone
 
 const production = `
 class: production
@@ -34,6 +36,7 @@ func TestLongProduction(t *testing.T) {
 	step(t, "the outputs name what exists", d.expectOutputs)
 	step(t, "it answers over HTTPS only", d.expectHTTPS)
 	step(t, "a second plan is empty", func(t *testing.T) { d.plan(t).expect(t) })
+	step(t, "changes are planned as they are judged", func(t *testing.T) { d.expectRecorded(t, production) })
 	step(t, "what is renamed is missed, and kept by the moved blocks", d.expectGuarded)
 	step(t, "a destroy is refused before it destroys anything", func(t *testing.T) {
 		d.configure(t, production)

@@ -11,10 +11,13 @@ import (
 	"tap/tests/must"
 )
 
+// HostedZone is the hosted zone of the bases.
+const HostedZone = "Z0123456789"
+
 const (
 	// Image is a base with an image of the service.
 	Image      = "service: {image: 123456789012.dkr.ecr.us-east-1.amazonaws.com/payment-api:1.0.0}\n"
-	domain     = "loadBalancer: {domain: {name: api.example.com, zoneId: Z0123456789}}\n"
+	domain     = "loadBalancer: {domain: {name: api.payments.example.com, zoneId: " + HostedZone + "}}\n"
 	iam        = "database: {login: iam}\n"
 	serverless = "database: {instanceClass: db.serverless, serverless: {minimumCapacity: 1}}\n"
 
