@@ -3,15 +3,13 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"os"
-	"path/filepath"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
 
 	tfjson "github.com/hashicorp/terraform-json"
 
-	"tap/constructs/deployment"
 	"tap/tests/must"
 )
 
@@ -21,210 +19,165 @@ func change(kind, actions, fields string) string {
 		"change": {"actions": [%s], %s}}`, kind, actions, fields)
 }
 
-// deposed is the JSON of what is left of a replaced resource.
-func deposed(kind string) string {
-	return strings.Replace(change(kind, `"delete"`, `"before": {}`), `"name"`, `"deposed": "abc", "name"`, 1)
+// planned is the JSON of a plan with resource changes.
+func planned(changes string) string {
+	return `{"format_version": "1.2", "resource_changes": [` + changes + `]}`
 }
 
-// update is the JSON of a change in place.
-func update(kind, before, after string) string {
-	return change(kind, `"update"`, fmt.Sprintf(`"before": {%s}, "after": {%s}`, before, after))
-}
-
-func TestOutcomes(t *testing.T) {
-	const (
-		data, traffic, protection, nothing = deployment.Data, deployment.Traffic, deployment.Protection, deployment.Nothing
-
-		rule    = "aws_vpc_security_group_ingress_rule"
-		anybody = `"cidr_ipv4": "0.0.0.0/0", "from_port": 443, "to_port": 443, "ip_protocol": "tcp"`
-		inside  = `"cidr_ipv4": "10.0.0.0/8", "from_port": 443, "to_port": 443, "ip_protocol": "tcp"`
-		hushed  = `"cidr_ipv4": "hush", "from_port": 443, "to_port": 443, "ip_protocol": "tcp"`
-		read    = `"policy": "{\"Statement\": [{\"Effect\": \"Allow\", \"Action\": \"Get\"}]}"`
-		all     = `"policy": "{\"Statement\": [{\"Effect\": \"Allow\", \"Action\": \"*\"}]}"`
-		safe    = `"deletion_protection": true` // AWS refuses to delete something
-		guarded = `"policy": "{\"Statement\": [{\"Effect\": \"Allow\", \"Action\": \"*\"}, {\"Effect\": \"Deny\"}]}"`
-	)
-	// Terraform's plan does not contain prevent_destroy.
-	configuration := decode([]byte(`{"resource": {"aws_rds_cluster": {"x": {}},
-		"aws_kms_key": {"x": {"lifecycle": {"prevent_destroy": true}}}}}`))
-	deployed := change("aws_vpc", `"no-op"`, `"before": {}, "after": {}`) + ","
-	for _, test := range []struct {
-		loses   deployment.Holding
-		says    string // below the heading; empty if nothing is lost
-		changes string
-	}{
-		{data, "does not say what its type holds", change("aws_dynamodb_table", `"delete"`, `"before": {}`)},
-		{data, "because of `[[engine]]`", change("aws_rds_cluster", `"delete", "create"`,
-			`"before": {}, "after": {}, "replace_paths": [["engine"]]`)},
-		{data, "is destroyed", deposed("aws_kms_key")},
-		{nothing, "", deposed("aws_lb_target_group")},
-		{protection, "nothing manages it", change("aws_rds_cluster", `"forget"`, `"before": {}`)},
-		{nothing, "", change("aws_ecs_task_definition", `"create", "delete"`, `"before": {}, "after": {}`)},
-		{nothing, "", change("aws_rds_cluster", `"create"`, `"after": {"skip_final_snapshot": true}`)},
-		{nothing, "", update("aws_rds_cluster", `"tags": {"a": "b"}`, `"tags": {"a": "c"}`)},
-		{traffic, "from `15.4` to `16.1`", update("aws_rds_cluster", `"engine_version": "15.4"`, `"engine_version": "16.1"`)},
-		{traffic, "no task runs", update("aws_ecs_service", `"desired_count": 2`, `"desired_count": 0`)},
-		{nothing, "", update("aws_ecs_service", `"desired_count": 2`, `"desired_count": 3`)},
-		{traffic, "`port` (sensitive)", change("aws_rds_cluster", `"update"`,
-			`"before": {"port": "hush"}, "after": {"port": "hush!"}, "before_sensitive": {"port": true}`)},
-		{protection, "lets `tcp, ports 443 to 443, 0.0.0.0/0` through.",
-			deployed + change(rule, `"create"`, `"after": {`+anybody+`}`)},
-		{nothing, "", change(rule, `"create"`, `"after": {`+anybody+`}`)}, // nothing can be opened before there is anything
-		{protection, "instead of `tcp, ports 443 to 443, 10.0.0.0/8`", update(rule, inside, anybody)},
-		{protection, "lets other connections through",
-			deployed + change(rule, `"create"`, `"after": {`+hushed+`}, "after_sensitive": {"cidr_ipv4": true}`)},
-		{nothing, "", update(rule, anybody, anybody+`, "description": "web"`)},
-		{protection, "from `true` to `false`",
-			update("aws_lb", `"enable_deletion_protection": true`, `"enable_deletion_protection": false`)},
-		{nothing, "", update("aws_lb", `"enable_deletion_protection": false`, `"enable_deletion_protection": true`)},
-		{protection, "not recorded", update("aws_lb", `"access_logs": [{"enabled": true}]`, `"access_logs": []`)},
-		{protection, "shells", update("aws_ecs_service", "", `"enable_execute_command": true`)},
-		{protection, "older logs", update("aws_cloudwatch_log_group", `"retention_in_days": 0`, `"retention_in_days": 30`)},
-		{nothing, "", update("aws_cloudwatch_log_group", `"retention_in_days": 30`, `"retention_in_days": 0`)},
-		{protection, "from `35` to `7`",
-			update("aws_rds_cluster", `"backup_retention_period": 35`, `"backup_retention_period": 7`)},
-		{protection, "encrypted", update("aws_sns_topic", `"kms_master_key_id": "k"`, `"kms_master_key_id": ""`)},
-		{nothing, "", change("aws_sns_topic", `"update"`,
-			`"before": {"kms_master_key_id": "k"}, "after": {}, "after_unknown": {"kms_master_key_id": true}`)},
-		{protection, "has no `prevent_destroy`", change("aws_rds_cluster", `"no-op"`, `"before": {`+safe+`}`)},
-		{nothing, "", update("aws_kms_key", safe, safe)},
-		{protection, "TLS", update("aws_lb_listener", `"ssl_policy": "new"`, `"ssl_policy": "old"`)},
-		{protection, "`rule`", update("aws_wafv2_web_acl", `"rule": [{"name": "a"}]`, `"rule": [{"name": "b"}]`)},
-		{nothing, "", update("aws_wafv2_web_acl", `"rule": [{"name": "b"}]`, `"rule": [{"name": "a"}, {"name": "b"}]`)},
-		{protection, "allows more", update("aws_iam_role_policy", read, all)},
-		{nothing, "", update("aws_iam_role_policy", all, guarded)},
-		{protection, "denies less", update("aws_s3_bucket_policy", guarded, all)},
-		{protection, "known only after", change("aws_iam_role_policy", `"update"`,
-			`"before": {`+read+`}, "after": {}, "after_unknown": {"policy": true}`)},
-	} {
-		var plan tfjson.Plan
-		must.Do(t, json.Unmarshal([]byte(`{"format_version": "1.2", "resource_changes": [`+test.changes+`]}`), &plan))
-		findings := judge(&plan, configuration)
-		said := summarize("tap-prod", findings, nil)
-		status := map[bool]int{true: 2, false: 3}[test.loses == nothing]
-		if len(findings) != 1 || findings[0].loses != test.loses || statusOf(findings) != status ||
-			!strings.Contains(said, headings[test.loses]) || !strings.Contains(said, test.says) ||
-			strings.Contains(said, "hush") {
-			t.Errorf("%s: %v, expected one that loses %v; says %q, expected %q below %q; status %d, expected %d",
-				test.changes, findings, test.loses, said, test.says, headings[test.loses], statusOf(findings), status)
-		}
-	}
-}
-
-// The plan text and what is said may both be longer than GitHub takes.
-func TestCommentIsBounded(t *testing.T) {
-	long := strings.Repeat("aws_lb.x: ÄÖÜ, a line of Terraform's own text\n", 4000)
-	moves := slices.Repeat([]move{{"aws_lb.a_rather_long_name", "aws_lb.another_rather_long_name"}}, 1000)
-	for _, said := range []string{summarize("tap-prod", nil, nil), summarize("tap-prod", nil, moves)} {
-		text := comment(said, long)
-		if len(text) > 65536 || !strings.HasSuffix(text, "\n(cut here: GitHub takes no more)\n\n``````\n\n</details>\n") {
-			t.Errorf("%d bytes that begin with %.40q and end with %q", len(text), text, text[len(text)-80:])
-		}
-	}
-}
-
-// golden returns the removals of all resources of the synthesized stacks whose name matches a pattern.
-func golden(t *testing.T, pattern string) (removals []*tfjson.ResourceChange) {
+// read returns the plan of a JSON text.
+func read(t *testing.T, text string) (plan *tfjson.Plan) {
 	t.Helper()
-	for _, file := range must.Get(filepath.Glob("../../tests/golden/" + pattern + ".json"))(t) {
-		var stack struct {
-			Resource map[string]map[string]map[string]any
-		}
-		must.Do(t, json.Unmarshal(must.Get(os.ReadFile(file))(t), &stack))
-		for kind, named := range stack.Resource {
-			for name, attributes := range named {
-				removals = append(removals, removal(kind, name, attributes))
-			}
-		}
-	}
-	if removals == nil {
-		t.Fatalf("no golden %s", pattern)
-	}
-	slices.SortFunc(removals, func(a, b *tfjson.ResourceChange) int { return strings.Compare(a.Address, b.Address) })
-	return removals
+	must.Do(t, json.Unmarshal([]byte(text), &plan))
+	return plan
 }
 
-func removal(kind, name string, attributes map[string]any) *tfjson.ResourceChange {
-	return &tfjson.ResourceChange{Address: kind + "." + name, Mode: tfjson.ManagedResourceMode, Type: kind, Name: name,
-		Change: &tfjson.Change{Actions: tfjson.Actions{tfjson.ActionDelete}, Before: attributes}}
+// losses are what a stack misses after something of a type is destroyed or replaced.
+var losses = map[string]string{
+	losesData: `aws_cloudwatch_log_group aws_ecr_repository aws_kms_key aws_rds_cluster aws_s3_bucket
+		aws_secretsmanager_secret`,
+	interruptsTraffic: `aws_acm_certificate aws_acm_certificate_validation aws_appautoscaling_policy
+		aws_appautoscaling_target aws_ecs_cluster aws_ecs_service aws_eip aws_iam_role aws_iam_role_policy
+		aws_internet_gateway aws_lb aws_lb_listener aws_lb_target_group aws_nat_gateway aws_rds_cluster_instance aws_route
+		aws_route53_record aws_route_table aws_route_table_association aws_secretsmanager_secret_version
+		aws_security_group aws_subnet aws_vpc aws_vpc_endpoint aws_vpc_security_group_egress_rule
+		aws_vpc_security_group_ingress_rule`,
+	weakensProtection: `aws_cloudwatch_log_data_protection_policy aws_cloudwatch_log_resource_policy
+		aws_cloudwatch_metric_alarm aws_default_security_group aws_flow_log aws_iam_openid_connect_provider aws_iam_policy
+		aws_iam_role_policy_attachment aws_s3_bucket_ownership_controls aws_s3_bucket_policy
+		aws_s3_bucket_public_access_block aws_s3_bucket_server_side_encryption_configuration aws_s3_bucket_versioning
+		aws_sns_topic aws_sns_topic_policy aws_sns_topic_subscription aws_wafv2_web_acl aws_wafv2_web_acl_association
+		aws_wafv2_web_acl_logging_configuration terraform_data`,
+	harmless: `aws_cloudwatch_dashboard aws_db_parameter_group aws_db_subnet_group aws_ecr_lifecycle_policy
+		aws_ecs_task_definition aws_kms_alias aws_rds_cluster_parameter_group aws_s3_bucket_lifecycle_configuration`,
 }
 
-// creation creates under another name what a removal removes. What refers to other resources is known in the state and
-// not in a plan; so that this does not decide, each resource also has an attribute that is another afterwards.
-func creation(old *tfjson.ResourceChange, name string) *tfjson.ResourceChange {
-	after, unknown := map[string]any{"other": "after"}, map[string]any{"id": true}
-	for key, value := range old.Change.Before.(map[string]any) {
-		if text, _ := json.Marshal(value); strings.Contains(string(text), "${") {
-			unknown[key] = true
-		} else if !slices.Contains([]string{"//", "depends_on", "lifecycle"}, key) { // not attributes
-			after[key] = value
-		}
-	}
-	created := removal(old.Type, name, nil)
-	created.Change = &tfjson.Change{Actions: tfjson.Actions{tfjson.ActionCreate}, After: after, AfterUnknown: unknown}
-	return created
-}
-
-// An attribute that no stack has may be misspelled.
-func TestRulesAreOfStacks(t *testing.T) {
-	removals := golden(t, "*")
-	for _, list := range rules {
-		for _, rule := range list {
-			has := func(r *tfjson.ResourceChange) bool { return at(r.Change.Before, rule.path) != nil }
-			if !slices.ContainsFunc(removals, has) {
-				t.Errorf("no stack has a resource with %s", rule.path)
-			}
-		}
-	}
-}
-
-// prevent_destroy is of no use for these: the configuration does not contain them any more.
-func TestRemovals(t *testing.T) {
+// An example of each type that a stack has is destroyed, replaced, gone in AWS, and created beside something.
+func TestEachTypeIsKnown(t *testing.T) {
+	types := map[string]bool{}
 	for _, r := range golden(t, "*") {
-		want, known := deployment.Kind(r.Type)
-		if !known {
-			t.Errorf("%s: constructs/deployment/protected.go does not say what a %s holds", r.Address, r.Type)
-		}
-		for _, actions := range []tfjson.Actions{{tfjson.ActionDelete}, {tfjson.ActionDelete, tfjson.ActionCreate}} {
-			r.Change.Actions = actions
-			findings := judge(&tfjson.Plan{ResourceChanges: []*tfjson.ResourceChange{r}}, nil)
-			if len(findings) != 1 || findings[0].loses != want || findings[0].address != r.Address {
-				t.Errorf("%v %s: %v, expected one that loses %v", actions, r.Address, findings, want)
+		types[r.Type] = true
+	}
+	for heading, kinds := range losses {
+		for _, kind := range strings.Fields(kinds) {
+			for actions, fields := range map[string]string{
+				`"delete"`: `"before": {"id": "x"}`, `"create", "delete"`: `"before": {"id": "x"}, "after": {"id": "x"}`,
+			} {
+				findings := judge(read(t, planned(change(kind, actions, fields))), nil, false)
+				if len(findings) != 1 || findings[0].heading != heading || findings[0].address != kind+".x" {
+					t.Errorf("%s %s: %+v, expected it below %q", actions, kind, findings, heading)
+				}
 			}
+			delete(types, kind)
 		}
+	}
+	if len(types) > 0 {
+		t.Errorf("rules.md does not say what is lost with %v", slices.Collect(maps.Keys(types)))
 	}
 }
 
-// Every resource is renamed alone, every area, and all areas at once.
-func TestRenames(t *testing.T) {
-	removals := golden(t, "tap-prod")
-	prefixes := map[string]bool{"": true}
-	for _, r := range removals {
-		area, _, _ := strings.Cut(hash.ReplaceAllString(r.Name, ""), "_")
-		prefixes[area], prefixes[r.Name] = true, true
+// What a plan may contain beside changes of attributes.
+func TestPlans(t *testing.T) {
+	const (
+		deployed = `{"mode": "managed", "address": "aws_vpc.y", "type": "aws_vpc", "name": "y",
+			"change": {"actions": ["no-op"], "before": {"id": "x"}, "after": {"id": "x"}}},`
+		opened = `"after": {"ip_protocol": "tcp", "from_port": 443, "to_port": 443, "cidr_ipv4": "0.0.0.0/0"}`
+		allows = `"{\"Statement\": [{\"Effect\": \"Allow\", \"Action\": \"*\"}]}"`
+		task   = `"after": {"container_definitions": "[{\"name\": \"a\", \"image\": \"b\"}]"}`
+	)
+	deposed := func(kind string) string {
+		return strings.Replace(change(kind, `"delete"`, `"before": {"id": "x"}`), `"name"`, `"deposed": "abc", "name"`, 1)
 	}
-	for prefix := range prefixes {
-		var changes []*tfjson.ResourceChange
-		var want []move
-		for _, old := range removals {
-			if strings.HasPrefix(old.Name, prefix) {
-				renamed := creation(old, "new"+strings.TrimPrefix(hash.ReplaceAllString(old.Name, "_0123ABCD"), prefix))
-				changes = append(changes, old, renamed)
-				want = append(want, move{old.Address, renamed.Address})
-			}
+	kept := `"before": {"id": "x"}, "after": {"id": "x"}`
+	for _, test := range []struct {
+		status     int
+		says, plan string
+	}{
+		{0, "No changes", planned(strings.TrimSuffix(deployed, ","))},
+		{0, "No changes", planned(deployed + strings.Replace(change("x", `"read"`, `"after": {}`), "managed", "data", 1))},
+		{10, "Harmless changes: 1 (1 in outputs)", `{"format_version": "1.2", "output_changes": {"x": {"actions": ["update"]}}}`},
+		{10, "Harmless changes: 1 (1 renamed)", planned(strings.Replace(change("aws_vpc", `"no-op"`, kept), `"name"`,
+			`"previous_address": "aws_vpc.z", "name"`, 1))},
+		{10, "Harmless changes: 1 (1 changed)", planned(change("aws_vpc", `"update"`, `"before": {"id": "x", "a": null, "b": "",
+			"c": [], "d": {}, "e": ["1", "2"]}, "after": {"id": "x", "a": "", "b": null, "c": {}, "d": null, "e": ["2", "1"]}`))},
+		{11, "Deploys for the first time\n\n- Creates 4 (1 database cluster, 2 load balancers, 1 load balancer listener)",
+			planned(change("aws_lb", `"create"`, `"after": {}`) + "," + change("aws_lb", `"create"`, `"after": {}`) + "," +
+				change("aws_lb_listener", `"create"`, `"after": {}`) + "," +
+				change("aws_rds_cluster", `"create"`, `"after": {"skip_final_snapshot": true}`))},
+		{11, "Adds to what exists\n\n- `aws_lb_listener.x` is created.",
+			planned(deployed + change("aws_lb_listener", `"create"`, `"after": {"port": 80}`))},
+		{10, "1 created", planned(deployed + change("aws_kms_alias", `"create"`, `"after": {"name": "x"}`))},
+		{11, "`aws_sns_topic_subscription.x` is created: `x@example.com` is told, too",
+			planned(deployed + change("aws_sns_topic_subscription", `"create"`, `"after": {"endpoint": "x@example.com"}`))},
+		{11, "is created: clients of `a.example.com` are sent there",
+			planned(deployed + change("aws_route53_record", `"create"`, `"after": {"name": "a.example.com", "records": ["b"]}`))},
+		{11, "is created: it deletes what gets old",
+			planned(deployed + change("aws_s3_bucket_lifecycle_configuration", `"create"`, `"after": {"bucket": "x"}`))},
+		{11, "is created: it deletes what gets old",
+			planned(deployed + change("aws_ecr_lifecycle_policy", `"create"`, `"after": {"policy": "{}"}`))},
+		{11, "is created with `container_definitions.a` (new): another container runs",
+			planned(deployed + change("aws_ecs_task_definition", `"create"`, task))},
+		{11, "`aws_iam_access_key.x` is created, and no stack has its type",
+			planned(deployed + change("aws_iam_access_key", `"create"`, `"after": {}`))},
+		{11, "`aws_dynamodb_table.x` has another `name`", planned(change("aws_dynamodb_table", `"update"`,
+			`"before": {"name": "a"}, "after": {"name": "b"}`))},
+		{12, "Weakens protection\n\n- `aws_vpc_security_group_ingress_rule.x` is created: it lets `tcp`, ports `443` to " +
+			"`443`, `0.0.0.0/0`, through", planned(deployed + change("aws_vpc_security_group_ingress_rule", `"create"`, opened))},
+		{12, "lets what is sensitive through", planned(deployed + change("aws_vpc_security_group_egress_rule", `"create"`,
+			`"after": {"cidr_ipv4": "hush"}, "after_sensitive": {"cidr_ipv4": true}`))},
+		{12, "lets everything, another security group, through", planned(deployed + change(
+			"aws_vpc_security_group_egress_rule", `"create"`, `"after": {"ip_protocol": "-1", "from_port": 0, "to_port": 0},
+			"after_unknown": {"referenced_security_group_id": true}`))},
+		{12, "is created with `policy.Allow`: it allows more",
+			planned(deployed + change("aws_iam_role_policy", `"create"`, `"after": {"policy": `+allows+`}`))},
+		{12, "is created: `r` may do what `p` allows", planned(deployed + change("aws_iam_role_policy_attachment", `"create"`,
+			`"after": {"role": "r", "policy_arn": "p"}`))},
+		{12, "is created with `publicly_accessible`", planned(deployed + change("aws_rds_cluster_instance", `"create"`,
+			`"after": {"publicly_accessible": true, "instance_class": "db.t3.medium"}`))},
+		{12, "Loses data\n\n- `aws_rds_cluster.x` is replaced because of another `engine`, `rule.0.name`: ", planned(change(
+			"aws_rds_cluster", `"delete", "create"`, `"before": {"engine": "a"}, "after": {"engine": "b"},
+			"replace_paths": [["engine"], ["rule", 0, "name"]]`))},
+		{12, "has another `policy.Allow`: it allows more", planned(change("aws_iam_role_policy", `"delete", "create"`,
+			`"before": {"name": "a", "policy": ""}, "after": {"name": "b", "policy": `+allows+`}, "replace_paths": [["name"]]`))},
+		{12, "Weakens protection\n\n- `aws_rds_cluster_parameter_group.x` has another `parameter.a` (gone)", planned(change(
+			"aws_rds_cluster_parameter_group", `"create", "delete"`, `"before": {"parameter": [{"name": "a"}]},
+			"after": {"parameter": []}, "after_unknown": {"parameter": [], "id": true}`))},
+		{12, "`internal/plan/rules.md` does not say", planned(change("aws_dynamodb_table", `"delete"`, kept))},
+		{12, "nothing manages it", planned(change("aws_rds_cluster", `"forget"`, `"before": {"id": "x"}`))},
+		{12, "is destroyed", planned(deposed("aws_kms_key"))},
+		{11, "what is left of the old one is destroyed", planned(deposed("aws_lb"))},
+		{11, "this stack takes it over", planned(change("aws_vpc", `"no-op"`, kept+`, "importing": {"id": "x"}`))},
+		{11, "`aws_vpc.x` has no change", planned(`{"mode": "managed", "address": "aws_vpc.x", "change": null}`)},
+		{11, "`aws_vpc.x` is deferred", `{"format_version": "1.2", "complete": false, "deferred_changes": [{"reason": "unknown",
+			"resource_change": ` + change("aws_vpc", `"delete"`, kept) + `}]}`},
+		{11, "is not complete", `{"format_version": "1.2", "complete": false}`},
+		{0, "Failed checks\n\n- `aws_vpc.x`: `it is too small`", `{"format_version": "1.2", "checks": [{"address": {}, "status": "fail",
+			"instances": [{"address": {"to_display": "aws_vpc.x"}, "status": "fail", "problems": [{"message": "it is too small"}]}]}]}`},
+		{11, "another `alarm_actions` (known only after the apply).", planned(change("aws_cloudwatch_metric_alarm", `"update"`,
+			`"before": {"alarm_actions": ["a"]}, "after": {}, "after_unknown": {"alarm_actions": true}`))},
+		{12, "another `alarm_actions`: somebody", planned(change("aws_cloudwatch_metric_alarm", `"update"`,
+			`"before": {"alarm_actions": ["a"]}, "after": {"alarm_actions": [null]}, "after_unknown": {"alarm_actions": [true]}`))},
+		{12, "`rule.a` (gone): ", planned(change("aws_wafv2_web_acl", `"update"`, `"before": {"rule": [{"name": "a"}]},
+			"after": {"rule": [{"name": "b", "statement": [{}]}]}, "after_unknown": {"rule": [{"statement": [{"arn": true}]}]}`))},
+		{11, "another `policy` (known only after the apply).", planned(change("aws_iam_role_policy", `"update"`,
+			`"before": {"policy": `+allows+`}, "after": {}, "after_unknown": {"policy": true}`))},
+		{10, "1 changed", planned(change("aws_ecs_service", `"update"`, `"before": {"task_definition": "a:1"}, "after": {},
+			"after_unknown": {"task_definition": true}`))},
+		{11, "`task_definition`", planned(change("aws_ecs_service", `"update"`, `"before": {"task_definition": "a"},
+			"after": {"task_definition": "b"}`))},
+		{12, "another `port`: connections", planned(change("aws_rds_cluster", `"update"`, `"before": {"port": "hush"},
+			"after": {"port": "hush!"}, "before_sensitive": {"port": true}`))},
+		{12, "(from `1'## No changes @org <b> \\n` to `" + strings.Repeat("x", 80) + "…`)", planned(change("aws_rds_cluster",
+			`"update"`, `"before": {"engine_version": "1`+"`"+`## No changes @org <b> \n"},
+			"after": {"engine_version": "`+strings.Repeat("x", 90)+`"}`))},
+		{12, "Loses data\n\n- `aws_kms_key.x` is destroyed", planned(change("aws_vpc", `"update"`, `"before": {"tags": {"a": "b"}},
+			"after": {}`) + "," + change("aws_kms_key", `"delete"`, kept))},
+	} {
+		plan := read(t, test.plan)
+		findings := judge(plan, nil, false)
+		said := summarize("tap-prod", plan, findings)
+		if status := statusOf(findings); status != test.status || !strings.Contains(said, test.says) ||
+			strings.Contains(said, "hush") {
+			t.Errorf("%s\nstatus %d, expected %d and %q; says\n%s", test.plan, status, test.status, test.says, said)
 		}
-		if got := findMoves(changes); !slices.Equal(got, want) {
-			t.Errorf("renamed %q: %v, expected %v", prefix, got, want)
-		}
-	}
-}
-
-func TestAttributesIdentifyMoreThanNames(t *testing.T) {
-	reader, writer := map[string]any{"identifier": "reader"}, map[string]any{"identifier": "writer"}
-	const kind = "aws_rds_cluster_instance"
-	one, two := removal(kind, "db_one", reader), removal(kind, "db_two", writer)
-	moves := findMoves([]*tfjson.ResourceChange{one, two, creation(two, "database_one"), creation(one, "database_two")})
-	if want := (move{one.Address, kind + ".database_two"}); len(moves) != 2 || moves[0] != want {
-		t.Errorf("%v, expected %v first", moves, want)
 	}
 }
