@@ -25,7 +25,6 @@ import (
 	"tap/constructs"
 	"tap/constructs/connection"
 	"tap/constructs/service"
-	"tap/tests/keys"
 	"tap/tests/must"
 )
 
@@ -131,7 +130,7 @@ func TestPlaceholderKnowsPortAndPath(t *testing.T) {
 		s.container().want("command", service.PlaceholderCommand(port, path))
 		s.container().want("image", service.PlaceholderImage)
 	}
-	example(t, keys.Image).container().want("command", nil)
+	example(t, "service.user").container().want("command", nil)
 }
 
 // A program that is taken over has no capability (ECS.4), and cannot run what it writes, nor write to the root file

@@ -32,13 +32,19 @@ func (d *deployment) plan(t *testing.T, options ...string) plan {
 	d.terraform(t, slices.Concat(planning, []string{"-out=" + p.path}, options)...)
 	var document tfjson.Plan
 	must.Do(t, json.Unmarshal([]byte(d.terraform(t, "show", "-json", p.path)), &document))
+	p.changes = changes(&document)
+	return p
+}
+
+// changes returns what a plan does, as plan.changes has it.
+func changes(document *tfjson.Plan) (all []string) {
 	for _, resource := range document.ResourceChanges {
 		if actions := resource.Change.Actions; resource.Mode == tfjson.ManagedResourceMode && !actions.NoOp() {
 			address := hash.ReplaceAllString(resource.Address, "")
-			p.changes = append(p.changes, strings.Trim(fmt.Sprint(actions), "[]")+" "+address)
+			all = append(all, strings.Trim(fmt.Sprint(actions), "[]")+" "+address)
 		}
 	}
-	return p
+	return all
 }
 
 // expect fails unless a plan makes exactly these changes, sorted by address.
