@@ -75,7 +75,7 @@ func (a attributes) addList(at string, list []any, unknown any) {
 	for i, element := range list {
 		one := attributes{}
 		one.add("", element, part(unknown, i))
-		maps.DeleteFunc(one, func(_ string, value any) bool { return value == 0.0 })
+		maps.DeleteFunc(one, func(_ string, value any) bool { return zero(value) })
 		elements = append(elements, one)
 		if name, ok := part(element, "name").(string); ok {
 			names[name] = true
@@ -132,6 +132,9 @@ func each(value any) []any {
 	}
 	return all(value)
 }
+
+// zero reports whether a value is one that providers also keep instead of nothing.
+func zero(value any) bool { return value == nil || value == false || value == 0.0 }
 
 // all returns a list, or what is there without one.
 func all(value any) []any {

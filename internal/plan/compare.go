@@ -31,12 +31,11 @@ func differences(before, after attributes) (found []difference) {
 		}
 		return false
 	}
-	none := func(value any) bool { return value == nil || value == 0.0 }
 	paths := maps.Clone(before)
 	maps.Copy(paths, after)
 	for _, at := range slices.Sorted(maps.Keys(paths)) {
 		was, is := before[at], after[at]
-		if !covered(at) && !reflect.DeepEqual(was, is) && !(none(was) && none(is)) {
+		if !covered(at) && !(zero(was) && zero(is)) && !reflect.DeepEqual(was, is) {
 			found = append(found, difference{at, was, is, after, len(before) == 0})
 		}
 	}
@@ -46,7 +45,7 @@ func differences(before, after attributes) (found []difference) {
 // compare judges what is another in a resource, but for what is said already. Of what is created only what a rule is
 // about is named.
 func compare(r *tfjson.ResourceChange, before, after attributes, said string) (findings []finding) {
-	all, judged, verb := differences(before, after), map[string]bool{}, "has another "
+	all, judged, verb := differences(before, after), map[string]bool{}, "changes "
 	if len(before) == 0 {
 		verb = "is created with "
 	}
@@ -61,7 +60,7 @@ func compare(r *tfjson.ResourceChange, before, after attributes, said string) (f
 	for _, rule := range rules {
 		var words []string
 		for _, d := range all {
-			worse := rule.judge(d)
+			worse := rule.judge(d, judged[d.path])
 			judged[d.path] = judged[d.path] || worse > 0 || worse < 0 && rule.opposite != ""
 			if worse > 0 && rule.heading != harmless {
 				words = append(words, d.words(!hidden(r.Change, strings.Split(d.path+"/", "/")[1])))
@@ -74,7 +73,8 @@ func compare(r *tfjson.ResourceChange, before, after attributes, said string) (f
 	}
 	var rest []string
 	for _, d := range all {
-		if words := d.words(false); !judged[d.path] && !d.created && !strings.Contains(said, words) {
+		words := d.words(false)
+		if name, _, _ := strings.Cut(words, " "); !judged[d.path] && !d.created && !strings.Contains(said, name) {
 			rest = append(rest, words)
 		}
 	}
@@ -116,23 +116,23 @@ func (d difference) words(values bool) string {
 
 // show returns a value in words.
 func show(value any) string {
-	switch value := value.(type) {
-	case nil:
+	text, ok := value.(string)
+	switch {
+	case value == nil:
 		return "none"
-	case mark:
-		return "what is " + string(value)
-	case string:
-		return quote(value)
+	case value == later:
+		return "what is " + string(later)
+	case !ok:
+		text = encode(value)
 	}
-	return quote(encode(value))
+	if runes := []rune(text); len(runes) > 80 {
+		text = string(runes[:80]) + "…"
+	}
+	return quote(text)
 }
 
 // quote returns a text as code of Markdown, which nothing in it ends.
 func quote(text string) string {
 	text = strconv.Quote(text)
-	runes := []rune(strings.NewReplacer("`", "'", `\"`, `"`, `\\`, `\`).Replace(text[1 : len(text)-1]))
-	if len(runes) > 80 {
-		runes = append(runes[:80], '…')
-	}
-	return "`" + string(runes) + "`"
+	return "`" + strings.NewReplacer("`", "'", `\"`, `"`, `\\`, `\`).Replace(text[1:len(text)-1]) + "`"
 }

@@ -118,7 +118,7 @@ func TestPlans(t *testing.T) {
 			planned(deployed + change("aws_ecs_task_definition", `"create"`, task))},
 		{11, "`aws_iam_access_key.x` is created, and no stack has its type",
 			planned(deployed + change("aws_iam_access_key", `"create"`, `"after": {}`))},
-		{11, "`aws_dynamodb_table.x` has another `name`", planned(change("aws_dynamodb_table", `"update"`,
+		{11, "`aws_dynamodb_table.x` changes `name`", planned(change("aws_dynamodb_table", `"update"`,
 			`"before": {"name": "a"}, "after": {"name": "b"}`))},
 		{12, "Weakens protection\n\n- `aws_vpc_security_group_ingress_rule.x` is created: it lets `tcp`, ports `443` to " +
 			"`443`, `0.0.0.0/0`, through", planned(deployed + change("aws_vpc_security_group_ingress_rule", `"create"`, opened))},
@@ -136,9 +136,9 @@ func TestPlans(t *testing.T) {
 		{12, "Loses data\n\n- `aws_rds_cluster.x` is replaced because of another `engine`, `rule.0.name`: ", planned(change(
 			"aws_rds_cluster", `"delete", "create"`, `"before": {"engine": "a"}, "after": {"engine": "b"},
 			"replace_paths": [["engine"], ["rule", 0, "name"]]`))},
-		{12, "has another `policy.Allow`: it allows more", planned(change("aws_iam_role_policy", `"delete", "create"`,
+		{12, "changes `policy.Allow`: it allows more", planned(change("aws_iam_role_policy", `"delete", "create"`,
 			`"before": {"name": "a", "policy": ""}, "after": {"name": "b", "policy": `+allows+`}, "replace_paths": [["name"]]`))},
-		{12, "Weakens protection\n\n- `aws_rds_cluster_parameter_group.x` has another `parameter.a` (gone)", planned(change(
+		{12, "Weakens protection\n\n- `aws_rds_cluster_parameter_group.x` changes `parameter.a` (gone)", planned(change(
 			"aws_rds_cluster_parameter_group", `"create", "delete"`, `"before": {"parameter": [{"name": "a"}]},
 			"after": {"parameter": []}, "after_unknown": {"parameter": [], "id": true}`))},
 		{12, "`internal/plan/rules.md` does not say", planned(change("aws_dynamodb_table", `"delete"`, kept))},
@@ -152,19 +152,19 @@ func TestPlans(t *testing.T) {
 		{11, "is not complete", `{"format_version": "1.2", "complete": false}`},
 		{0, "Failed checks\n\n- `aws_vpc.x`: `it is too small`", `{"format_version": "1.2", "checks": [{"address": {}, "status": "fail",
 			"instances": [{"address": {"to_display": "aws_vpc.x"}, "status": "fail", "problems": [{"message": "it is too small"}]}]}]}`},
-		{11, "another `alarm_actions` (known only after the apply).", planned(change("aws_cloudwatch_metric_alarm", `"update"`,
+		{11, "changes `alarm_actions` (known only after the apply).", planned(change("aws_cloudwatch_metric_alarm", `"update"`,
 			`"before": {"alarm_actions": ["a"]}, "after": {}, "after_unknown": {"alarm_actions": true}`))},
-		{12, "another `alarm_actions`: somebody", planned(change("aws_cloudwatch_metric_alarm", `"update"`,
+		{12, "changes `alarm_actions`: somebody", planned(change("aws_cloudwatch_metric_alarm", `"update"`,
 			`"before": {"alarm_actions": ["a"]}, "after": {"alarm_actions": [null]}, "after_unknown": {"alarm_actions": [true]}`))},
 		{12, "`rule.a` (gone): ", planned(change("aws_wafv2_web_acl", `"update"`, `"before": {"rule": [{"name": "a"}]},
 			"after": {"rule": [{"name": "b", "statement": [{}]}]}, "after_unknown": {"rule": [{"statement": [{"arn": true}]}]}`))},
-		{11, "another `policy` (known only after the apply).", planned(change("aws_iam_role_policy", `"update"`,
+		{11, "changes `policy` (known only after the apply).", planned(change("aws_iam_role_policy", `"update"`,
 			`"before": {"policy": `+allows+`}, "after": {}, "after_unknown": {"policy": true}`))},
 		{10, "1 changed", planned(change("aws_ecs_service", `"update"`, `"before": {"task_definition": "a:1"}, "after": {},
 			"after_unknown": {"task_definition": true}`))},
 		{11, "`task_definition`", planned(change("aws_ecs_service", `"update"`, `"before": {"task_definition": "a"},
 			"after": {"task_definition": "b"}`))},
-		{12, "another `port`: connections", planned(change("aws_rds_cluster", `"update"`, `"before": {"port": "hush"},
+		{12, "changes `port`: connections", planned(change("aws_rds_cluster", `"update"`, `"before": {"port": "hush"},
 			"after": {"port": "hush!"}, "before_sensitive": {"port": true}`))},
 		{12, "(from `1'## No changes @org <b> \\n` to `" + strings.Repeat("x", 80) + "…`)", planned(change("aws_rds_cluster",
 			`"update"`, `"before": {"engine_version": "1`+"`"+`## No changes @org <b> \n"},
@@ -178,6 +178,191 @@ func TestPlans(t *testing.T) {
 		if status := statusOf(findings); status != test.status || !strings.Contains(said, test.says) ||
 			strings.Contains(said, "hush") {
 			t.Errorf("%s\nstatus %d, expected %d and %q; says\n%s", test.plan, status, test.status, test.says, said)
+		}
+	}
+}
+
+// calm are the attributes of which a change may be harmless, beside description, tags and timeouts.
+const calm = `aws_appautoscaling_target.max_capacity aws_appautoscaling_target.min_capacity
+	aws_cloudwatch_dashboard.dashboard_body aws_cloudwatch_log_group.retention_in_days
+	aws_cloudwatch_metric_alarm.alarm_description aws_cloudwatch_metric_alarm.datapoints_to_alarm
+	aws_cloudwatch_metric_alarm.evaluation_periods aws_cloudwatch_metric_alarm.threshold
+	aws_ecs_service.deployment_minimum_healthy_percent aws_ecs_service.desired_count
+	aws_ecs_service.enable_execute_command aws_ecs_service.health_check_grace_period_seconds
+	aws_ecs_service.task_definition aws_kms_key.deletion_window_in_days aws_lb.enable_deletion_protection
+	aws_rds_cluster.apply_immediately aws_rds_cluster.backup_retention_period
+	aws_rds_cluster.deletion_protection aws_rds_cluster.final_snapshot_identifier
+	aws_rds_cluster.preferred_backup_window
+	aws_rds_cluster.skip_final_snapshot aws_rds_cluster_instance.apply_immediately
+	aws_s3_bucket.force_destroy
+	aws_secretsmanager_secret.recovery_window_in_days aws_sns_topic.display_name`
+
+// Every attribute of every resource of every stack is another, is none, is unknown, or has the resource replaced.
+func TestEveryChangeIsNamed(t *testing.T) {
+	silent := map[string]bool{}
+	for _, r := range golden(t, "*") {
+		declared := blocks(r.Change.Before).(map[string]any)
+		configuration := map[string]any{"resource": map[string]any{r.Type: map[string]any{r.Name: declared}}}
+		for attribute, value := range declared {
+			if slices.Contains(strings.Fields("// depends_on lifecycle description tags timeouts"), attribute) {
+				continue
+			}
+			for _, other := range append(others(value), nil, later, "replaced") {
+				if other == nil && (value == false || value == 0.0) {
+					continue // they are the same
+				}
+				change := *r
+				after, unknown := maps.Clone(declared), map[string]any{}
+				change.Change = &tfjson.Change{Actions: tfjson.Actions{tfjson.ActionUpdate}, Before: declared, After: after}
+				switch after[attribute] = other; other {
+				case later:
+					delete(after, attribute)
+					unknown[attribute] = true
+				case "replaced":
+					change.Change.Actions = tfjson.Actions{tfjson.ActionDelete, tfjson.ActionCreate}
+					change.Change.ReplacePaths = []any{[]any{attribute}}
+				}
+				change.Change.AfterUnknown = unknown
+				findings := judge(&tfjson.Plan{ResourceChanges: []*tfjson.ResourceChange{&change}}, configuration, false)
+				named := slices.ContainsFunc(findings, func(f finding) bool {
+					return f.heading != harmless && f.address == r.Address && strings.Contains(f.words, "`"+attribute)
+				})
+				if !named {
+					silent[r.Type+"."+attribute] = true
+				}
+			}
+		}
+	}
+	if got := slices.Sorted(maps.Keys(silent)); !slices.Equal(got, strings.Fields(calm)) {
+		t.Errorf("nothing is said of some changes of\n%s\nexpected\n%s", strings.Join(got, " "), calm)
+	}
+}
+
+// blocks returns a value in which empty blocks are as a plan has them.
+func blocks(value any) any {
+	object, ok := value.(map[string]any)
+	if ok && len(object) == 0 {
+		return []any{object}
+	}
+	for name := range object {
+		object[name] = blocks(object[name])
+	}
+	return value
+}
+
+// others returns values of the same kind as a value.
+func others(value any) []any {
+	switch value := value.(type) {
+	case bool:
+		return []any{!value}
+	case float64:
+		return []any{value - 1, value + 1}
+	case string:
+		return []any{value + "-other"}
+	case []any:
+		return []any{append(slices.Clone(value), "other"), value[:len(value)-1]}
+	case map[string]any:
+		less, more := maps.Clone(value), maps.Clone(value)
+		for name := range value {
+			more[name] = others(value[name])[0]
+			delete(less, name)
+		}
+		return []any{less, more}
+	}
+	return nil
+}
+
+// What AWS has against what the state had: damage is named, and neither its repair nor what AWS makes of values.
+func TestDrift(t *testing.T) {
+	const off, on, quiet = `{"block_public_acls": false}`, `{"block_public_acls": true}`, `{"block_public_acls": true, "x": "y"}`
+	kind := "aws_s3_bucket_public_access_block"
+	drift := func(before, after, planned string) string {
+		actions := `"update"`
+		if after == "null" {
+			actions = `"create"`
+		}
+		return fmt.Sprintf(`{"format_version": "1.2", "resource_drift": [%s], "resource_changes": [%s]}`,
+			change(kind, actions, `"before": `+before+`, "after": `+after),
+			change(kind, actions, `"before": `+after+`, "after": `+planned))
+	}
+	for _, test := range []struct {
+		status     int
+		says, plan string
+	}{
+		{12, "- Weakens protection: `" + kind + ".x` changes `block_public_acls` (from `true` to `false`): the bucket may",
+			drift(on, off, on)},
+		{12, "- Not judged: read Terraform's text: `" + kind + ".x` changes `x`.", drift(quiet, off, quiet)},
+		{10, "Harmless changes: 1 (1 changed)", drift(on, quiet, `{"block_public_acls": true, "tags": {"a": "b"}, "x": "y"}`)},
+		{10, "Harmless changes: 1 (1 changed outside)", drift(`{"tags": {"a": "b"}}`, `{"tags": {}}`, `{"tags": {"a": "b"}}`)},
+		{12, "- Weakens protection: `" + kind + ".x` is gone: ", drift(on, "null", on)},
+		{12, "\n- `" + kind + ".x` changes `block_public_acls`", drift(on, "null", off)},
+	} {
+		plan := read(t, test.plan)
+		findings := judge(plan, nil, true)
+		said := summarize("tap-prod", plan, findings)
+		if status := statusOf(findings); status != test.status || !strings.Contains(said, test.says) {
+			t.Errorf("%s\nstatus %d, expected %d and %q; says\n%s", test.plan, status, test.status, test.says, said)
+		}
+	}
+}
+
+// What roles and groups have is declared by other resources, or somebody has added it.
+func TestAddedOutside(t *testing.T) {
+	const declared = `{"role": "r", "name": "p"}|{"role": "r", "policy_arn": "arn"}|` +
+		`{"security_group_id": "g", "ip_protocol": "tcp", "from_port": 80, "to_port": 81, "cidr_ipv4": "10.0.0.0/8"}|` +
+		`{"security_group_id": "g", "ip_protocol": "-1", "referenced_security_group_id": "g"}|` +
+		`{"security_group_id": "g", "ip_protocol": "tcp", "from_port": 80, "to_port": 81, "cidr_ipv6": "::/0"}`
+	kinds := strings.Fields(`aws_iam_role_policy aws_iam_role_policy_attachment aws_vpc_security_group_ingress_rule
+		aws_vpc_security_group_ingress_rule aws_vpc_security_group_egress_rule`)
+	const state = `{"format_version": "1.2", "resource_changes": [%s], "prior_state": {"format_version": "1.0", "values":
+		{"root_module": {"resources": [{"address": "aws_iam_role.x", "type": "aws_iam_role", "values":
+		{"name": "r", "inline_policy": [{"name": "p"}], "managed_policy_arns": ["arn"]}},
+		{"address": "aws_security_group.x", "type": "aws_security_group", "values": {"id": "g",
+		"ingress": [{"protocol": "tcp", "from_port": 80, "to_port": 81, "cidr_blocks": ["10.0.0.0/8"]},
+		{"protocol": "-1", "from_port": 0, "to_port": 0, "self": true}],
+		"egress": [{"protocol": "tcp", "from_port": 80, "to_port": 81, "ipv6_cidr_blocks": ["::/0"]}]}}]}}}}`
+	for i, says := range []string{"`aws_iam_role.x` lets `r` do what its policy `p` allows",
+		"`aws_iam_role.x` lets `r` do what `arn` allows",
+		"`aws_security_group.x` lets `tcp`, ports `80` to `81`, `10.0.0.0/8`, into `g`",
+		"`aws_security_group.x` lets everything, `g`, into `g`",
+		"`aws_security_group.x` lets `tcp`, ports `80` to `81`, `::/0`, out of `g`", "No changes"} {
+		var changes []string
+		for k, values := range strings.Split(declared, "|") {
+			if k != i {
+				changes = append(changes, change(kinds[k], `"no-op"`, `"before": `+values+`, "after": `+values))
+			}
+		}
+		plan := read(t, fmt.Sprintf(state, strings.Join(changes, ", ")))
+		said := summarize("tap-prod", plan, judge(plan, nil, true))
+		if strings.Count(said, "which nothing declares") != min(1, 5-i) || !strings.Contains(said, says) {
+			t.Errorf("without %s it says\n%s\nexpected %q", kinds[min(i, 4)], said, says)
+		}
+		if findings := judge(plan, nil, false); findings != nil {
+			t.Errorf("a state that is not refreshed may be old: %v", findings)
+		}
+	}
+}
+
+// Where AWS refuses to delete something, or Terraform to empty a bucket, the configuration has to guard the rest.
+func TestGuardsAreMissed(t *testing.T) {
+	const guarded = `aws_cloudwatch_log_group aws_ecr_repository aws_kms_key aws_rds_cluster aws_s3_bucket
+		aws_secretsmanager_secret aws_subnet aws_vpc`
+	protected := map[string]bool{`"aws_rds_cluster", "deletion_protection": true`: true,
+		`"aws_lb", "enable_deletion_protection": true`: true, `"aws_s3_bucket", "force_destroy": false`: true,
+		`"aws_rds_cluster_instance", "force_destroy": false`: false, `"aws_lb", "enable_deletion_protection": false`: false}
+	for shown, expected := range protected {
+		kind, values, _ := strings.Cut(shown, ", ")
+		state := fmt.Sprintf(`{"mode": "managed", "address": "x", "type": %s, "change": {"actions": ["no-op"],
+			"before": {%[2]s}, "after": {%[2]s}}},`, kind, values)
+		for _, kind := range append(strings.Fields(guarded), "aws_lb") {
+			plan := read(t, planned(state+change(kind, `"no-op"`, `"before": {"id": "x"}, "after": {"id": "x"}`)))
+			for lifecycle, missing := range map[string]bool{`{}`: expected && kind != "aws_lb", `{"prevent_destroy": true}`: false} {
+				configuration := decode([]byte(fmt.Sprintf(`{"resource": {%q: {"x": {"lifecycle": %s}}}}`, kind, lifecycle)))
+				findings := judge(plan, configuration, false)
+				if (statusOf(findings) == 12) != missing || len(findings) > 1 {
+					t.Errorf("%s and a %s with %s: %v", shown, kind, lifecycle, findings)
+				}
+			}
 		}
 	}
 }

@@ -52,15 +52,15 @@ func ruleOf(test, kind string) (rule, bool) {
 	return rules[i], true
 }
 
-// judge applies a rule to what is at its path, or also below one that ends with three dots.
-func (rule rule) judge(d difference) int {
+// judge applies a rule to what is at its path or, unless a row above is about that, below one that ends with three dots.
+func (rule rule) judge(d difference, judged bool) int {
 	for _, pattern := range rule.patterns {
 		at := d.path
 		pattern, below := strings.CutSuffix(pattern, "...")
 		for below && strings.Count(at, "/") > strings.Count(pattern, "/") {
 			at = path.Dir(at)
 		}
-		if matches, _ := path.Match(pattern, at); matches {
+		if matches, _ := path.Match(pattern, at); matches && !(below && judged) {
 			if at != d.path && d.before == nil {
 				d.before = present // something is new in what exists
 			}
@@ -87,7 +87,6 @@ var tests = map[string]func(difference) int{
 	"later":     raised,
 	"fewer":     func(d difference) int { return sign(missing(d.before, d.after), missing(d.after, d.before)) },
 	"more":      func(d difference) int { return sign(missing(d.after, d.before), missing(d.before, d.after)) },
-	"root":      func(d difference) int { return sign(isRoot(d.after), isRoot(d.before)) },
 	"elsewhere": func(d difference) int { return sign(repositoryOf(d.before) != repositoryOf(d.after), false) },
 	"by digest": func(d difference) int {
 		return sign(repositoryOf(d.before) == repositoryOf(d.after) && strings.Contains(show(d.after), "@sha256:"), false)
@@ -147,12 +146,6 @@ func missing(list, other any) bool {
 	}
 	return list != later && other != later &&
 		slices.ContainsFunc(all(list), func(element any) bool { return !found[encode(element)] })
-}
-
-// isRoot reports whether the user of a container is root, as one that is not set is in most images.
-func isRoot(user any) bool {
-	name, _, _ := strings.Cut(fmt.Sprint(user), ":")
-	return slices.Contains([]string{"<nil>", "0", "root"}, name)
 }
 
 // repositoryOf returns an image without its tag and digest.
