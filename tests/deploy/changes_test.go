@@ -143,3 +143,52 @@ func (d *deployment) edit(t *testing.T, part map[string]any) {
 	keys.Merge(stack, part)
 	must.Write(t, d.stackFile(), string(must.Get(json.Marshal(stack))(t)))
 }
+
+// weaken edits the stack's JSON for the worse, and returns what a plan has to say of each edit.
+func (d *deployment) weaken(t *testing.T) (words []string) {
+	t.Helper()
+	var edits []struct {
+		Says string
+		Edit map[string]any
+	}
+	must.Do(t, json.Unmarshal(must.Get(os.ReadFile("testdata/weakened.json"))(t), &edits))
+	for _, e := range edits {
+		d.edit(t, e.Edit)
+		words = append(words, e.Says)
+	}
+	return words
+}
+
+// meddle weakens what is deployed, and adds to it, by AWS's API. It returns what a plan has to say of both.
+func (d *deployment) meddle(t *testing.T) (weakened, added []string) {
+	t.Helper()
+	var state struct {
+		Resources []struct {
+			Type, Name string
+			Instances  []struct{ Attributes struct{ ID string } }
+		}
+	}
+	must.Do(t, json.Unmarshal(must.Get(os.ReadFile(d.path("terraform."+d.stack+".tfstate")))(t), &state))
+	text := string(must.Get(os.ReadFile("testdata/by-hand.json"))(t))
+	for _, r := range state.Resources {
+		text = strings.ReplaceAll(text, "<"+r.Type+"."+r.Name+">", r.Instances[0].Attributes.ID)
+	}
+	var calls struct {
+		Weakened, Added []struct {
+			Says string
+			request
+		}
+	}
+	must.Do(t, json.Unmarshal([]byte(text), &calls))
+	var requests []request
+	for i, call := range slices.Concat(calls.Weakened, calls.Added) {
+		requests = append(requests, call.request)
+		if i < len(calls.Weakened) {
+			weakened = append(weakened, call.Says)
+		} else {
+			added = append(added, call.Says)
+		}
+	}
+	d.answers(t, requests...)
+	return weakened, added
+}

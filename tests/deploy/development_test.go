@@ -98,6 +98,19 @@ func TestLongChanges(t *testing.T) {
 		expect(deployed+"logs: {retentionDays: 7}\n", 3, "### Weakens protection", "from `30` to `7`")
 		expect(withPort(deployed), 3, "### Interrupts traffic")
 	})
+	step(t, "what weakens the stack is named, and nothing of it called harmless", func(t *testing.T) {
+		d.configure(t, deployed)
+		if said := d.expectWords(t, 12, d.weaken(t)...); strings.Contains(said, "Harmless") {
+			t.Error(said)
+		}
+	})
+	step(t, "what is done by hand is named, and what it adds also after an apply of something else", func(t *testing.T) {
+		weakened, added := d.meddle(t)
+		d.configure(t, deployed+"monitoring: {latencySeconds: 3}\n")
+		d.expectRefreshed(t, 12, append(weakened, added...)...)
+		d.apply(t)
+		d.expectRefreshed(t, 12, added...)
+	})
 	step(t, "after a refused rotation another one is needed, and sets yet another password", func(t *testing.T) {
 		// A provider that fails to update a resource keeps the attributes that it was to set: Terraform takes the new
 		// password for set.

@@ -55,28 +55,35 @@ func (p plan) expect(t *testing.T, wanted ...string) {
 	}
 }
 
-// expectWords fails unless the command plan ends with the status and says all of this. It does not refresh, which takes
-// most of a plan's time and has its tests.
-func (d *deployment) expectWords(t *testing.T, status int, wanted ...string) {
+// expectWords fails unless the command plan ends with the status and says all of this, without a refresh, which takes
+// most of a plan's time.
+func (d *deployment) expectWords(t *testing.T, status int, wanted ...string) (said string) {
+	t.Helper()
+	unrefreshed := *d
+	unrefreshed.variables = []string{"TF_CLI_ARGS_plan=-refresh=false"}
+	return unrefreshed.expectRefreshed(t, status, wanted...)
+}
+
+// expectRefreshed is expectWords with a refresh. The words of a text have to be in one line.
+func (d *deployment) expectRefreshed(t *testing.T, status int, wanted ...string) (said string) {
 	t.Helper()
 	program := d.path("plan")
 	must.Get(d.run(t, d.repository, "go", "build", "-o", program, "./internal/plan"))(t)
-	unrefreshed := *d
-	unrefreshed.variables = []string{"TF_CLI_ARGS_plan=-refresh=false"}
-	said, err := unrefreshed.run(t, d.root, program, d.stack)
+	said, err := d.run(t, d.root, program, d.stack)
 	said += fmt.Sprint(err)
 	var exit *exec.ExitError
 	if errors.As(err, &exit) && exit.ExitCode() != status || (err == nil) != (status == 0) {
 		t.Errorf("the plan of %s ended with %v, expected the status %d", d.stack, err, status)
 	}
 	for _, want := range wanted {
-		if !strings.Contains(said, want) {
+		if !regexp.MustCompile(strings.ReplaceAll(regexp.QuoteMeta(want), " ", ".*")).MatchString(said) {
 			t.Errorf("the plan does not say %q", want)
 		}
 	}
 	if t.Failed() {
 		t.Fatal(said)
 	}
+	return said
 }
 
 // expectGuarded renames every resource whose loss matters, as if its construct had another name: it leaves the
