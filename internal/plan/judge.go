@@ -46,7 +46,9 @@ func judge(plan *tfjson.Plan, configuration any, refreshed bool) []finding {
 	exists, protected, created := false, false, map[string]int{}
 	drift := map[string]*tfjson.ResourceChange{}
 	for _, r := range plan.ResourceDrift {
-		drift[r.Address] = r
+		if r.Change != nil {
+			drift[r.Address] = r
+		}
 	}
 	for _, r := range slices.Concat(plan.ResourceDrift, plan.ResourceChanges) {
 		if r.Mode == tfjson.ManagedResourceMode && r.Change != nil && r.Change.Before != nil {
@@ -82,7 +84,7 @@ func judge(plan *tfjson.Plan, configuration any, refreshed bool) []finding {
 		j.add(notJudged, deferred.ResourceChange.Address, "is deferred: what happens to it is not known yet")
 	}
 	for name, output := range plan.OutputChanges {
-		if !output.Actions.NoOp() {
+		if output == nil || !output.Actions.NoOp() {
 			j.add(harmless, name, "in outputs")
 		}
 	}
@@ -141,28 +143,26 @@ func (j *judgement) judge(r, drift *tfjson.ResourceChange) {
 
 // because says what Terraform replaces a resource for.
 func because(paths []any) (words string) {
-	for i, path := range paths {
+	for _, path := range paths {
 		steps, _ := path.([]any)
-		words += map[bool]string{true: " because of another ", false: ", "}[i == 0] +
-			quote(strings.ReplaceAll(strings.TrimSpace(fmt.Sprintln(steps...)), " ", "."))
+		words += ", " + quote(strings.ReplaceAll(strings.TrimSpace(fmt.Sprintln(steps...)), " ", "."))
 	}
-	return words
+	return strings.Replace(words, ", ", " because of another ", 1)
 }
 
 // planned returns the attributes afterwards. What AWS decides, such as an ARN, counts as what it is until it is known.
 func (j *judgement) planned(r *tfjson.ResourceChange) attributes {
-	values, _ := r.Change.After.(object)
+	values, exists := r.Change.After.(object)
 	marks, _ := r.Change.AfterUnknown.(object)
-	if declared, ok := at(j.configuration, "resource."+r.Type+"."+r.Name).(object); ok && values != nil {
-		values, marks = maps.Clone(values), maps.Clone(marks)
-		for name, mark := range marks {
-			if mark == true && declared[name] == nil {
-				values[name], marks[name] = part(r.Change.Before, name), nil
-			}
-		}
+	declared, known := at(j.configuration, "resource."+r.Type+"."+r.Name).(object)
+	if !exists || !known {
+		return attributesOf(r.Type, r.Change.After, r.Change.AfterUnknown)
 	}
-	if values == nil {
-		return nil
+	values, marks = maps.Clone(values), maps.Clone(marks)
+	for name, mark := range marks {
+		if mark == true && declared[name] == nil {
+			values[name], marks[name] = part(r.Change.Before, name), nil
+		}
 	}
 	return attributesOf(r.Type, values, marks)
 }

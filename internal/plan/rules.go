@@ -52,7 +52,7 @@ func ruleOf(test, kind string) (rule, bool) {
 	return rules[i], true
 }
 
-// judge applies a rule to what is at its path or, unless a row above is about that, below one that ends with three dots.
+// judge applies a rule to what is at its path or, if no row above is about that, below one that ends with three dots.
 func (rule rule) judge(d difference, judged bool) int {
 	for _, pattern := range rule.patterns {
 		at := d.path
@@ -132,7 +132,8 @@ func shorter(d difference) int {
 
 // raised compares the thresholds of an alarm.
 func raised(d difference) int {
-	if operator := show(d.resource["aws_cloudwatch_metric_alarm/comparison_operator"]); strings.Contains(operator, "Less") {
+	operator := show(d.resource["aws_cloudwatch_metric_alarm/comparison_operator"])
+	if strings.Contains(operator, "Less") {
 		return lower(d)
 	}
 	return -lower(d)

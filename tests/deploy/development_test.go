@@ -94,9 +94,10 @@ func TestLongChanges(t *testing.T) {
 			d.expectWords(t, status, wanted...)
 		}
 		expect(deployed, 0, "No changes.")
-		expect(deployed+"monitoring: {latencySeconds: 3}\n", 2, "Harmless changes: 2.")
-		expect(deployed+"logs: {retentionDays: 7}\n", 3, "### Weakens protection", "from `30` to `7`")
-		expect(withPort(deployed), 3, "### Interrupts traffic")
+		expect(deployed+"monitoring: {latencySeconds: 1}\n", 10, "Harmless changes: 2 (2 changed).")
+		expect(deployed+"monitoring: {latencySeconds: 3}\n", 12, "### Weakens protection", "from `2` to `3`")
+		expect(deployed+"logs: {retentionDays: 7}\n", 12, "### Loses data", "from `30` to `7`")
+		expect(withPort(deployed), 12, "### Interrupts traffic")
 	})
 	step(t, "what weakens the stack is named, and nothing of it called harmless", func(t *testing.T) {
 		d.configure(t, deployed)
