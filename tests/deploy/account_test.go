@@ -17,12 +17,12 @@ const other = "210987654321"
 // configureIn synthesizes the environments dev and qa, of two accounts, and the stacks of these.
 func (d *deployment) configureIn(t *testing.T, dev string) {
 	t.Helper()
-	must.Do(t, d.synthesize(t, map[string]string{
+	d.synthesize(t, map[string]string{
 		"accounts.yaml": account + ": {region: us-east-1, github: {subject: 'repo:example/tap', repositoryId: '42'}}\n" +
 			other + ": {region: us-east-1}\n",
 		"environments/dev.yaml": development + "account: '" + account + "'\n" + dev,
 		"environments/qa.yaml":  development + "account: '" + other + "'\n",
-	}))
+	})
 }
 
 // states is the account's bucket of states.

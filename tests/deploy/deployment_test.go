@@ -119,40 +119,33 @@ func (d *deployment) stackFolder() string { return d.path("cdktf.out", "stacks",
 
 func (d *deployment) stackFile() string { return filepath.Join(d.stackFolder(), "cdk.tf.json") }
 
-// file is the name of the environment's file.
-func (d *deployment) file() string {
-	return "environments/" + strings.TrimPrefix(d.stack, "tap-") + ".yaml"
-}
-
 // synthesis lets one test at a time use the process that builds constructs.
 var synthesis sync.Mutex
 
 // configure synthesizes the environment that the file describes, in place of the one before, ready to be planned.
 func (d *deployment) configure(t *testing.T, file string) {
 	t.Helper()
-	must.Do(t, d.synthesize(t, map[string]string{d.file(): file}))
+	d.synthesize(t, map[string]string{"environments/" + strings.TrimPrefix(d.stack, "tap-") + ".yaml": file})
 	if _, err := os.Stat(filepath.Join(d.stackFolder(), ".terraform")); err != nil {
 		d.terraform(t, initializing...)
 	}
 }
 
-// synthesize synthesizes what the files describe, in place of what was before, unless they are refused.
-func (d *deployment) synthesize(t *testing.T, files map[string]string) error {
+// synthesize synthesizes what the files describe, in place of what was before.
+func (d *deployment) synthesize(t *testing.T, files map[string]string) {
 	t.Helper()
 	root := t.TempDir()
 	for name, content := range files {
 		must.Write(t, filepath.Join(root, name), content)
 	}
 	environments, accounts, err := config.Load(root+"/environments", config.RequestedSuffix{})
-	if err != nil {
-		return err
-	}
+	must.Do(t, err)
 	if domain := &environments[0].LoadBalancer.Domain; domain.ZoneID == hostedZone {
 		domain.ZoneID = d.zone
 	}
 	synthesis.Lock()
 	defer synthesis.Unlock()
-	return constructs.Synthesize(environments, accounts, d.path("cdktf.out"))
+	must.Do(t, constructs.Synthesize(environments, accounts, d.path("cdktf.out")))
 }
 
 // run runs a program in a folder and returns what it writes to standard output. An error contains how all that it

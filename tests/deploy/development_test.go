@@ -106,11 +106,13 @@ func TestLongChanges(t *testing.T) {
 		}
 	})
 	step(t, "what is done by hand is named, and what it adds also after an apply of something else", func(t *testing.T) {
-		weakened, added := d.meddle(t)
+		d.configure(t, deployed)
+		d.expectRefreshed(t, 0, "No changes.")
+		words := d.meddle(t)
 		d.configure(t, deployed+"monitoring: {latencySeconds: 3}\n")
-		d.expectRefreshed(t, 12, append(weakened, added...)...)
+		d.expectRefreshed(t, 12, words...)
 		d.apply(t)
-		d.expectRefreshed(t, 12, added...)
+		d.expectRefreshed(t, 12, words[10:]...)
 	})
 	step(t, "after a refused rotation another one is needed, and sets yet another password", func(t *testing.T) {
 		// A provider that fails to update a resource keeps the attributes that it was to set: Terraform takes the new
