@@ -36,10 +36,10 @@ type recorded struct {
 func (d *deployment) expectRecorded(t *testing.T, file string) {
 	t.Helper()
 	path := filepath.Join(d.repository, "internal/plan/testdata", d.stack+".jsonl")
-	variants := keys.Parse(t, must.Get(os.ReadFile("testdata/everyday.yaml"))(t))
+	each, variants := keys.Variants(t)
 	known, lines := map[string][]string{}, ""
 	if *update {
-		variants = append(variants, keys.All(t)...)
+		variants = append(variants, each...)
 		slices.SortStableFunc(variants, func(a, b keys.Variant) int {
 			return strings.Compare(fmt.Sprint(a.Base), fmt.Sprint(b.Base))
 		})
@@ -73,7 +73,7 @@ func (d *deployment) expectRecorded(t *testing.T, file string) {
 			slices.Concat(planning, []string{"-refresh=false", "-out=" + planned})...); err != nil && *update {
 			continue // it is refused
 		}
-		r := recorded{Change: v.String()}
+		r := recorded{Change: v.Key + ": " + string(must.Get(json.Marshal(v.Value))(t))}
 		must.Do(t, json.Unmarshal([]byte(d.terraform(t, "show", "-json", planned)), &r.Plan),
 			json.Unmarshal(must.Get(os.ReadFile(d.stackFile()))(t), &r.Configuration))
 		if is := changes(&r.Plan); !*update && !slices.Equal(is, known[r.Change]) {
