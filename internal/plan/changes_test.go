@@ -38,7 +38,15 @@ func TestChanges(t *testing.T) {
 				Configuration any
 			}
 			must.Do(t, json.Unmarshal([]byte(line), &recorded))
-			said := statements(summarize(stack, &recorded.Plan, judge(&recorded.Plan, recorded.Configuration, false)))
+			findings, said := judge(&recorded.Plan, recorded.Configuration, false), []string(nil)
+			for _, f := range findings {
+				if f.heading != harmless {
+					said = append(said, f.heading+": "+f.address+" "+f.words)
+				}
+			}
+			if said == nil {
+				said = []string{map[bool]string{true: "harmless", false: "nothing"}[len(findings) > 0]}
+			}
 			all, wanted := strings.Join(said, "\n  "), expected[stack+" "+recorded.Change]
 			plans++
 			if strings.Contains(all, notJudged) {
@@ -66,24 +74,6 @@ func TestChanges(t *testing.T) {
 
 // loss is what is said of each resource that is lost.
 var loss = regexp.MustCompile("is (destroyed|replaced)")
-
-// statements returns what a summary says, each with its heading.
-func statements(summary string) (all []string) {
-	heading := ""
-	for line := range strings.SplitSeq(summary, "\n") {
-		if title, found := strings.CutPrefix(line, "### "); found {
-			heading = title
-		} else if item, found := strings.CutPrefix(line, "- "); found {
-			all = append(all, heading+": "+item)
-		}
-	}
-	if all == nil && strings.Contains(summary, "\nNo changes.\n") {
-		return []string{"nothing"}
-	} else if all == nil {
-		return []string{"harmless"}
-	}
-	return all
-}
 
 // lines returns the lines of a file in testdata.
 func lines(t *testing.T, name string) []string {

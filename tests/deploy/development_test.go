@@ -87,18 +87,6 @@ func TestLongChanges(t *testing.T) {
 		d.expectAnswers(t, request{"ecs", "describe_task_definition", parameters{"taskDefinition": "PaymentTask-dev"},
 			"taskDefinition.containerDefinitions[0].image", image})
 	})
-	step(t, "a plan says in words what is lost", func(t *testing.T) {
-		expect := func(file string, status int, wanted ...string) {
-			t.Helper()
-			d.configure(t, file)
-			d.expectWords(t, status, wanted...)
-		}
-		expect(deployed, 0, "No changes.")
-		expect(deployed+"monitoring: {latencySeconds: 1}\n", 10, "Harmless changes: 2 (2 changed).")
-		expect(deployed+"monitoring: {latencySeconds: 3}\n", 12, "### Weakens protection", "from `2` to `3`")
-		expect(deployed+"logs: {retentionDays: 7}\n", 12, "### Loses data", "from `30` to `7`")
-		expect(withPort(deployed), 12, "### Interrupts traffic")
-	})
 	step(t, "what weakens the stack is named, and nothing of it called harmless", func(t *testing.T) {
 		d.configure(t, deployed)
 		if said := d.expectWords(t, 12, d.weaken(t)...); strings.Contains(said, "Harmless") {

@@ -26,16 +26,11 @@ service: {image: "` + image + `", command: [/payment-api, serve], user: "10001",
   secrets: {ACQUIRER_KEY: "arn:aws:secretsmanager:` + region + `:` + account + `:secret:acquirer-AbCdEf:key::"}}
 `
 
-// withPort returns a file in which the service listens on another port.
-func withPort(file string) string {
-	return strings.Replace(file, "service: {", "service: {port: 8080, ", 1)
-}
-
 // What each option loses is in internal/plan/testdata.
 func TestLongOptions(t *testing.T) {
 	d := newDeployment(t, "dev")
 	d.newHostedZone(t)
-	for _, file := range []string{development, together, withPort(together)} {
+	for _, file := range []string{development, together, strings.Replace(together, "{image", "{port: 8080, image", 1)} {
 		d.configure(t, file)
 		d.apply(t)
 	}
