@@ -98,7 +98,7 @@ func judge(plan *tfjson.Plan, configuration any, refreshed bool) []finding {
 func (j *judgement) judge(r, drift *tfjson.ResourceChange) {
 	found := len(j.findings)
 	before, after := attributesOf(r.Type, r.Change.Before, nil), j.planned(r)
-	if drift != nil && len(after) > 0 && !r.Change.Actions.NoOp() {
+	if drift != nil && len(after) > 0 {
 		before = j.outside(r, drift, after)
 	}
 	has := func(action tfjson.Action) bool { return slices.Contains(r.Change.Actions, action) }
