@@ -34,6 +34,7 @@ func TestLongProduction(t *testing.T) {
 	step(t, "the outputs name what exists", d.expectOutputs)
 	step(t, "it answers over HTTPS only", d.expectHTTPS)
 	step(t, "a second plan is empty", func(t *testing.T) { d.plan(t).expect(t) })
+	step(t, "changes are planned as they are judged", func(t *testing.T) { d.expectRecorded(t, production) })
 	step(t, "what is renamed is missed, and kept by the moved blocks", d.expectGuarded)
 	step(t, "a destroy is refused before it destroys anything", func(t *testing.T) {
 		d.configure(t, production)
