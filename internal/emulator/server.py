@@ -178,7 +178,7 @@ FORGOTTEN = {
 }
 
 
-@around(RDSResponse, "create_db_cluster", "restore_db_cluster_to_point_in_time", "create_db_instance")
+@around(RDSResponse, "create_db_cluster", "create_db_instance")
 @around(EC2ContainerServiceResponse, "create_service")
 def create_and_remember(self, create):
     """Answers with a new model, whose attributes are what describing it tells."""

@@ -174,7 +174,6 @@ network: {existing: {publicSubnets: [subnet-0a1b2c3d4e5f60001, subnet-0a1b2c3d4e
 service: {image: "210987654321.dkr.ecr.eu-west-1.amazonaws.com/payment-api:1.0.0", port: 8080,
   secrets: {KEY: "arn:aws:secretsmanager:eu-west-1:210987654321:secret:tap/dev/key-AbCdEf:key::"}}
 loadBalancer: {domain: {name: api.dev.example.com, zoneId: Z0123456789EXAMPLE9}}
-database: {restore: {cluster: paymentdb-old}}
 `,
 	"terraform.lock.hcl": "# hashes of another machine's provider\n",
 }
