@@ -199,6 +199,9 @@ func newPlan(stack string, destroy bool) (r record, err error) {
 		return r, fmt.Errorf("%s show -json: %w: use another release of it, or one of github.com/hashicorp/terraform-json",
 			repository.Terraform(), err)
 	}
+	if at(decode(shown.Bytes()), "errored") == true { // which terraform-json does not know
+		return r, errors.New("the plan is not complete: mend what it has said and " + again)
+	}
 	configuration, err := os.ReadFile(configurationFile)
 	refreshed := !strings.Contains(os.Getenv("TF_CLI_ARGS")+os.Getenv("TF_CLI_ARGS_plan"), "-refresh=false")
 	findings := judge(&plan, decode(configuration), refreshed)
