@@ -34,12 +34,21 @@ type GitHub struct {
 	RepositoryID string `yaml:"repositoryId"`
 	// Branch is the one that is deployed.
 	Branch string `yaml:"branch"`
+	// Reviews approve what is applied to production: those of the stack's GitHub environment, or of the branch, by pull
+	// request, where your plan of GitHub has none for environments.
+	Reviews string `yaml:"reviews"`
 	// ProviderExists is set where the account has an OpenID Connect provider of GitHub already: it can have only one.
 	ProviderExists bool `yaml:"providerExists"`
 }
 
-// DefaultBranch is deployed where accounts.yaml names none.
-const DefaultBranch = "main"
+// ReviewsOfBranch is the value of Reviews that is not the default.
+const ReviewsOfBranch = "branch"
+
+// DefaultGitHub is what accounts.yaml does not have to say.
+var DefaultGitHub = GitHub{Branch: "main", Reviews: "environment"}
+
+// Stack is the name of the account's stack.
+func (a Account) Stack() string { return "tap-account-" + a.ID }
 
 // StatesBucket is the S3 bucket of the account's states.
 func (a Account) StatesBucket() string { return "tap-states-" + a.ID + "-" + a.Region }
@@ -57,13 +66,16 @@ func loadAccounts(root *os.Root, parent string) (*file, []Account) {
 	}
 	accounts := []Account{}
 	for i := 0; i < len(node.Content); i += 2 {
-		account := Account{ID: node.Content[i].Value, GitHub: GitHub{Branch: DefaultBranch}}
-		decode(node.Content[i+1], &account)
+		account := Account{ID: node.Content[i].Value, GitHub: DefaultGitHub}
+		f.decode(node.Content[i+1], &account)
 		accounts = append(accounts, account)
 	}
 	slices.SortFunc(accounts, func(a, b Account) int { return strings.Compare(a.ID, b.ID) })
 	return f, accounts
 }
+
+const imageStays = "production needs an image that stays the same: one with a digest (@sha256:...), or of the " +
+	"repository of its account in accounts.yaml"
 
 // applyRulesBetween checks what environments and accounts have to be together, and says where the states are.
 func applyRulesBetween(files []*file, shared *file, accounts []Account) {
@@ -72,9 +84,7 @@ func applyRulesBetween(files []*file, shared *file, accounts []Account) {
 		f.forbid(accounts != nil && e.Account != "" && shared.lines[e.Account] == 0, "is not in accounts.yaml", "account")
 		owner, region, _, private := e.Service.PrivateRepository()
 		immutable := private && owner == e.Account && shared.lines[owner] > 0 && region == e.Region // the account's own
-		f.forbid(e.Class == Production && !strings.Contains(e.Service.Image, "@") && !immutable, "production needs an image "+
-			"that stays the same: one with a digest (@sha256:...), or of the repository of its account in accounts.yaml",
-			"service.image")
+		f.forbid(e.Class == Production && !strings.Contains(e.Service.Image, "@") && !immutable, imageStays, "service.image")
 		for _, other := range files[:i] {
 			o := &other.environment
 			f.forbid(e.LoadBalancer.Domain.Name != "" && e.LoadBalancer.Domain.Name == o.LoadBalancer.Domain.Name,

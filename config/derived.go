@@ -152,7 +152,7 @@ func Warnings(environments []Environment) (all []string) {
 	needed := map[string]int{}
 	for _, e := range environments {
 		for _, warning := range e.warnings() {
-			all = append(all, "tap-"+e.Suffix+": "+warning)
+			all = append(all, e.Stack()+": "+warning)
 		}
 		place := " in " + e.Region + " of " + cmp.Or(e.Account, "an account that no file names")
 		needed["Elastic IPs"+place] += e.Network.NATGateways

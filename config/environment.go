@@ -54,6 +54,9 @@ type Environment struct {
 	Monitoring   Monitoring   `yaml:"monitoring"`
 }
 
+// Stack is the name of the environment's stack.
+func (e Environment) Stack() string { return "tap-" + e.Suffix }
+
 // Encryption configures the environment's customer-managed KMS key.
 type Encryption struct {
 	// DeletionWindowDays is how long a deleted key can still be restored. Everything that it encrypts is lost with it,
@@ -246,6 +249,10 @@ type HealthCheck struct {
 	// GracePeriodSeconds is how long after its start a task is not stopped for failed checks.
 	GracePeriodSeconds int `yaml:"gracePeriodSeconds"`
 }
+
+// HealthCheckTimeoutSeconds is how long a target has to answer, as in the original system. AWS refuses an interval that
+// is not longer: https://github.com/terraform-linters/tflint-ruleset-aws/issues/404
+const HealthCheckTimeoutSeconds = 5
 
 // LoadBalancer configures the internet-facing Application Load Balancer.
 type LoadBalancer struct {

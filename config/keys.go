@@ -42,7 +42,7 @@ func join(path, key string) string {
 
 var plainKey = regexp.MustCompile(`^[A-Za-z0-9_-]{1,60}$`)
 
-// unknownKey says which key was meant by one that a section does not have, or which there are.
+// unknownKey says of a key that a section does not have which was meant, or which there are.
 func unknownKey(key, section string, limit Limit) string {
 	const unknown = "is not a known key; "
 	keys, known := environmentLimit.keys(""), slices.Sorted(maps.Keys(limit.Properties))

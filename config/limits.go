@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
@@ -26,6 +27,7 @@ type Limit struct {
 	Pattern              *regexp.Regexp   `json:"pattern,omitempty"`   // means the same to Go and to JSON Schema
 	Not                  *Limit           `json:"not,omitempty"`
 	Items                *Limit           `json:"items,omitempty"`
+	PrefixItems          []Limit          `json:"prefixItems,omitempty"` // only in rules
 	MinItems             int              `json:"minItems,omitempty"`
 	MaxItems             int              `json:"maxItems,omitempty"`
 	UniqueItems          bool             `json:"uniqueItems,omitempty"`
@@ -88,8 +90,10 @@ func above(bound, most float64) Limit {
 	return Limit{Type: "number", ExclusiveMinimum: &bound, Maximum: &most, words: words}
 }
 
-func oneOf[T string | int](kind string, values ...T) Limit {
-	limit := Limit{Type: kind, words: joined(values)}
+var kinds = map[reflect.Kind]string{reflect.String: "string", reflect.Int: "integer", reflect.Bool: "boolean"}
+
+func oneOf[T string | int | bool](values ...T) Limit {
+	limit := Limit{Type: kinds[reflect.TypeFor[T]().Kind()], words: joined(values)}
 	for _, value := range values {
 		limit.Enum = append(limit.Enum, value)
 	}
@@ -233,6 +237,7 @@ var accountsLimit = func() Limit {
 				"https://api.github.com/repos/OWNER/NAME shows it as id"),
 			"branch": matching(`[A-Za-z0-9][A-Za-z0-9._/-]*`, "a letter or digit, then letters, digits and . _ / -").
 				upTo(200),
+			"reviews":        oneOf(DefaultGitHub.Reviews, ReviewsOfBranch),
 			"providerExists": boolean,
 		}),
 	})
@@ -268,18 +273,18 @@ var environmentLimit = func() Limit {
 	subnetIDs.MaxItems = 16
 
 	sizes := slices.Concat(slices.Collect(maps.Values(fargateSizes))...)
-	memory := oneOf("integer", slices.Compact(slices.Sorted(slices.Values(sizes)))...)
+	memory := oneOf(slices.Compact(slices.Sorted(slices.Values(sizes)))...)
 	memory.words = "512 to 249856, a size that Fargate offers with service.cpu"
 
 	file := section(map[string]Limit{
-		"class":   oneOf("string", string(Development), string(Production)),
+		"class":   oneOf(string(Development), string(Production)),
 		"region":  region,
 		"account": AccountIDs.orEmpty(),
 		"tags":    tags,
 		"protect": boolean,
 		"logs": section(map[string]Limit{
 			// https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html
-			"retentionDays": oneOf("integer", 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192,
+			"retentionDays": oneOf(1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192,
 				2557, 2922, 3288, 3653),
 		}),
 		"network": section(map[string]Limit{
@@ -308,7 +313,7 @@ var environmentLimit = func() Limit {
 			"name": matching(`[a-z_][a-z0-9_]{0,62}`, "a lower-case letter or underscore, then up to 62 lower-case "+
 				"letters, digits or underscores, not a word that PostgreSQL or RDS reserves").
 				except(`^(template0|template1|rdsadmin|rdsproxyadmin|pg_.*|` + strings.Join(reservedWords, "|") + `)$`),
-			"login": oneOf("string", LoginIAM, LoginMaster),
+			"login": oneOf(LoginIAM, LoginMaster),
 			"serverless": section(map[string]Limit{
 				// https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_ServerlessV2ScalingConfiguration.html
 				"minimumCapacity": number(0, 256, 0.5),
@@ -347,8 +352,8 @@ var environmentLimit = func() Limit {
 				"example 1000:1000"),
 			"readonlyRootFilesystem": boolean,
 			"tmpfsMiB":               integer(1, unbounded),
-			"architecture":           oneOf("string", "x86_64", "arm64"),
-			"cpu":                    oneOf("integer", slices.Sorted(maps.Keys(fargateSizes))...),
+			"architecture":           oneOf("x86_64", "arm64"),
+			"cpu":                    oneOf(slices.Sorted(maps.Keys(fargateSizes))...),
 			"memory":                 memory,
 			"scaling": section(map[string]Limit{
 				"minimumTasks":      integer(1, unbounded),
@@ -362,7 +367,7 @@ var environmentLimit = func() Limit {
 				"path": matching(`/[A-Za-z0-9._~/?=&@:+-]*`, "a slash, then letters, digits and . _ ~ / ? = & @ : + -").
 					upTo(1024),
 				// https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_CreateTargetGroup.html
-				"intervalSeconds":    integer(5, 300),
+				"intervalSeconds":    integer(HealthCheckTimeoutSeconds+1, 300),
 				"gracePeriodSeconds": integer(0, unbounded),
 			}),
 			"containerHealthCheck": freeText.list(),

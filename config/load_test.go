@@ -96,7 +96,7 @@ func TestAccountsHaveTheirEnvironments(t *testing.T) {
 	}
 	first, second := shared[0], shared[1]
 	if first.ID != "123456789012" || !slices.Equal(first.Emails, []string{"a@b.com"}) ||
-		first.GitHub != (GitHub{"repo:acme/tap", "42", "main", true}) ||
+		first.GitHub != (GitHub{"repo:acme/tap", "42", "main", "environment", true}) ||
 		len(first.Environments) != 2 || first.Environments[1].Suffix != "qa" || len(second.Environments) != 1 {
 		t.Errorf("got %+v", shared)
 	}
@@ -227,6 +227,7 @@ func TestNamesAndContentsAreRefused(t *testing.T) {
 		github + "'repo:a/b:pull_r'}":       subject,
 		github + "'repo:a@1/b@42'}":         id + ".github: no environment file has this account",
 		github + "'repo:a/b', branch: '.'}": id + ".github.branch: ",
+		github + "'repo:a/b', reviews: no}": id + `.github.reviews: "no" is not valid; allowed: environment, branch`,
 	}}
 	for _, hidden := range "\x00\r\u200b\u202e\u3164\ufeff\U000E0041" {
 		wants["a.yaml"][development+"# "+string(hidden)] = fmt.Sprintf(":2: contains the character %U", hidden)

@@ -27,11 +27,11 @@ func Synthesize(environments []config.Environment, accounts []config.Account, ou
 	}()
 	app := cdktf.NewApp(&cdktf.AppConfig{Outdir: jsii.String(output)})
 	for _, environment := range environments {
-		building = "stack tap-" + environment.Suffix
+		building = "stack " + environment.Stack()
 		NewTapStack(app, environment, slices.Concat(Extensions, further)...)
 	}
 	for _, account := range accounts {
-		building = "stack tap-account-" + account.ID
+		building = "stack " + account.Stack()
 		NewAccountStack(app, account)
 	}
 	building = "app"

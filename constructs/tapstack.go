@@ -25,7 +25,7 @@ import (
 
 // NewTapStack declares the stack tap-<suffix>: everything of one environment, and the extensions.
 func NewTapStack(app constructs.Construct, environment config.Environment, extensions ...Extension) cdktf.TerraformStack {
-	name := "tap-" + environment.Suffix
+	name := environment.Stack()
 	stack := newStack(app, name, name, environment)
 	place := environment.Network.CIDR
 	if environment.Network.IsExisting() {
@@ -105,7 +105,7 @@ func NewTapStack(app constructs.Construct, environment config.Environment, exten
 // NewAccountStack declares the stack tap-account-<account>: what the account's environments share. Its state is in its
 // own bucket from the start, under a key that the pipeline's roles cannot reach.
 func NewAccountStack(app constructs.Construct, file config.Account) cdktf.TerraformStack {
-	stack := newStack(app, "tap-account-"+file.ID, "account", config.Environment{
+	stack := newStack(app, file.Stack(), "account", config.Environment{
 		Suffix: "account", Region: file.Region, Account: file.ID, StatesBucket: file.StatesBucket(),
 	})
 	shared := account.New(stack, "account", file)

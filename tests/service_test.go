@@ -25,6 +25,7 @@ import (
 	"tap/constructs"
 	"tap/constructs/connection"
 	"tap/constructs/service"
+	"tap/tests/keys"
 	"tap/tests/must"
 )
 
@@ -136,6 +137,22 @@ func TestConnectionsShareNoVariable(t *testing.T) {
 	}
 }
 
+// A file that could set the same variable would be overridden in silence.
+func TestVariablesOfTheProjectAreReserved(t *testing.T) {
+	each, _ := keys.Variants(t)
+	for _, v := range each {
+		s := example(t, v.Key)
+		file := s.environment.Service
+		for list, key := range map[string]string{"environment": "value", "secrets": "valueFrom"} {
+			for name := range s.container().named(list, key) {
+				if file.Environment[name]+file.Secrets[name] == "" && !slices.Contains(config.ServiceVariables, name) {
+					t.Errorf("%s: %s is set by the project and not in config.ServiceVariables", v.Key, name)
+				}
+			}
+		}
+	}
+}
+
 // Without NAT gateway a session needs an endpoint, and what is typed is logged under the key.
 func TestSessionsAreReachedAndLogged(t *testing.T) {
 	s := stacks(t)["options"].in(t)
@@ -161,7 +178,7 @@ func TestPlaceholderKnowsPortAndPath(t *testing.T) {
 		s.container().want("command", service.PlaceholderCommand(port, path))
 		s.container().want("image", service.PlaceholderImage)
 	}
-	example(t, image).container().want("command", nil)
+	example(t, "service.user").container().want("command", nil)
 }
 
 // A program that is taken over has no capability (ECS.4), and cannot run what it writes, nor write to the root file

@@ -34,10 +34,9 @@ const (
 	// replacedLogDays is how long a version of an access log that expired or was overwritten can be restored.
 	replacedLogDays = 7
 
-	// The health check's time-out and thresholds are those of the original system.
-	healthCheckTimeoutSeconds = 5
-	healthyThreshold          = 2 // checks in a row that make a target healthy
-	unhealthyThreshold        = 3 // failed checks in a row that make it unhealthy
+	// The health check's thresholds are those of the original system.
+	healthyThreshold   = 2 // checks in a row that make a target healthy
+	unhealthyThreshold = 3 // failed checks in a row that make it unhealthy
 )
 
 // Props configures New.
@@ -180,7 +179,7 @@ func (l *LoadBalancer) newTargetGroup(scope constructs.Construct, target Target)
 		HealthCheck: &lbtargetgroup.LbTargetGroupHealthCheck{
 			Enabled: jsii.Bool(true), Protocol: jsii.String("HTTP"), Matcher: jsii.String("200"),
 			Path: jsii.String(target.HealthCheck.Path), Interval: jsii.Number(target.HealthCheck.IntervalSeconds),
-			Timeout:          jsii.Number(healthCheckTimeoutSeconds),
+			Timeout:          jsii.Number(config.HealthCheckTimeoutSeconds),
 			HealthyThreshold: jsii.Number(healthyThreshold), UnhealthyThreshold: jsii.Number(unhealthyThreshold),
 		},
 		Stickiness: &lbtargetgroup.LbTargetGroupStickiness{Enabled: jsii.Bool(false), Type: jsii.String("lb_cookie")},

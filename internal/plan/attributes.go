@@ -144,11 +144,9 @@ func all(value any) []any {
 	return []any{value}
 }
 
-// part returns what is in an object or a list. Terraform marks a value together with all that is in it.
+// part returns what is in an object or a list.
 func part(value, key any) any {
 	switch value := value.(type) {
-	case bool:
-		return value
 	case object:
 		name, _ := key.(string)
 		return value[name]

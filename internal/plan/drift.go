@@ -4,12 +4,13 @@ import (
 	"fmt"
 	"maps"
 	"reflect"
+	"slices"
 
 	tfjson "github.com/hashicorp/terraform-json"
 )
 
 // outside judges what AWS has against what the state had, where the plan changes it: the rest is what AWS makes of
-// values. It returns what the plan starts from, in which what it only puts back is there already.
+// values. It returns what the plan starts from, in which what it puts back is there already, unless it was better.
 func (j *judgement) outside(r, drift *tfjson.ResourceChange, after attributes) (start attributes) {
 	had := attributesOf(r.Type, drift.Change.Before, nil)
 	has := attributesOf(r.Type, drift.Change.After, nil)
@@ -20,9 +21,11 @@ func (j *judgement) outside(r, drift *tfjson.ResourceChange, after attributes) (
 	start, seen := maps.Clone(has), maps.Clone(has)
 	for _, paths := range []attributes{had, has, after} {
 		for path := range paths {
+			done := difference{path, had[path], has[path], has, false}
+			better := slices.ContainsFunc(rules, func(rule rule) bool { return rule.judge(done, false) < 0 })
 			if reflect.DeepEqual(has[path], after[path]) {
 				seen[path] = had[path]
-			} else if reflect.DeepEqual(after[path], had[path]) {
+			} else if reflect.DeepEqual(had[path], after[path]) && !better {
 				start[path] = had[path]
 			}
 		}

@@ -98,11 +98,12 @@ func judge(plan *tfjson.Plan, configuration any, refreshed bool) []finding {
 func (j *judgement) judge(r, drift *tfjson.ResourceChange) {
 	found := len(j.findings)
 	before, after := attributesOf(r.Type, r.Change.Before, nil), j.planned(r)
-	if drift != nil && len(after) > 0 && !r.Change.Actions.NoOp() {
+	if drift != nil && len(after) > 0 {
 		before = j.outside(r, drift, after)
 	}
 	has := func(action tfjson.Action) bool { return slices.Contains(r.Change.Actions, action) }
 	loss, known := ruleOf("destroyed", r.Type)
+	novelty, _ := ruleOf("new", r.Type)
 	heading, verb, words := loss.heading, "changed", ""
 	switch {
 	case has(tfjson.ActionForget):
@@ -134,7 +135,7 @@ func (j *judgement) judge(r, drift *tfjson.ResourceChange) {
 	case r.PreviousAddress != "":
 		j.add(harmless, r.Address, "renamed")
 	case len(j.findings) > found || r.Change.Actions.NoOp():
-	case verb == "created" && heading != harmless:
+	case verb == "created" && heading != harmless && novelty.heading != harmless:
 		j.add(adds, r.Address, "is created")
 	default:
 		j.add(harmless, r.Address, verb)

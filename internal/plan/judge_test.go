@@ -62,8 +62,12 @@ func TestEachTypeIsKnown(t *testing.T) {
 	for heading, kinds := range losses {
 		for _, kind := range strings.Fields(kinds) {
 			for actions, fields := range map[string]string{
-				`"delete"`: `"before": {"id": "x"}`, `"create", "delete"`: `"before": {"id": "x"}, "after": {"id": "x"}`,
+				`"delete"`: `"before": {"id": "x"}`, `"create", "delete"`: `"before": {"id": "x"}, "after": {"id": "y"},
+					"replace_paths": [["id"]]`,
 			} {
+				if heading == harmless {
+					fields = strings.Replace(fields, "y", "x", 1)
+				}
 				findings := judge(read(t, planned(change(kind, actions, fields))), nil, false)
 				if len(findings) != 1 || findings[0].heading != heading || findings[0].address != kind+".x" ||
 					strings.Contains(findings[0].words, "does not say") {
@@ -102,7 +106,8 @@ func TestPlans(t *testing.T) {
 		said := summarize("tap-prod", parsed, findings)
 		lines := strings.NewReplacer("### ", "", "\n\n- ", ": ").Replace(said)
 		if status, words, _ := strings.Cut(wanted, " "); status != fmt.Sprint(statusOf(findings)) ||
-			!strings.Contains(lines, "\n"+words+"\n") || strings.Contains(said, "hush") {
+			!strings.Contains(lines, "\n"+words+"\n") || strings.Contains(said, "hush") ||
+			strings.Contains(said, "No changes.") != (status == "0") {
 			t.Errorf("%s\nstatus %d, expected %s; says\n%s", plan, statusOf(findings), wanted, said)
 		}
 	}
@@ -210,6 +215,8 @@ func TestDrift(t *testing.T) {
 		actions := `"update"`
 		if after == "null" {
 			actions = `"create"`
+		} else if planned == "null" {
+			actions = `"delete"`
 		}
 		return fmt.Sprintf(`{"format_version": "1.2", "resource_drift": [%s], "resource_changes": [%s]}`,
 			change(kind, actions, `"before": `+before+`, "after": `+after),
@@ -222,16 +229,35 @@ func TestDrift(t *testing.T) {
 		{12, "- Weakens protection: `" + kind + ".x` changes `block_public_acls` (from `true` to `false`): the bucket may",
 			drift(on, off, on)},
 		{12, "- Not judged: read Terraform's text: `" + kind + ".x` changes `x`.", drift(quiet, off, quiet)},
-		{10, "Harmless changes: 1 (1 changed)", drift(on, quiet, `{"block_public_acls": true, "x": "y", "tags": {"a": "b"}}`)},
+		{10, "Harmless changes: 1 (1 changed)",
+			drift(on, quiet, `{"block_public_acls": true, "x": "y", "tags": {"a": "b"}}`)},
 		{10, "changes: 1 (1 changed outside)", drift(`{"tags": {"a": "b"}}`, `{"tags": {}}`, `{"tags": {"a": "b"}}`)},
 		{12, "- Weakens protection: `" + kind + ".x` is gone: ", drift(on, "null", on)},
 		{12, "\n- `" + kind + ".x` changes `block_public_acls`", drift(on, "null", off)},
+		{12, "\n- `" + kind + ".x` changes `block_public_acls`", drift(off, on, off)}, // it was better
 	} {
 		plan := read(t, test.plan)
 		findings := judge(plan, nil, true)
 		said := summarize("tap-prod", plan, findings)
 		if status := statusOf(findings); status != test.status || !strings.Contains(said, test.says) {
 			t.Errorf("%s\nstatus %d, expected %d and %q; says\n%s", test.plan, status, test.status, test.says, said)
+		}
+	}
+	for _, text := range []string{drift(on, quiet, on), drift(on, quiet, "null")} {
+		if findings := judge(read(t, text), nil, true); len(findings) != 1 {
+			t.Errorf("%s: %v, expected one", text, findings)
+		}
+	}
+}
+
+// What the configuration does not set, and is unknown, follows from what else is another.
+func TestWhatAWSDecides(t *testing.T) {
+	plan := read(t, planned(change("aws_ecs_task_definition", `"create", "delete"`,
+		`"before": {"arn": "x", "family": "y"}, "after": {"family": "y"}, "after_unknown": {"arn": true}`)))
+	for declared, heading := range map[string]string{`{"family": "y"}`: harmless, `{"arn": "${y}"}`: notJudged} {
+		configuration := decode([]byte(`{"resource": {"aws_ecs_task_definition": {"x": ` + declared + `}}}`))
+		if findings := judge(plan, configuration, false); len(findings) != 1 || findings[0].heading != heading {
+			t.Errorf("of %s %v, expected it below %q", declared, findings, heading)
 		}
 	}
 }

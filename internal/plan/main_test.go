@@ -131,6 +131,7 @@ func TestFailuresAreNoStatuses(t *testing.T) {
 	t.Setenv("TERRAFORM_BINARY_NAME", program)
 	run := command(t)
 	for _, test := range []struct{ script, says, summary string }{
+		{shows + `'{"format_version": "1.2", "errored": true}'`, "the plan is not complete", "is not complete"},
 		{shows + `'{"format_version": "9.0"}'`, `"9.0.0" does not satisfy.*terraform-json`, "9.0.0"},
 		{shows + `'{"format_version": "1.2", "resource_changes": [null]}'`, "a fault of the program", "a fault of"},
 		{"[ $1 != init ] || { kill -INT $PPID; sleep 0.5; }", "plan: interrupted", "interrupted"},
@@ -162,4 +163,9 @@ func TestArguments(t *testing.T) {
 			t.Errorf("plan %s: %v, expected %q", arguments, err, want)
 		}
 	}
+}
+
+func TestProviderThatCannotBeHad(t *testing.T) {
+	t.Setenv("TERRAFORM_BINARY_NAME", must.Get(exec.LookPath("false"))(t))
+	command(t)(synthesized, "", 1, "init: exit status 1\n.*make provider says where")
 }

@@ -4,7 +4,6 @@ import (
 	"reflect"
 	"regexp"
 	"slices"
-	"strings"
 
 	tfjson "github.com/hashicorp/terraform-json"
 )
@@ -56,19 +55,13 @@ func unlike(a, b *tfjson.Change) (count int) {
 	if a.Before == nil {
 		a, b = b, a
 	}
-	after, _ := b.After.(object)
+	after, _ := b.After.(object) // without what is unknown
 	for name, value := range after {
-		was, unknown := part(a.Before, name), encode(part(b.AfterUnknown, name))
-		if !strings.Contains(unknown, "true") && !reflect.DeepEqual(value, was) && !(none(value) && none(was)) {
+		if !reflect.DeepEqual(value, part(a.Before, name)) {
 			count++
 		}
 	}
 	return count
-}
-
-// none reports whether a value is what providers keep instead of nothing.
-func none(value any) bool {
-	return slices.Contains([]string{"null", `""`, "0", "false", "[]", "{}"}, encode(value))
 }
 
 // hash is what CDKTF ends a name with: eight digits that depend on the path of the construct.

@@ -88,3 +88,15 @@ func TestAttributesIdentifyMoreThanNames(t *testing.T) {
 		t.Errorf("%v, expected %v first", moves, want)
 	}
 }
+
+func TestMovesAreOneToOne(t *testing.T) {
+	one, two := removal("aws_eip", "one", map[string]any{"a": "b"}), removal("aws_eip", "two", map[string]any{"a": "b"})
+	moves := findMoves([]*tfjson.ResourceChange{one, two, creation(one, "once")})
+	if want := []move{{one.Address, "aws_eip.once"}}; !slices.Equal(moves, want) {
+		t.Errorf("%v, expected %v", moves, want)
+	}
+	one.DeposedKey = "abc"
+	if moves := findMoves([]*tfjson.ResourceChange{one, creation(one, "once")}); moves != nil {
+		t.Errorf("what is left of a replaced resource is no other: %v", moves)
+	}
+}

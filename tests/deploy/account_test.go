@@ -14,15 +14,14 @@ import (
 // other is a second account.
 const other = "210987654321"
 
-// configureIn synthesizes the environments dev and qa, of two accounts, and the stacks of these.
-func (d *deployment) configureIn(t *testing.T, dev string) {
-	t.Helper()
-	d.synthesize(t, map[string]string{
+// inAccounts are the environments dev and qa, of two accounts of which the first has a pipeline.
+func inAccounts(database string) map[string]string {
+	return map[string]string{
 		"accounts.yaml": account + ": {region: us-east-1, github: {subject: 'repo:example/tap', repositoryId: '42'}}\n" +
 			other + ": {region: us-east-1}\n",
-		"environments/dev.yaml": development + "account: '" + account + "'\n" + dev,
+		"environments/dev.yaml": development + "account: '" + account + "'\ndatabase: {" + database + "}\n",
 		"environments/qa.yaml":  development + "account: '" + other + "'\n",
-	})
+	}
 }
 
 // states is the account's bucket of states.
@@ -36,9 +35,10 @@ func (d *deployment) expectStates(t *testing.T, account string, wanted ...string
 	d.expectAnswers(t, request{"s3", "list_objects_v2", states(account), "Contents[].Key", wanted})
 }
 
+// The account's stack, and what its pipeline does with an environment.
 func TestLongAccounts(t *testing.T) {
 	d := newDeployment(t, "account-"+account)
-	d.configureIn(t, "")
+	d.synthesize(t, inAccounts("passwordVersion: 1"))
 	// To the emulator whoever has taken a role of an account is in that account.
 	role := parameters{"RoleArn": "arn:aws:iam::" + other + ":role/admin", "RoleSessionName": "test"}
 	key := "AWS_ACCESS_KEY_ID=" + d.ask(t, "sts", "assume_role", role, "Credentials.AccessKeyId")
@@ -56,8 +56,22 @@ func TestLongAccounts(t *testing.T) {
 		d.plan(t).expect(t)
 		d.refused(t, "Instance cannot be destroyed", destroying...)
 	})
+	r := newRun(t, "emulated", append(d.emulator.Environment(),
+		"AWS_ENDPOINT_URL="+d.proxy.url, "REPOSITORY="+d.repository,
+		"TF_CLI_ARGS_init=-plugin-dir="+d.repository+"/.local/provider/.terraform/providers",
+		"PYTHON="+repository.Python(d.repository))...)
+	r.command(`cd "$REPOSITORY" && git ls-files -z -co --exclude-standard | tar --null -T - -cf - |
+		tar -xf - -C "$FOLDER/checkout"`)
+	// run runs the pipeline for an event, after which AWS keeps backups for some days.
+	run := func(t *testing.T, event string, failed, calls []string, words string, days int) {
+		t.Helper()
+		r.T = t
+		r.expect(event, failed, calls, []string{words})
+		d.expectAnswers(t, request{"rds", "describe_db_clusters", nil, "DBClusters[0].BackupRetentionPeriod", days})
+	}
+	const applies, keeps = "Apply complete!", "no Apply complete!"
 	dev, qa := in("tap-dev"), in("tap-qa", key)
-	step(t, "each state is in the bucket of its account, encrypted, and locked during an apply", func(t *testing.T) {
+	step(t, "a first push deploys, and is locked meanwhile", func(t *testing.T) {
 		dev.terraform(t, initializing...)
 		second := make(chan error, 1)
 		d.proxy.intercept("CreateTopic", func() bool {
@@ -66,10 +80,13 @@ func TestLongAccounts(t *testing.T) {
 			second <- err
 			return true
 		})
-		dev.apply(t)
+		r.commit(inAccounts("passwordVersion: 1"))
+		run(t, "push", nil, nil, applies, 7)
 		if err := <-second; err == nil || !strings.Contains(err.Error(), "Error acquiring the state lock") {
 			t.Errorf("a second apply during the first ended with %v, expected it to be refused", err)
 		}
+	})
+	step(t, "each state is in the bucket of its account, encrypted", func(t *testing.T) {
 		qa.ask(t, "s3", "create_bucket", states(other), "@")
 		qa.terraform(t, initializing...)
 		qa.apply(t, qa.target(t, "aws_sns_topic"))
@@ -81,27 +98,44 @@ func TestLongAccounts(t *testing.T) {
 	step(t, "credentials of another account are refused", func(t *testing.T) {
 		in("tap-dev", key).refused(t, "account ID not allowed: "+other, planning...)
 	})
-	step(t, "a plan without refresh calls what the planner may, and another folder applies it", func(t *testing.T) {
-		dev.configureIn(t, "database: {passwordVersion: 2}\n")
-		dev.terraform(t, initializing...)
+	step(t, "what AWS refuses is made by the next run", func(t *testing.T) {
+		r.commit(inAccounts("backupRetentionDays: 9"))
+		d.proxy.refuse("ModifyDBCluster")
+		run(t, "push", []string{"apply", "result"}, nil, "tap-dev is not applied, or in part", 7)
+		d.proxy.intercept("ModifyDBCluster", nil)
+		run(t, "workflow_dispatch", nil, nil, applies, 9)
+	})
+	step(t, "what a hand has done is said at night, and mended by the next push", func(t *testing.T) {
+		d.ask(t, "rds", "modify_db_cluster", parameters{"DBClusterIdentifier": "paymentdb-dev",
+			"BackupRetentionPeriod": 1}, "@")
+		const create = "gh issue create --title Deployed environments differ from the main branch --body-file comment.md"
+		run(t, "schedule", nil, []string{create}, "backup_retention_period", 1)
+		run(t, "push", nil, nil, applies, 9)
+		run(t, "schedule", nil, nil, keeps, 9)
+	})
+	step(t, "a revert before the approval stays", func(t *testing.T) {
+		r.commit(inAccounts("backupRetentionDays: 12"))
+		must.Write(t, r.folder+"/given/head-apply", `{"object": {"sha": "that of the revert"}}`)
+		run(t, "push", nil, nil, keeps, 9)
+		must.Do(t, os.Remove(r.folder+"/given/head-apply"))
+	})
+	step(t, "a pull request calls what the planner may, and is applied with the stored password", func(t *testing.T) {
+		r.commit(inAccounts("backupRetentionDays: 9, passwordVersion: 2"))
+		r.github["event"] = object{"pull_request": object{"number": 5,
+			"head": object{"repo": object{"full_name": "example/tap"}}}}
 		before := must.Get(d.emulator.Calls(t.Context()))(t).Operations
-		planned := dev.plan(t, "-refresh=false", "-lock=false")
+		run(t, "pull_request", nil, []string{"gh pr comment 5 --body-file comment.md"}, keeps, 9)
 		called := must.Get(d.emulator.Calls(t.Context()))(t).Operations
 		maps.DeleteFunc(called, func(name string, count int) bool { return before[name] == count })
 		got := slices.Sorted(maps.Keys(called))
-		if want := strings.Fields("rds:DescribeDBEngineVersions s3:GetObject s3:HeadObject s3:ListObjectsV2 " +
-			"secretsmanager:GetRandomPassword sts:GetCallerIdentity"); !slices.Equal(got, want) {
-			t.Errorf("the plan calls %v, expected %v", got, want)
+		if want := strings.Fields("iam:GetRole rds:DescribeDBClusters rds:DescribeDBEngineVersions s3:GetObject " +
+			"s3:HeadObject " +
+			"s3:ListObjectsV2 secretsmanager:GetRandomPassword sts:GetCallerIdentity"); !slices.Equal(got, want) {
+			t.Errorf("the plans and the test call %v, expected %v", got, want)
 		}
-		elsewhere := in("tap-dev")
-		elsewhere.root = t.TempDir()
-		must.Write(t, elsewhere.stackFile(), string(must.Get(os.ReadFile(dev.stackFile()))(t)))
-		elsewhere.terraform(t, initializing...)
-		elsewhere.apply(t, planned.path)
-		if given := d.proxy.passwords; len(given) != 2 || given[1] != elsewhere.storedPassword(t) {
+		run(t, "push", nil, nil, applies, 9)
+		if given := d.proxy.passwords; len(given) != 2 || given[1] != d.storedPassword(t) {
 			t.Errorf("RDS was given %d passwords, expected two, the second one as it is stored", len(given))
 		}
-		elsewhere.refused(t, "Saved plan is stale", append(applying, planned.path)...)
-		elsewhere.plan(t).expect(t)
 	})
 }
