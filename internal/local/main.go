@@ -70,7 +70,10 @@ func main() {
 }
 
 func carryOut(ctx context.Context, arguments []string) error {
-	switch command, program := append(arguments, "")[0], arguments[min(1, len(arguments)):]; {
+	if len(arguments) == 0 {
+		return errors.New(usage)
+	}
+	switch command, program := arguments[0], arguments[1:]; {
 	case command == "plan" && len(program) > 0:
 		return plan(ctx, run, program...)
 	case command == "exec" && len(program) > 0:
@@ -185,9 +188,8 @@ func status(ctx context.Context) error {
 	}
 	const checkout = ".local/checkout.out"
 	defer os.RemoveAll(checkout)
-	if err := run(ctx, append(environment(e, first), "CDKTF_OUTDIR="+checkout), ".local/bin/tap", "-unlocked"); err != nil {
-		return err
-	}
+	// What is wrong with a file, it says.
+	_ = run(ctx, append(environment(e, first), "CDKTF_OUTDIR="+checkout), ".local/bin/tap", "-unlocked")
 	synthesized, _ := filepath.Glob(file("*", configuration))
 	for _, path := range synthesized {
 		stack := filepath.Base(filepath.Dir(path))
