@@ -10,7 +10,7 @@ import (
 )
 
 // outside judges what AWS has against what the state had, where the plan changes it: the rest is what AWS makes of
-// values. It returns what the plan starts from, in which what it puts back is there already, unless it was better since.
+// values. It returns what the plan starts from, in which what it puts back is there already, unless it has been better.
 func (j *judgement) outside(r, drift *tfjson.ResourceChange, after attributes) (start attributes) {
 	had := attributesOf(r.Type, drift.Change.Before, nil)
 	has := attributesOf(r.Type, drift.Change.After, nil)

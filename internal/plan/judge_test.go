@@ -228,7 +228,7 @@ func TestDrift(t *testing.T) {
 		{12, "- Weakens protection: `" + kind + ".x` changes `block_public_acls` (from `true` to `false`): the bucket may",
 			drift(on, off, on)},
 		{12, "- Not judged: read Terraform's text: `" + kind + ".x` changes `x`.", drift(quiet, off, quiet)},
-		{10, "Harmless changes: 1 (1 changed)", drift(on, quiet, `{"block_public_acls": true, "x": "y", "tags": {"a": "b"}}`)},
+		{10, "changes: 1 (1 changed)", drift(on, quiet, `{"block_public_acls": true, "x": "y", "tags": {"a": "b"}}`)},
 		{10, "changes: 1 (1 changed outside)", drift(`{"tags": {"a": "b"}}`, `{"tags": {}}`, `{"tags": {"a": "b"}}`)},
 		{12, "- Weakens protection: `" + kind + ".x` is gone: ", drift(on, "null", on)},
 		{12, "\n- `" + kind + ".x` changes `block_public_acls`", drift(on, "null", off)},
