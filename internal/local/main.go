@@ -227,12 +227,12 @@ func status(ctx context.Context) error {
 	}
 	fmt.Printf(`
 Try next:
-  make plan LOCAL=1 STACK=%[1]s                     what a change of environments or constructs would do
+  make plan LOCAL=1 STACK=%[1]s                     what a change of the checkout would do
   make deploy LOCAL=1 STACK=tap-prod                  production, by the words for AWS
   go run ./internal/local exec aws ecs list-clusters  any program, which then talks to the emulator
-  %-50[2]s  in a browser: all that it has been asked to make
+  %-50[2]s  in a browser: all that it was asked for
   generated/%[1]s.md                                a picture of the stack
-  make local-destroy                                  stops the emulator and forgets everything
+  make local-destroy                                  stop the emulator and forget everything
 `, first, e.URL()+"/moto-api/")
 	return nil
 }
