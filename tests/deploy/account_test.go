@@ -69,7 +69,8 @@ func TestLongAccounts(t *testing.T) {
 		t.Helper()
 		r.T = t
 		r.expect(event, failed, calls, []string{words})
-		d.expectAnswers(t, request{"cloudwatch", "describe_alarms", latency, "MetricAlarms[0].[Threshold, ActionsEnabled]", alarm})
+		d.expectAnswers(t, request{"cloudwatch", "describe_alarms", latency,
+			"MetricAlarms[0].[Threshold, ActionsEnabled]", alarm})
 	}
 	const applies, keeps = "Apply complete!", "no Apply complete!"
 	dev, qa := in("tap-dev"), in("tap-qa", key)
@@ -120,15 +121,17 @@ func TestLongAccounts(t *testing.T) {
 		run(t, "push", nil, nil, keeps, "[3 True]")
 		must.Do(t, os.Remove(r.folder+"/given/head-apply"))
 	})
-	step(t, "a pull request calls what the planner may, and is applied with the password that is stored", func(t *testing.T) {
+	step(t, "a pull request calls what the planner may, and is applied with the stored password", func(t *testing.T) {
 		r.commit(inAccounts("latencySeconds: 3", "2"))
-		r.github["event"] = object{"pull_request": object{"number": 5, "head": object{"repo": object{"full_name": "example/tap"}}}}
+		r.github["event"] = object{"pull_request": object{"number": 5,
+			"head": object{"repo": object{"full_name": "example/tap"}}}}
 		before := must.Get(d.emulator.Calls(t.Context()))(t).Operations
 		run(t, "pull_request", nil, []string{"gh pr comment 5 --body-file comment.md"}, keeps, "[3 True]")
 		called := must.Get(d.emulator.Calls(t.Context()))(t).Operations
 		maps.DeleteFunc(called, func(name string, count int) bool { return before[name] == count })
 		got := slices.Sorted(maps.Keys(called))
-		if want := strings.Fields("cloudwatch:DescribeAlarms iam:GetRole rds:DescribeDBEngineVersions s3:GetObject s3:HeadObject " +
+		if want := strings.Fields("cloudwatch:DescribeAlarms iam:GetRole rds:DescribeDBEngineVersions s3:GetObject " +
+			"s3:HeadObject " +
 			"s3:ListObjectsV2 secretsmanager:GetRandomPassword sts:GetCallerIdentity"); !slices.Equal(got, want) {
 			t.Errorf("the plans and the test call %v, expected %v", got, want)
 		}
