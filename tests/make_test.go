@@ -21,7 +21,12 @@ case "${0##*/} $1" in
 	mkdir -p .local/bin
 	to=$3
 	shift 3
-	for package; do case $to in */) cp "$0" "$to$(basename "$package" | sed 's/^\.$/tap/')" ;; *) cp "$0" "$to" ;; esac; done ;;
+	for package; do
+		case $to in
+		*/) cp "$0" "$to$(basename "$package" | sed 's/^\.$/tap/')" ;;
+		*) cp "$0" "$to" ;;
+		esac
+	done ;;
 "terraform providers") touch .terraform.lock.hcl ;;
 plan*) exit "$STATUS" ;;
 esac

@@ -70,7 +70,10 @@ func main() {
 }
 
 func carryOut(ctx context.Context, arguments []string) error {
-	switch command, program := append(arguments, "")[0], arguments[min(1, len(arguments)):]; {
+	if len(arguments) == 0 {
+		return errors.New(usage)
+	}
+	switch command, program := arguments[0], arguments[1:]; {
 	case command == "plan" && len(program) > 0:
 		return plan(ctx, run, program...)
 	case command == "exec" && len(program) > 0:
@@ -185,9 +188,8 @@ func status(ctx context.Context) error {
 	}
 	const checkout = ".local/checkout.out"
 	defer os.RemoveAll(checkout)
-	if err := run(ctx, append(environment(e, first), "CDKTF_OUTDIR="+checkout), ".local/bin/tap", "-unlocked"); err != nil {
-		return err
-	}
+	// What is wrong with a file, it says.
+	_ = run(ctx, append(environment(e, first), "CDKTF_OUTDIR="+checkout), ".local/bin/tap", "-unlocked")
 	synthesized, _ := filepath.Glob(file("*", configuration))
 	for _, path := range synthesized {
 		stack := filepath.Base(filepath.Dir(path))
@@ -225,12 +227,12 @@ func status(ctx context.Context) error {
 	}
 	fmt.Printf(`
 Try next:
-  make plan LOCAL=1 STACK=%[1]s                     what a change of environments or constructs would do
+  make plan LOCAL=1 STACK=%[1]s                     what a change of the checkout would do
   make deploy LOCAL=1 STACK=tap-prod                  production, by the words for AWS
   go run ./internal/local exec aws ecs list-clusters  any program, which then talks to the emulator
-  %-50[2]s  in a browser: all that it has been asked to make
+  %-50[2]s  in a browser: all that it was asked for
   generated/%[1]s.md                                a picture of the stack
-  make local-destroy                                  stops the emulator and forgets everything
+  make local-destroy                                  stop the emulator and forget everything
 `, first, e.URL()+"/moto-api/")
 	return nil
 }
@@ -294,7 +296,9 @@ func stop() error {
 		return err
 	}
 	err = nil
-	for _, pattern := range []string{states, ".local/.terraform.*", file("*", deployed), file("*", "saved.*"), engineFile} {
+	for _, pattern := range []string{
+		states, ".local/.terraform.*", file("*", deployed), file("*", "saved.*"), engineFile,
+	} {
 		left, _ := filepath.Glob(pattern)
 		for _, name := range left {
 			err = errors.Join(err, os.Remove(name))
@@ -358,8 +362,8 @@ var resource = regexp.MustCompile(`(?m)^\w+\.([A-Za-z0-9-]+)[\w-]*$`)
 // file is one in the folder of a stack.
 func file(stack, name string) string { return filepath.Join(output, "stacks", stack, name) }
 
-// runner runs a program. An interrupt in the terminal reaches that by itself, as it is in the same process group, and it
-// decides what that means.
+// runner runs a program. An interrupt in the terminal reaches that by itself, as it is in the same process group, and
+// it decides what that means.
 type runner func(ctx context.Context, variables []string, program ...string) error
 
 // run runs a program with this one's input and output.

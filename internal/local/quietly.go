@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -24,11 +23,11 @@ var (
 	planned = regexp.MustCompile(`(\d+) to (?:add|change|destroy)`)
 	step    = regexp.MustCompile(`^\w+\.([\w-]+?)(?:_[0-9A-F]{8})?(?: \(.*)?: (?:Still .*[\[ ](\w+) elapsed|\w+ complete)`)
 	notable = regexp.MustCompile(`^(?:Planning |No changes\.|Apply complete!)`)
-	failure = regexp.MustCompile(`^(?:│ )?Error: `)
+	failure = regexp.MustCompile(`(?m)^(?:│ )?Error: `)
 )
 
-// quietly runs a program that applies something, and answers yes. How far that is it says in a line that moves or, where
-// the output is no terminal, each ten seconds. All that the program prints is in a file; an error is shown whole.
+// quietly runs a program that applies something, and answers yes. How far that is it says in a line that moves or,
+// where the output is no terminal, each ten seconds. All that the program prints is in a file; an error is shown whole.
 func quietly(ctx context.Context, variables []string, program ...string) error {
 	log, err := os.Create(terraformLog)
 	if err != nil {
@@ -45,7 +44,6 @@ func quietly(ctx context.Context, variables []string, program ...string) error {
 	if err := c.Start(); err != nil {
 		return err
 	}
-	var said []string
 	total, done, shown, begin, end := 0, 0, time.Now(), "", "\n"
 	if isatty.IsTerminal(os.Stdout.Fd()) {
 		begin, end = "\r\033[K", "" // of the line
@@ -53,7 +51,6 @@ func quietly(ctx context.Context, variables []string, program ...string) error {
 	for text := bufio.NewReader(output); err == nil; {
 		var line string
 		line, err = text.ReadString('\n')
-		said = append(said, line)
 		log.WriteString(line)
 		if strings.HasPrefix(line, "Plan: ") {
 			for _, found := range planned.FindAllStringSubmatch(line, -1) {
@@ -74,11 +71,11 @@ func quietly(ctx context.Context, variables []string, program ...string) error {
 		}
 	}
 	if err = ended(ctx, c, c.Wait()); err != nil {
-		first := max(len(said)-20, 0)
-		if i := slices.IndexFunc(said, failure.MatchString); i >= 0 {
-			first = i
+		said, _ := os.ReadFile(terraformLog)
+		if found := failure.FindIndex(said); found != nil {
+			said = said[found[0]:]
 		}
-		fmt.Print(begin, strings.Join(said[first:], ""))
+		fmt.Printf("%s%s", begin, said[max(0, len(said)-10000):])
 	}
 	return err
 }

@@ -13,8 +13,8 @@ import (
 	"tap/tests/must"
 )
 
-// What is said of real plans, which tests/deploy records, is what a reviewer has to be told, below no other heading, and
-// of what is lost all. Who reads "Not judged" of more than one change in ten does not look any longer.
+// What is said of real plans, which tests/deploy records, is what a reviewer has to be told, below no other heading,
+// and of what is lost all. Who reads "Not judged" of more than one change in ten does not look any longer.
 func TestChanges(t *testing.T) {
 	expected, change := map[string][]string{}, ""
 	for _, line := range lines(t, "expected.txt") {

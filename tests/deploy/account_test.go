@@ -15,12 +15,13 @@ import (
 const other = "210987654321"
 
 // inAccounts are the environments dev and qa, of two accounts of which the first has a pipeline.
-func inAccounts(database string) map[string]string {
+func inAccounts(monitoring, password string) map[string]string {
 	return map[string]string{
 		"accounts.yaml": account + ": {region: us-east-1, github: {subject: 'repo:example/tap', repositoryId: '42'}}\n" +
 			other + ": {region: us-east-1}\n",
-		"environments/dev.yaml": development + "account: '" + account + "'\ndatabase: {" + database + "}\n",
-		"environments/qa.yaml":  development + "account: '" + other + "'\n",
+		"environments/dev.yaml": development + "account: '" + account + "'\n" +
+			"monitoring: {" + monitoring + "}\ndatabase: {passwordVersion: " + password + "}\n",
+		"environments/qa.yaml": development + "account: '" + other + "'\n",
 	}
 }
 
@@ -38,7 +39,7 @@ func (d *deployment) expectStates(t *testing.T, account string, wanted ...string
 // The account's stack, and what its pipeline does with an environment.
 func TestLongAccounts(t *testing.T) {
 	d := newDeployment(t, "account-"+account)
-	d.synthesize(t, inAccounts("passwordVersion: 1"))
+	d.synthesize(t, inAccounts("latencySeconds: 2", "1"))
 	// To the emulator whoever has taken a role of an account is in that account.
 	role := parameters{"RoleArn": "arn:aws:iam::" + other + ":role/admin", "RoleSessionName": "test"}
 	key := "AWS_ACCESS_KEY_ID=" + d.ask(t, "sts", "assume_role", role, "Credentials.AccessKeyId")
@@ -62,12 +63,14 @@ func TestLongAccounts(t *testing.T) {
 		"PYTHON="+repository.Python(d.repository))...)
 	r.command(`cd "$REPOSITORY" && git ls-files -z -co --exclude-standard | tar --null -T - -cf - |
 		tar -xf - -C "$FOLDER/checkout"`)
-	// run runs the pipeline for an event, after which AWS keeps backups for some days.
-	run := func(t *testing.T, event string, failed, calls []string, words string, days int) {
+	latency := parameters{"AlarmNames": []string{"HighLatencyAlarm-dev"}}
+	// run runs the pipeline for an event, after which an alarm has a threshold, and notifies somebody or not.
+	run := func(t *testing.T, event string, failed, calls []string, words, alarm string) {
 		t.Helper()
 		r.T = t
 		r.expect(event, failed, calls, []string{words})
-		d.expectAnswers(t, request{"rds", "describe_db_clusters", nil, "DBClusters[0].BackupRetentionPeriod", days})
+		d.expectAnswers(t, request{"cloudwatch", "describe_alarms", latency,
+			"MetricAlarms[0].[Threshold, ActionsEnabled]", alarm})
 	}
 	const applies, keeps = "Apply complete!", "no Apply complete!"
 	dev, qa := in("tap-dev"), in("tap-qa", key)
@@ -80,8 +83,8 @@ func TestLongAccounts(t *testing.T) {
 			second <- err
 			return true
 		})
-		r.commit(inAccounts("passwordVersion: 1"))
-		run(t, "push", nil, nil, applies, 7)
+		r.commit(inAccounts("latencySeconds: 2", "1"))
+		run(t, "push", nil, nil, applies, "[2 True]")
 		if err := <-second; err == nil || !strings.Contains(err.Error(), "Error acquiring the state lock") {
 			t.Errorf("a second apply during the first ended with %v, expected it to be refused", err)
 		}
@@ -99,41 +102,40 @@ func TestLongAccounts(t *testing.T) {
 		in("tap-dev", key).refused(t, "account ID not allowed: "+other, planning...)
 	})
 	step(t, "what AWS refuses is made by the next run", func(t *testing.T) {
-		r.commit(inAccounts("backupRetentionDays: 9"))
-		d.proxy.refuse("ModifyDBCluster")
-		run(t, "push", []string{"apply", "result"}, nil, "tap-dev is not applied, or in part", 7)
-		d.proxy.intercept("ModifyDBCluster", nil)
-		run(t, "workflow_dispatch", nil, nil, applies, 9)
+		r.commit(inAccounts("latencySeconds: 3", "1"))
+		d.proxy.refuse("PutMetricAlarm")
+		run(t, "push", []string{"apply", "result"}, nil, "tap-dev is not applied, or in part", "[2 True]")
+		d.proxy.intercept("PutMetricAlarm", nil)
+		run(t, "workflow_dispatch", nil, nil, applies, "[3 True]")
 	})
 	step(t, "what a hand has done is said at night, and mended by the next push", func(t *testing.T) {
-		d.ask(t, "rds", "modify_db_cluster", parameters{"DBClusterIdentifier": "paymentdb-dev",
-			"BackupRetentionPeriod": 1}, "@")
+		d.ask(t, "cloudwatch", "disable_alarm_actions", latency, "@")
 		const create = "gh issue create --title Deployed environments differ from the main branch --body-file comment.md"
-		run(t, "schedule", nil, []string{create}, "backup_retention_period", 1)
-		run(t, "push", nil, nil, applies, 9)
-		run(t, "schedule", nil, nil, keeps, 9)
+		run(t, "schedule", nil, []string{create}, "actions_enabled", "[3 False]")
+		run(t, "push", nil, nil, applies, "[3 True]")
+		run(t, "schedule", nil, nil, keeps, "[3 True]")
 	})
 	step(t, "a revert before the approval stays", func(t *testing.T) {
-		r.commit(inAccounts("backupRetentionDays: 12"))
+		r.commit(inAccounts("latencySeconds: 4", "1"))
 		must.Write(t, r.folder+"/given/head-apply", `{"object": {"sha": "that of the revert"}}`)
-		run(t, "push", nil, nil, keeps, 9)
+		run(t, "push", nil, nil, keeps, "[3 True]")
 		must.Do(t, os.Remove(r.folder+"/given/head-apply"))
 	})
 	step(t, "a pull request calls what the planner may, and is applied with the stored password", func(t *testing.T) {
-		r.commit(inAccounts("backupRetentionDays: 9, passwordVersion: 2"))
+		r.commit(inAccounts("latencySeconds: 3", "2"))
 		r.github["event"] = object{"pull_request": object{"number": 5,
 			"head": object{"repo": object{"full_name": "example/tap"}}}}
 		before := must.Get(d.emulator.Calls(t.Context()))(t).Operations
-		run(t, "pull_request", nil, []string{"gh pr comment 5 --body-file comment.md"}, keeps, 9)
+		run(t, "pull_request", nil, []string{"gh pr comment 5 --body-file comment.md"}, keeps, "[3 True]")
 		called := must.Get(d.emulator.Calls(t.Context()))(t).Operations
 		maps.DeleteFunc(called, func(name string, count int) bool { return before[name] == count })
 		got := slices.Sorted(maps.Keys(called))
-		if want := strings.Fields("iam:GetRole rds:DescribeDBClusters rds:DescribeDBEngineVersions s3:GetObject " +
+		if want := strings.Fields("cloudwatch:DescribeAlarms iam:GetRole rds:DescribeDBEngineVersions s3:GetObject " +
 			"s3:HeadObject " +
 			"s3:ListObjectsV2 secretsmanager:GetRandomPassword sts:GetCallerIdentity"); !slices.Equal(got, want) {
 			t.Errorf("the plans and the test call %v, expected %v", got, want)
 		}
-		run(t, "push", nil, nil, applies, 9)
+		run(t, "push", nil, nil, applies, "[3 True]")
 		if given := d.proxy.passwords; len(given) != 2 || given[1] != d.storedPassword(t) {
 			t.Errorf("RDS was given %d passwords, expected two, the second one as it is stored", len(given))
 		}
