@@ -65,6 +65,7 @@ func TestWarnings(t *testing.T) {
 	const without = "network.existing: the VPC gets no flow logs, routes, NAT gateway, endpoint for S3 "
 	const image = "service.image: the policy of the repository, which the account 210987654321 has, has to let "
 	const each = " connections each (DB_MAX_CONNECTIONS of service.environment; 20 without it) "
+	const small = "database: {instanceClass: db.serverless, serverless: {minimumCapacity: 0.5, maximumCapacity: 64}}"
 	const twenty = "service: {scaling: {maximumTasks: 20}, environment: {DB_MAX_CONNECTIONS: '"
 	for content, want := range map[string]string{
 		"":                                       "",
@@ -85,10 +86,10 @@ func TestWarnings(t *testing.T) {
 		twenty + "251'}}\ndatabase: {instanceClass: db.r8g.4xlarge}": "service.scaling.maximumTasks: 20 tasks",
 		twenty + "42'}}\ndatabase: {instanceClass: db.serverless}":   "service.scaling.maximumTasks: 20 tasks",
 		// Serverless of little capacity takes fewer, whatever it can grow to.
-		twenty + "100'}}\ndatabase: {instanceClass: db.serverless, serverless: {minimumCapacity: 0.5, maximumCapacity: 64}}": "",
-		twenty + "101'}}\ndatabase: {instanceClass: db.serverless, serverless: {minimumCapacity: 0.5, maximumCapacity: 64}}": "service.scaling.maximumTasks: 20 tasks",
-		twenty + "9999'}}\ndatabase: {instanceClass: db.x2g.large}":                                                          "", // not known
-		"region: us-gov-west-1": "region: AWS has announced for commercial Regions only: tmpfs on Fargate",
+		twenty + "100'}}\n" + small:                                 "",
+		twenty + "101'}}\n" + small:                                 "service.scaling.maximumTasks: 20 tasks",
+		twenty + "9999'}}\ndatabase: {instanceClass: db.x2g.large}": "", // not known
+		"region: us-gov-west-1":                                     "region: AWS has announced for commercial Regions only:",
 	} {
 		environment, err := read(development + content)
 		got := strings.ReplaceAll(strings.Join(Warnings([]Environment{environment}), "\n"), "tap-: ", "")

@@ -280,8 +280,8 @@ type Domain struct {
 type Firewall struct {
 	// RateLimit is how many requests one address may send in 5 minutes.
 	RateLimit int `yaml:"rateLimit"`
-	// Count names rules of the web ACL, and single rules of AWS's groups as Group/Rule, that only count what they match, to
-	// try them out.
+	// Count names rules of the web ACL, and single rules of AWS's groups as Group/Rule, that only count what they match,
+	// to try them out.
 	Count []string `yaml:"count"`
 }
 

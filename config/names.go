@@ -13,8 +13,8 @@ const (
 // OwnTags are all of those keys. A file cannot set them.
 var OwnTags = []string{TagProject, TagEnvironment, TagManagedBy, TagName}
 
-// FirewallRule is a rule of the web ACL, or a rule group of AWS's. Logs, metrics, dashboards and environment files refer
-// to its name.
+// FirewallRule is a rule of the web ACL, or a rule group of AWS's. Logs, metrics, dashboards and environment files
+// refer to its name.
 type FirewallRule struct {
 	Name     string
 	Priority int

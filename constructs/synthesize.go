@@ -14,8 +14,8 @@ import (
 )
 
 // Synthesize writes the Terraform JSON of every environment's stack, with Extensions and further ones, and of every
-// account's, below the folder output, whose parent has to exist. A panic, which is how jsii reports an error, is an error of one line
-// that names the stack and the line that failed.
+// account's, below the folder output, whose parent has to exist. A panic, which is how jsii reports an error, is an
+// error of one line that names the stack and the line that failed.
 func Synthesize(environments []config.Environment, accounts []config.Account, output string,
 	further ...Extension) (err error) {
 	building := "app"

@@ -24,7 +24,8 @@ import (
 )
 
 // NewTapStack declares the stack tap-<suffix>: everything of one environment, and the extensions.
-func NewTapStack(app constructs.Construct, environment config.Environment, extensions ...Extension) cdktf.TerraformStack {
+func NewTapStack(app constructs.Construct, environment config.Environment,
+	extensions ...Extension) cdktf.TerraformStack {
 	name := environment.Stack()
 	stack := newStack(app, name, name, environment)
 	place := environment.Network.CIDR

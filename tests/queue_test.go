@@ -100,13 +100,14 @@ func withWorker(t *testing.T, suffix string) stack {
 	t.Helper()
 	if _, done := extended[suffix]; !done {
 		environment := *stacks(t)[suffix].environment
-		extended[suffix] = synthesize(t, []config.Environment{environment}, nil, addWorker(environment, func(*connection.Connection) {}))[suffix]
+		worker := addWorker(environment, func(*connection.Connection) {})
+		extended[suffix] = synthesize(t, []config.Environment{environment}, nil, worker)[suffix]
 	}
 	return extended[suffix]
 }
 
-// addWorker is the example of an extension: a queue that the API fills, and a worker that reads it. Both connections are
-// changed first.
+// addWorker is the example of an extension: a queue that the API fills, and a worker that reads it. Both connections
+// are changed first.
 func addWorker(environment config.Environment, change func(*connection.Connection)) constructs.Extension {
 	return func(stack cdktf.TerraformStack, platform constructs.Platform) []connection.Connection {
 		payments := queue.New(stack, "queue", platform.Deployment, "Payments")
@@ -192,7 +193,8 @@ func TestEverythingFollowsFromConnections(t *testing.T) {
 
 	changed := slices.DeleteFunc(s.changesFrom(base), func(name string) bool { return !strings.Contains(name, ".") })
 	same(t, "the changes by an extension", changed, []string{
-		"aws_cloudwatch_dashboard.dashboard_body", "aws_ecs_service.depends_on", "aws_ecs_task_definition.container_definitions", "aws_iam_role_policy.policy",
+		"aws_cloudwatch_dashboard.dashboard_body", "aws_ecs_service.depends_on",
+		"aws_ecs_task_definition.container_definitions", "aws_iam_role_policy.policy",
 		"aws_kms_key.policy",
 	})
 	for _, address := range addresses(base.all()) {

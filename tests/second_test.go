@@ -22,8 +22,8 @@ var nameAttributes = []string{
 	"name", "alarm_name", "bucket", "cluster_identifier", "dashboard_name", "family", "identifier", "policy_name",
 }
 
-// expectDistinctNames checks that no two resources of a kind have the same name: AWS would refuse the second, or give it
-// the place of the first.
+// expectDistinctNames checks that no two resources of a kind have the same name: AWS would refuse the second, or give
+// it the place of the first.
 func expectDistinctNames(s stack) {
 	s.Helper()
 	// Of the role; of the certificate, and the alias; the engine's.

@@ -20,8 +20,8 @@ type Signals struct {
 	Graphs []Graph
 }
 
-// Of returns the signals of the thing with that name, which begins the names of all alarms and the titles of all graphs,
-// except of what is deployment.Main.
+// Of returns the signals of the thing with that name, which begins the names of all alarms and the titles of all
+// graphs, except of what is deployment.Main.
 func (s Signals) Of(name string) Signals {
 	prefix := deployment.Prefix(name)
 	if prefix == "" {

@@ -63,8 +63,8 @@ func newSecret(scope constructs.Construct, props Props, identifier string) secre
 }
 
 // newEphemeral declares an ephemeral resource, for which the bindings have no construct, and returns the expression
-// that refers to it. Its name is that of the scope's path, as of a construct: an override of the same name would replace
-// another's.
+// that refers to it. Its name is that of the scope's path, as of a construct: an override of the same name would
+// replace another's.
 func newEphemeral(scope constructs.Construct, id, kind string, arguments map[string]any) string {
 	stack := cdktf.TerraformStack_Of(scope)
 	name := *stack.AllocateLogicalId(constructs.NewConstruct(scope, jsii.String(id)).Node())

@@ -31,8 +31,8 @@ type Deployment struct {
 // Main is the name of what the original system has one of: its database, its load balancer, its service.
 const Main = "Payment"
 
-// Prefix begins the names of the alarms and scaling policies of a thing: its own name, or nothing for what is Main, since
-// these names were the original system's.
+// Prefix begins the names of the alarms and scaling policies of a thing: its own name, or nothing for what is Main,
+// since these names were the original system's.
 func Prefix(name string) string {
 	if name == Main {
 		return ""

@@ -40,8 +40,8 @@ func New(scope constructs.Construct, id string, props Props) Firewall {
 	this, d := constructs.NewConstruct(scope, jsii.String(id)), props.Deployment
 	name := d.Name(props.Name + "WAF")
 	acl := wafv2webacl.NewWafv2WebAcl(this, jsii.String("web-acl"), &wafv2webacl.Wafv2WebAclConfig{
-		Name: jsii.String(name), Description: jsii.String("Filters requests to the payment API"), Tags: d.Tags(props.Name + "WAF"),
-		Scope: jsii.String("REGIONAL"), Rule: rules(props.Config),
+		Name: jsii.String(name), Description: jsii.String("Filters requests to the payment API"),
+		Tags: d.Tags(props.Name + "WAF"), Scope: jsii.String("REGIONAL"), Rule: rules(props.Config),
 		DefaultAction: &wafv2webacl.Wafv2WebAclDefaultAction{Allow: &wafv2webacl.Wafv2WebAclDefaultActionAllow{}},
 		// In logs and in sampled requests, which are on for every rule: what identifies a session or a caller.
 		DataProtectionConfig: &wafv2webacl.Wafv2WebAclDataProtectionConfig{DataProtection: protectedFields()},
@@ -130,8 +130,8 @@ type object = map[string]any
 // hostingProviders would block merchants, who call from servers in a cloud (CKV2_AWS_76).
 const hostingProviders = "AWSManagedRulesAnonymousIpList/HostingProviderIPList"
 
-// rules are the web ACL's rules. Together they cost 1,175 web ACL capacity units of the managed groups and some 40 of our
-// own; 1,500 are included in the price:
+// rules are the web ACL's rules. Together they cost 1,175 web ACL capacity units of the managed groups and some 40 of
+// our own; 1,500 are included in the price:
 // https://docs.aws.amazon.com/waf/latest/developerguide/aws-managed-rule-groups-list.html
 func rules(firewall config.Firewall) (all []*wafv2webacl.Wafv2WebAclRule) {
 	counted := append([]string{hostingProviders}, firewall.Count...)

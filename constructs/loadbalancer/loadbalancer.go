@@ -57,8 +57,8 @@ type Target struct {
 	DeregistrationDelaySeconds int
 }
 
-// Route chooses the requests of a target: those to one of the hosts, if there are any, and to one of the paths. Both may
-// contain * and ?:
+// Route chooses the requests of a target: those to one of the hosts, if there are any, and to one of the paths. Both
+// may contain * and ?:
 // https://docs.aws.amazon.com/elasticloadbalancing/latest/application/rule-condition-types.html
 type Route struct {
 	Priority     int // 1 to 50,000, unique; the lowest one that matches counts
@@ -96,8 +96,9 @@ func New(scope constructs.Construct, id string, props Props) *LoadBalancer {
 	ready = append(ready, props.Network.Ready...)
 	ready = append(ready, logs.Ready)
 	balancer := lb.NewLb(this, jsii.String("load-balancer"), &lb.LbConfig{
-		Name: jsii.String(d.Name(props.Name + "ALB")), LoadBalancerType: jsii.String("application"), Internal: jsii.Bool(false),
-		Subnets: &props.Network.PublicSubnets, SecurityGroups: &[]*string{group.ID}, Tags: d.Tags(props.Name + "ALB"),
+		Name: jsii.String(d.Name(props.Name + "ALB")), LoadBalancerType: jsii.String("application"),
+		Internal: jsii.Bool(false), Subnets: &props.Network.PublicSubnets, SecurityGroups: &[]*string{group.ID},
+		Tags:                     d.Tags(props.Name + "ALB"),
 		IdleTimeout:              jsii.Number(props.Config.IdleTimeoutSeconds),
 		DropInvalidHeaderFields:  jsii.Bool(true),          // ELB.4, CKV_AWS_131
 		DesyncMitigationMode:     jsii.String("defensive"), // ELB.12, CKV_AWS_328
@@ -159,7 +160,8 @@ func (l *LoadBalancer) NewRoute(scope constructs.Construct, id string, target Ta
 }
 
 // ingress is the way in to a target group once a listener uses it.
-func (l *LoadBalancer) ingress(targets lbtargetgroup.LbTargetGroup, used cdktf.ITerraformDependable) connection.Ingress {
+func (l *LoadBalancer) ingress(targets lbtargetgroup.LbTargetGroup,
+	used cdktf.ITerraformDependable) connection.Ingress {
 	healthy, unhealthy := targetMetrics(l.fullName, targets.ArnSuffix())
 	return connection.Ingress{
 		SecurityGroup: l.group, TargetGroupARN: targets.Arn(), Ready: used,

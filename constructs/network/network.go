@@ -50,7 +50,8 @@ type Network struct {
 	s3PrefixListID *string
 }
 
-// New creates the network, or finds the one that exists. Interface endpoints are made as they are needed (see EnsureEndpoints).
+// New creates the network, or finds the one that exists. Interface endpoints are made as they are needed (see
+// EnsureEndpoints).
 func New(scope constructs.Construct, id string, props Props) *Network {
 	this := constructs.NewConstruct(scope, jsii.String(id))
 	network := &Network{props: props}

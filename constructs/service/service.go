@@ -40,7 +40,8 @@ type Cluster struct {
 // NewCluster creates the cluster with Container Insights (ECS.12, CKV_AWS_65), whose mode is enabled or enhanced. The
 // log group of ECS Exec's sessions exists whether or not anybody may open one: switching ECS Exec off does not delete
 // the evidence.
-func NewCluster(scope constructs.Construct, id, name string, d deployment.Deployment, containerInsights string) Cluster {
+func NewCluster(scope constructs.Construct, id, name string, d deployment.Deployment,
+	containerInsights string) Cluster {
 	this := constructs.NewConstruct(scope, jsii.String(id))
 	kind := name + "Cluster"
 	name = d.Name(kind)
@@ -209,7 +210,8 @@ func newScaling(scope constructs.Construct, props Props, service *string) {
 	})
 	track := func(id, name, metric string, label *string, value int) {
 		appautoscalingpolicy.NewAppautoscalingPolicy(this, jsii.String(id), &appautoscalingpolicy.AppautoscalingPolicyConfig{
-			Name: jsii.String(props.Deployment.Name(deployment.Prefix(props.Name) + name)), PolicyType: jsii.String("TargetTrackingScaling"),
+			Name:             jsii.String(props.Deployment.Name(deployment.Prefix(props.Name) + name)),
+			PolicyType:       jsii.String("TargetTrackingScaling"),
 			ServiceNamespace: target.ServiceNamespace(), ScalableDimension: target.ScalableDimension(),
 			ResourceId: target.ResourceId(),
 			TargetTrackingScalingPolicyConfiguration: &appautoscalingpolicy.AppautoscalingPolicyTargetTrackingScalingPolicyConfiguration{
