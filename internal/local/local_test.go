@@ -69,7 +69,8 @@ func TestLostDeploymentIsForgotten(t *testing.T) {
 		t.Errorf("%v, the program is %s, want the one that has deployed", err, repository.Terraform())
 	}
 	t.Setenv("TERRAFORM_BINARY_NAME", "terraform")
-	if _, err := attach(t.Context()); err == nil || !strings.HasPrefix(err.Error(), "/opt/tofu has deployed to the emulator") {
+	_, err := attach(t.Context())
+	if err == nil || !strings.HasPrefix(err.Error(), "/opt/tofu has deployed to the emulator") {
 		t.Errorf("%v, want a refusal that names the program that has deployed", err)
 	}
 }
@@ -123,7 +124,8 @@ Apply complete! Resources: 2 added, 1 changed, 1 destroyed.
 	} {
 		between = 0
 		must.Write(t, "prints", test.prints)
-		must.Write(t, "program", "#!/bin/sh\nread answer\ncat prints >&2\n[ $answer,$TF_CLI_ARGS = yes,-no-color ] && "+name+"\n")
+		must.Write(t, "program", "#!/bin/sh\nread answer\ncat prints >&2\n"+
+			"[ $answer,$TF_CLI_ARGS = yes,-no-color ] && "+name+"\n")
 		var err error
 		shown := said(t, func() { err = quietly(t.Context(), os.Environ(), "./program") })
 		log := must.Get(os.ReadFile(terraformLog))(t)
@@ -217,8 +219,9 @@ func TestLongLocalDeployment(t *testing.T) {
 				t.Errorf("make %s says:\n%s\nwant %q", command, said, want)
 			}
 		}
-		if lines := strings.Count(said, "\n"); strings.HasPrefix(command, "local") && lines > 60 || strings.Contains(said, "\033[") {
-			t.Errorf("make %s says %d lines, or colours:\n%s", command, lines, said)
+		tooMuch := strings.HasPrefix(command, "local") && strings.Count(said, "\n") > 60
+		if tooMuch || strings.Contains(said, "\033[") {
+			t.Errorf("make %s says more than 60 lines, or colours:\n%s", command, said)
 		}
 	}
 	expect("destroy LOCAL=1 STACK=tap-dev", "Installing the AWS emulator", "The emulator does not run")
@@ -246,7 +249,7 @@ func TestLongLocalDeployment(t *testing.T) {
 // deployed, and 1.4 for the synthesis of one of forty stacks beside that of one alone.
 func BenchmarkCommands(b *testing.B) {
 	root := must.Get(repository.Root())(b)
-	one, forty := b.TempDir(), b.TempDir()
+	one, forty, synthesis := b.TempDir(), b.TempDir(), " && "+root+"/.local/bin/tap tap-e7"
 	for i := range 40 {
 		must.Write(b, fmt.Sprintf("%s/environments/e%d.yaml", forty, i), "class: development\n")
 	}
@@ -255,7 +258,7 @@ func BenchmarkCommands(b *testing.B) {
 		"synth": {"make synth", "CI=1 npx cdktf synth"},
 		"plan": {"make plan STACK=tap-dev LOCAL=1", "CI=1 go run ./internal/local exec npx cdktf diff tap-dev " +
 			"--skip-provider-lock --output .local/cdktf.out"},
-		"forty": {"cd " + forty + " && " + root + "/.local/bin/tap tap-e7", "cd " + one + " && " + root + "/.local/bin/tap tap-e7"},
+		"forty": {"cd " + forty + synthesis, "cd " + one + synthesis},
 	}
 	seconds := map[string][2][]float64{}
 	for b.Loop() {

@@ -295,8 +295,8 @@ func stop() error {
 	if err != nil && !errors.Is(err, emulator.ErrGone) {
 		return err
 	}
-	err = nil
-	for _, pattern := range []string{states, ".local/.terraform.*", file("*", deployed), file("*", "saved.*"), engineFile} {
+	err = os.RemoveAll(engineFile)
+	for _, pattern := range []string{states, ".local/.terraform.*", file("*", "saved.*"), file("*", deployed)} {
 		left, _ := filepath.Glob(pattern)
 		for _, name := range left {
 			err = errors.Join(err, os.Remove(name))
@@ -360,8 +360,8 @@ var resource = regexp.MustCompile(`(?m)^\w+\.([A-Za-z0-9-]+)[\w-]*$`)
 // file is one in the folder of a stack.
 func file(stack, name string) string { return filepath.Join(output, "stacks", stack, name) }
 
-// runner runs a program. An interrupt in the terminal reaches that by itself, as it is in the same process group, and it
-// decides what that means.
+// runner runs a program. An interrupt in the terminal reaches that by itself, as it is in the same process group, and
+// it decides what that means.
 type runner func(ctx context.Context, variables []string, program ...string) error
 
 // run runs a program with this one's input and output.

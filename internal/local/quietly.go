@@ -26,8 +26,8 @@ var (
 	failure = regexp.MustCompile(`(?m)^(?:│ )?Error: `)
 )
 
-// quietly runs a program that applies something, and answers yes. How far that is it says in a line that moves or, where
-// the output is no terminal, each ten seconds. All that the program prints is in a file; an error is shown whole.
+// quietly runs a program that applies something, and answers yes. How far that is it says in a line that moves or,
+// where the output is no terminal, each ten seconds. All that the program prints is in a file; an error is shown whole.
 func quietly(ctx context.Context, variables []string, program ...string) error {
 	log, err := os.Create(terraformLog)
 	if err != nil {
