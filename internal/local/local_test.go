@@ -300,10 +300,11 @@ func TestPrerequisites(t *testing.T) {
 			"Terraform 1.11 or newer: `terraform version` gives no version;",
 			"Python 3.10 or newer: `python3 --version` gives no version;",
 		}},
-		{[]string{"go", "node", "terraform", "python"}, []string{goTool, node, npm, terraform, python}, nil},
+		{[]string{"go", "node", "npm", "terraform", "python"}, []string{goTool, node, npm, terraform, python}, nil},
+		{[]string{"go", "node"}, []string{goTool, node}, nil},
 		{[]string{"go", "terraform"}, []string{goTool, "terraform: echo OpenTofu v1.10.6"},
 			[]string{"`terraform version` gives 1.10.6;"}},
-		{[]string{"go", "node", "provider"}, []string{goTool, node}, []string{"npm 7 or newer", "\n  no provider\n"}},
+		{[]string{"go", "npm", "provider"}, []string{goTool, node}, []string{"npm 7 or newer", "\n  no provider\n"}},
 	} {
 		folder := t.TempDir()
 		for _, name := range []string{"sed", "awk", "dirname"} {
