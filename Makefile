@@ -52,7 +52,7 @@ SUPPORT = awk -v today="$$(date +%F)" 'BEGIN { FS = " \\| "; OFS = " | " } \
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
 
-local: tools check .local/venv/.installed ## deploy tap-dev to an AWS emulator on this machine, or what has changed
+local: tools-go-node-terraform-python-provider check .local/venv/.installed ## deploy tap-dev to an AWS emulator here
 	@$(BUILD) . ./internal/plan && $(EMULATOR) up
 
 local-status: tools-go-node ## say what is deployed on this machine, and whether the checkout differs
@@ -168,7 +168,7 @@ VENV = python3 -I -m venv --clear $(@D) && PIP_USER=0 $(@D)/bin/python -I -m pip
 
 node_modules/.package-lock.json: package.json package-lock.json | tools
 	$(call install,the cdktf command line,npm ci --include=dev --no-audit --no-fund)
-.local/venv/.installed: internal/emulator/requirements.txt | tools
+.local/venv/.installed: internal/emulator/requirements.txt | tools-python
 	$(call install,the AWS emulator,$(VENV))
 .local/scan/.installed: tests/scan/requirements.txt | tools-go-node-python
 	$(call install,checkov,$(VENV))

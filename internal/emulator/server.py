@@ -320,9 +320,8 @@ def make(kind, backend, name, region, found):
             with patch.object(SecretsManagerSecretIdentifier, "generate", return_value=name):
                 backend.create_secret(name.split(":")[6][:-7], "{}", None, None, None, None, None, [], False)
         case "subnet" if name not in [subnet.id for subnet in backend.describe_subnets()]:
-            block = "10.255.0.0/16"
-            found = [vpc for vpc in backend.vpcs.values() if vpc.cidr_block == block]
-            vpc = found[0] if found else backend.create_vpc(block)
+            vpcs = [vpc for vpc in backend.vpcs.values() if vpc.cidr_block == "10.255.0.0/16"]
+            vpc = vpcs[0] if vpcs else backend.create_vpc("10.255.0.0/16")
             number = sum(subnet.vpc_id == vpc.id for subnet in backend.describe_subnets())
             zone = backend.describe_availability_zones()[number % 2].name
             with patch("moto.ec2.models.subnets.random_subnet_id", return_value=name):

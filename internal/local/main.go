@@ -295,10 +295,8 @@ func stop() error {
 	if err != nil && !errors.Is(err, emulator.ErrGone) {
 		return err
 	}
-	err = nil
-	for _, pattern := range []string{
-		states, ".local/.terraform.*", file("*", deployed), file("*", "saved.*"), engineFile,
-	} {
+	err = os.RemoveAll(engineFile)
+	for _, pattern := range []string{states, ".local/.terraform.*", file("*", "saved.*"), file("*", deployed)} {
 		left, _ := filepath.Glob(pattern)
 		for _, name := range left {
 			err = errors.Join(err, os.Remove(name))

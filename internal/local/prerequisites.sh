@@ -2,7 +2,7 @@
 # Says in one message which tools are missing or too old, and whether the AWS provider can be had. It is a shell script
 # because Go itself may be missing. The oldest versions that work are read from where they are declared.
 #
-# usage: prerequisites.sh [CHECK ...]     CHECK: go, node, terraform, python, provider; all of them by default
+# usage: prerequisites.sh [CHECK ...]     CHECK: go, node, npm, terraform, python, provider; all of them by default
 set -eu
 cd "$(dirname "$0")/../.."
 export CHECKPOINT_DISABLE=1           # terraform version asks nobody for a newer one
@@ -31,14 +31,15 @@ need() {
 # has TOOL reports whether a tool that a check runs is not in the message.
 has() { case $missing in *"  $1 "*) false ;; esac }
 
-[ $# -gt 0 ] || set -- go node terraform python provider
+[ $# -gt 0 ] || set -- go node npm terraform python provider
 for check in "$@"; do
 	case $check in
 	go)
 		go version >/dev/null 2>&1 || export GOTOOLCHAIN=local # where the version of go.mod cannot be downloaded
 		need Go go.mod 'go \([0-9.]*\)' https://go.dev/dl/ go version ;;
 	node)
-		need Node.js package.json ' *"node": ">=\([0-9.]*\)' https://nodejs.org/ node --version
+		need Node.js package.json ' *"node": ">=\([0-9.]*\)' https://nodejs.org/ node --version ;;
+	npm)
 		need npm package.json ' *"npm": ">=\([0-9.]*\)' "https://nodejs.org/ (with Node.js)" npm --version ;;
 	terraform)
 		need Terraform constructs/versions/versions.go '.*Terraform = ">= \([0-9.]*\)' \
