@@ -46,6 +46,9 @@ func (a attributes) add(at string, value, unknown any) {
 			a[at] = value
 		}
 	case object:
+		if len(value) == 0 && strings.HasPrefix(at, "/") { // in a statement, Deidentify and Audit have such contents
+			a[at] = present
+		}
 		for name, field := range value {
 			if name == "Statement" {
 				a.addStatements(at, field)
