@@ -109,8 +109,11 @@ func (a attributes) addList(at string, list []any, unknown any) {
 // addStatements adds what a policy allows and denies, as one statement for each action on each resource.
 func (a attributes) addStatements(at string, statements any) {
 	for _, element := range all(statements) {
-		statement, _ := element.(object)
+		statement, ok := element.(object)
 		effect, one := at+"/Statement", maps.Clone(statement)
+		if !ok { // a tag may have the name, too
+			one = object{"": element}
+		}
 		if name, ok := statement["Effect"].(string); ok {
 			effect = at + "/" + name
 		}
