@@ -40,7 +40,8 @@ func (a attributes) add(at string, value, unknown any) {
 		a[at] = value
 	case string:
 		var content any
-		if strings.Count(at, "/") == 1 && strings.IndexAny(value, "{[") == 0 && json.Unmarshal([]byte(value), &content) == nil {
+		if strings.Count(at, "/") == 1 && strings.IndexAny(value, "{[") == 0 &&
+			json.Unmarshal([]byte(value), &content) == nil {
 			a.add(at, content, nil)
 		} else if value != "" {
 			a[at] = value
