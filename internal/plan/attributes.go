@@ -20,7 +20,7 @@ const (
 )
 
 // attributes are those of a resource by their paths, which begin with its type: aws_lb/access_logs/enabled. An element
-// of a list is found by its name, and a text that is JSON is what it contains.
+// of a list is found by its name. A text that is JSON is what it contains, but not further inside: programs read that.
 type attributes map[string]any
 
 // attributesOf returns those of a resource, without what providers keep instead of nothing: null, "" and empty lists.
@@ -39,8 +39,8 @@ func (a attributes) add(at string, value, unknown any) {
 	case bool, float64:
 		a[at] = value
 	case string:
-		var content any
-		if strings.IndexAny(value, "{[") == 0 && json.Unmarshal([]byte(value), &content) == nil {
+		content := decode([]byte(value))
+		if content != nil && strings.Count(at, "/") == 1 && strings.IndexAny(value, "{[") == 0 {
 			a.add(at, content, nil)
 		} else if value != "" {
 			a[at] = value
