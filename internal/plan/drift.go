@@ -30,11 +30,8 @@ func (j *judgement) outside(r, drift *tfjson.ResourceChange, after attributes) (
 			}
 		}
 	}
-	for _, a := range []attributes{start, seen} {
-		maps.DeleteFunc(a, func(_ string, value any) bool { return value == nil })
-	}
 	found := compare(drift, had, seen, "")
-	if found == nil && !reflect.DeepEqual(had, seen) {
+	if found == nil && len(differences(had, seen)) > 0 {
 		found = []finding{{harmless, r.Address, "changed outside", false}}
 	}
 	for _, f := range found {
