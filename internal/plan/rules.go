@@ -60,7 +60,7 @@ func (rule rule) judge(d difference, judged bool) int {
 		for below && strings.Count(at, "/") > strings.Count(pattern, "/") {
 			at = path.Dir(at)
 		}
-		if matches, _ := path.Match(pattern, at); matches && !(below && judged) {
+		if matches, _ := path.Match(pattern, at); matches && rule.worse != nil && !(below && judged) {
 			if at != d.path && d.before == nil {
 				d.before = present // something is new in what exists
 			}
@@ -70,10 +70,8 @@ func (rule rule) judge(d difference, judged bool) int {
 	return 0
 }
 
-// tests are what rules.md calls worse.
+// tests are what rules.md calls worse, but for what ruleOf finds.
 var tests = map[string]func(difference) int{
-	"destroyed": func(difference) int { return 0 }, // see ruleOf
-	"unguarded": func(difference) int { return 0 },
 	"another":   func(d difference) int { return sign(!d.created, false) },
 	"new":       func(d difference) int { return sign(d.before == nil, false) },
 	"lost":      func(d difference) int { return sign(d.before != nil, false) },
