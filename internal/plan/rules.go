@@ -5,6 +5,7 @@ import (
 	_ "embed"
 	"fmt"
 	"path"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -139,12 +140,9 @@ func raised(d difference) int {
 
 // missing reports whether an element of a list is not in another.
 func missing(list, other any) bool {
-	found := map[string]bool{}
-	for _, element := range all(other) {
-		found[encode(element)] = true
-	}
-	return list != later && other != later &&
-		slices.ContainsFunc(all(list), func(element any) bool { return !found[encode(element)] })
+	return list != later && other != later && slices.ContainsFunc(all(list), func(one any) bool {
+		return !slices.ContainsFunc(all(other), func(another any) bool { return reflect.DeepEqual(one, another) })
+	})
 }
 
 // repositoryOf returns an image without its tag and digest.
