@@ -59,10 +59,9 @@ func (a attributes) add(at string, value, unknown any) {
 	case []any:
 		a.addList(at, value, unknown)
 	}
-	fields, _ := value.(object)
 	marks, _ := unknown.(object)
 	for name, mark := range marks {
-		if fields[name] == nil {
+		if part(value, name) == nil {
 			a.add(at+"/"+name, nil, mark)
 		}
 	}
