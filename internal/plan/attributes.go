@@ -163,12 +163,9 @@ func part(value, key any) any {
 	return nil
 }
 
-// at returns what is at a path of names with dots between them, in the first element of a list.
+// at returns what is at a path of names with dots between them.
 func at(value any, path string) any {
 	for _, name := range strings.Split(path, ".") {
-		if list, ok := value.([]any); ok {
-			value = part(list, 0)
-		}
 		value = part(value, name)
 	}
 	return value
