@@ -95,10 +95,8 @@ var tests = map[string]func(difference) int{
 func sign(worse, opposite bool) int {
 	if worse {
 		return 1
-	} else if opposite {
-		return -1
 	}
-	return 0
+	return map[bool]int{true: -1}[opposite]
 }
 
 // lower compares numbers, also those that are kept as texts, and booleans, of which none is false.
