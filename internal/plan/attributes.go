@@ -39,9 +39,8 @@ func (a attributes) add(at string, value, unknown any) {
 	case bool, float64:
 		a[at] = value
 	case string:
-		var content any
-		if strings.Count(at, "/") == 1 && strings.IndexAny(value, "{[") == 0 &&
-			json.Unmarshal([]byte(value), &content) == nil {
+		content := decode([]byte(value))
+		if content != nil && strings.Count(at, "/") == 1 && strings.IndexAny(value, "{[") == 0 {
 			a.add(at, content, nil)
 		} else if value != "" {
 			a[at] = value
@@ -60,10 +59,9 @@ func (a attributes) add(at string, value, unknown any) {
 	case []any:
 		a.addList(at, value, unknown)
 	}
-	fields, _ := value.(object)
 	marks, _ := unknown.(object)
 	for name, mark := range marks {
-		if fields[name] == nil {
+		if part(value, name) == nil {
 			a.add(at+"/"+name, nil, mark)
 		}
 	}
@@ -165,12 +163,9 @@ func part(value, key any) any {
 	return nil
 }
 
-// at returns what is at a path of names with dots between them, in the first element of a list.
+// at returns what is at a path of names with dots between them.
 func at(value any, path string) any {
 	for _, name := range strings.Split(path, ".") {
-		if list, ok := value.([]any); ok {
-			value = part(list, 0)
-		}
 		value = part(value, name)
 	}
 	return value

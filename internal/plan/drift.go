@@ -87,17 +87,18 @@ func (j *judgement) undeclared(plan *tfjson.Plan) {
 	}
 }
 
-// right says what a resource adds to a role or a security group.
+// right says what a resource adds to a role or a security group, with whole names: another one is another right.
 func right(kind string, values any) string {
+	name := func(attribute string) string { return quote(fmt.Sprint(part(values, attribute))) }
 	switch kind {
 	case "aws_iam_role_policy":
-		return "lets " + show(part(values, "role")) + " do what its policy " + show(part(values, "name")) + " allows"
+		return "lets " + name("role") + " do what its policy " + name("name") + " allows"
 	case "aws_iam_role_policy_attachment":
-		return "lets " + show(part(values, "role")) + " do what " + show(part(values, "policy_arn")) + " allows"
+		return "lets " + name("role") + " do what " + name("policy_arn") + " allows"
 	case "aws_vpc_security_group_ingress_rule":
-		return "lets " + connection(values) + " into " + show(part(values, "security_group_id"))
+		return "lets " + connection(values) + " into " + name("security_group_id")
 	case "aws_vpc_security_group_egress_rule":
-		return "lets " + connection(values) + " out of " + show(part(values, "security_group_id"))
+		return "lets " + connection(values) + " out of " + name("security_group_id")
 	}
 	return ""
 }

@@ -299,6 +299,20 @@ func TestAddedOutside(t *testing.T) {
 	}
 }
 
+// AWS allows names that are longer than what is shown of a value.
+func TestOtherNamesAreOtherRights(t *testing.T) {
+	name := strings.Repeat("x", 80)
+	state := fmt.Sprintf(`{"format_version": "1.2", "prior_state": {"format_version": "1.0", "values": {"root_module":
+		{"resources": [{"address": "aws_iam_role.x", "type": "aws_iam_role", "values": {"name": "r",
+		"inline_policy": [{"name": "%[1]sa"}, {"name": "%[1]sb"}], "managed_policy_arns": ["%[1]sa", "%[1]sb"]}}]}}},
+		"resource_changes": [%s, %s]}`, name,
+		change("aws_iam_role_policy", `"no-op"`, `"before": {"role": "r", "name": "`+name+`a"}`),
+		change("aws_iam_role_policy_attachment", `"no-op"`, `"before": {"role": "r", "policy_arn": "`+name+`a"}`))
+	if findings := judge(read(t, state), nil, true); len(findings) != 2 {
+		t.Errorf("%v, expected two that nothing declares", findings)
+	}
+}
+
 // Where AWS refuses to delete something, or Terraform to empty a bucket, the configuration has to guard the rest.
 func TestGuardsAreMissed(t *testing.T) {
 	const guarded = `aws_cloudwatch_log_group aws_ecr_repository aws_kms_key aws_rds_cluster aws_s3_bucket

@@ -206,6 +206,7 @@ func newPlan(stack string, destroy bool) (r record, err error) {
 	refreshed := !strings.Contains(os.Getenv("TF_CLI_ARGS")+os.Getenv("TF_CLI_ARGS_plan"), "-refresh=false")
 	findings := judge(&plan, decode(configuration), refreshed)
 	r.Status, r.Summary = statusOf(findings), summarize(stack, &plan, findings)
+	r.Summary += map[bool]string{false: "\nWithout a refresh, nobody has looked at what AWS has now.\n"}[refreshed]
 	r.Text = progress.ReplaceAllString(text.String(), "")
 	r.Files[planFile] = digests()[planFile]
 	r.Accounts = accounts(&plan)

@@ -107,6 +107,7 @@ func TestCommandOnTerraform(t *testing.T) {
 		t.Errorf("what was refused has changed the state to\n%s", after)
 	}
 	t.Setenv("TF_CLI_ARGS_plan", "-lock=false  -refresh=false -parallelism=2")
+	run(changed, "", 11, "1 to change.*\n\nWithout a refresh, .*applies exactly it")
 	run(changed, "yes|| apply", 0, "0 added, 1 changed")
 
 	run(renamed, "", 11, "")

@@ -5,6 +5,7 @@ import (
 	_ "embed"
 	"fmt"
 	"path"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -60,7 +61,7 @@ func (rule rule) judge(d difference, judged bool) int {
 		for below && strings.Count(at, "/") > strings.Count(pattern, "/") {
 			at = path.Dir(at)
 		}
-		if matches, _ := path.Match(pattern, at); matches && !(below && judged) {
+		if matches, _ := path.Match(pattern, at); matches && rule.worse != nil && !(below && judged) {
 			if at != d.path && d.before == nil {
 				d.before = present // something is new in what exists
 			}
@@ -70,10 +71,8 @@ func (rule rule) judge(d difference, judged bool) int {
 	return 0
 }
 
-// tests are what rules.md calls worse.
+// tests are what rules.md calls worse, but for what ruleOf finds.
 var tests = map[string]func(difference) int{
-	"destroyed": func(difference) int { return 0 }, // see ruleOf
-	"unguarded": func(difference) int { return 0 },
 	"another":   func(d difference) int { return sign(!d.created, false) },
 	"new":       func(d difference) int { return sign(d.before == nil, false) },
 	"lost":      func(d difference) int { return sign(d.before != nil, false) },
@@ -89,18 +88,15 @@ var tests = map[string]func(difference) int{
 	"more":      func(d difference) int { return sign(missing(d.after, d.before), missing(d.before, d.after)) },
 	"elsewhere": func(d difference) int { return sign(repositoryOf(d.before) != repositoryOf(d.after), false) },
 	"by digest": func(d difference) int {
-		same := repositoryOf(d.before) == repositoryOf(d.after)
-		return sign(same && strings.Contains(fmt.Sprint(d.after), "@sha256:"), false)
+		return sign(repositoryOf(d.before) == repositoryOf(d.after) && strings.Contains(encode(d.after), "@sha256:"), false)
 	},
 }
 
 func sign(worse, opposite bool) int {
 	if worse {
 		return 1
-	} else if opposite {
-		return -1
 	}
-	return 0
+	return map[bool]int{true: -1}[opposite]
 }
 
 // lower compares numbers, also those that are kept as texts, and booleans, of which none is false.
@@ -142,12 +138,9 @@ func raised(d difference) int {
 
 // missing reports whether an element of a list is not in another.
 func missing(list, other any) bool {
-	found := map[string]bool{}
-	for _, element := range all(other) {
-		found[encode(element)] = true
-	}
-	return list != later && other != later &&
-		slices.ContainsFunc(all(list), func(element any) bool { return !found[encode(element)] })
+	return list != later && other != later && slices.ContainsFunc(all(list), func(one any) bool {
+		return !slices.ContainsFunc(all(other), func(another any) bool { return reflect.DeepEqual(one, another) })
+	})
 }
 
 // repositoryOf returns an image without its tag and digest.
