@@ -196,21 +196,21 @@ var (
 	email = matching(`[A-Za-z0-9.!#$%&'*+=?^_|~-]+@`+labelAnyCase+`(\.`+labelAnyCase+`)+`,
 		"name@domain, for example on-call@example.com")
 	region   = matching(regionExpression, "the code of an AWS Region, for example us-east-1")
-	freeText = Limit{words: "visible text without ${, %{ and TfToken[, and without a key of AWS or Stripe, PEM or a " +
-		"password in a URL: use service.secrets"}.except(fmt.Sprint(evaluated, `|`, hidden, `|(AKIA|ASIA)[A-Z0-9]{16}|`+
-		`[rs]k_live_|-----BEGIN |://[^/@ ]*:[^/@ ]+@`)).secret()
+	freeText = Limit{words: "visible text without ${, %{ and TfToken[, and without a key of AWS or Stripe, a private " +
+		"key or a password in a URL: use service.secrets"}.except(fmt.Sprint(evaluated, `|`, hidden, `|`+
+		`(AKIA|ASIA)[A-Z0-9]{16}|[rs]k_live_|whsec_|-----BEGIN [A-Z ]*PRIVATE KEY|://[^/@ ]*:[^/@ ]+@`)).secret()
 	variableName = matching(`[A-Za-z_][A-Za-z0-9_]*`, "letters, digits and underscores, no digit first, and none of "+
 		joined(ServiceVariables)+", which the service sets itself, nor of what AWS's SDKs, ECS or a loader read, such as "+
 		"AWS_PROFILE, ECS_..., LD_PRELOAD and NODE_OPTIONS").except(`^(` + reservedVariables + `)$`)
 	openVariableName = Limit{Pattern: variableName.Pattern, words: variableName.words + "; instead of ..._SECRET, " +
-		"..._TOKEN and ..._PASSWORD use service.secrets"}.except(`^(` + reservedVariables + `|(.*_)?(` +
-		anyCase("SECRET", "TOKEN", "PASSWORD") + `))$`)
+		"..._SECRET_KEY, ..._PRIVATE_KEY, ..._TOKEN and ..._PASSWORD use service.secrets"}.except(`^(` +
+		reservedVariables + `|(.*_)?(` + anyCase("SECRET", "SECRET_KEY", "PRIVATE_KEY", "TOKEN", "PASSWORD") + `))$`)
 )
 
 // reservedVariables are set by the service itself, give AWS's SDKs other credentials or another server to call
 // (https://docs.aws.amazon.com/sdkref/latest/guide/environment-variables.html), or have a loader run other code.
-var reservedVariables = strings.Join(ServiceVariables, "|") + `|AWS_(ACCESS_KEY_ID|SECRET_ACCESS_KEY|SESSION_TOKEN|` +
-	`(DEFAULT_)?PROFILE|CONFIG_FILE|SHARED_CREDENTIALS_FILE|ROLE_ARN|WEB_IDENTITY_TOKEN_FILE|CONTAINER_.*|` +
+var reservedVariables = strings.Join(ServiceVariables, "|") + `|AWS_(ACCESS_KEY(_ID)?|SECRET_ACCESS_KEY|` +
+	`SESSION_TOKEN|(DEFAULT_)?PROFILE|CONFIG_FILE|SHARED_CREDENTIALS_FILE|ROLE_ARN|WEB_IDENTITY_TOKEN_FILE|CONTAINER_.*|` +
 	`ENDPOINT_URL.*)|ECS_.*|LD_.*|NODE_OPTIONS`
 
 // reservedWords are the reserved key words of PostgreSQL.
