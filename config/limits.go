@@ -197,8 +197,8 @@ var (
 		"name@domain, for example on-call@example.com")
 	region   = matching(regionExpression, "the code of an AWS Region, for example us-east-1")
 	freeText = Limit{words: "visible text without ${, %{ and TfToken[, and without a key of AWS or Stripe, a private " +
-		"key or a password in a URL: use service.secrets"}.except(fmt.Sprint(evaluated, `|`, hidden,
-		`|(AKIA|ASIA)[A-Z0-9]{16}|[rs]k_live_|whsec_|-----BEGIN [A-Z ]*PRIVATE KEY|://[^/@ ]*:[^/@ ]+@`)).secret()
+		"key or a password in a URL: use service.secrets"}.except(fmt.Sprint(evaluated, `|`, hidden, `|`+
+		`(AKIA|ASIA)[A-Z0-9]{16}|[rs]k_live_|whsec_|-----BEGIN [A-Z ]*PRIVATE KEY|://[^/@ ]*:[^/@ ]+@`)).secret()
 	variableName = matching(`[A-Za-z_][A-Za-z0-9_]*`, "letters, digits and underscores, no digit first, and none of "+
 		joined(ServiceVariables)+", which the service sets itself, nor of what AWS's SDKs, ECS or a loader read, such as "+
 		"AWS_PROFILE, ECS_..., LD_PRELOAD and NODE_OPTIONS").except(`^(` + reservedVariables + `)$`)

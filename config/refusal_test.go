@@ -99,7 +99,8 @@ var refused = map[string][]string{
 		`service.command[0] "a\u200bb" | "\U000E0041" | "\u3164" | "\ufe0f" | "\u00a0" | "\u0007"`,
 		`service.migration[0] --key=sk_live_hunter2`, `service.containerHealthCheck[0] http://me:hunter2@localhost`,
 		`service.environment.LEVEL "hunter2\u200b" | hunter2 AKIAIOSFODNN7EXAMPLE | ASIAIOSFODNN7EXAMPLE/hunter2 | ` +
-			`sk_live_hunter2 | rk_live_hunter2 | whsec_hunter2 | "-----BEGIN PRIVATE KEY-----\nhunter2" | postgres://:hunter2@db/a`},
+			`whsec_hunter2 | sk_live_hunter2 | rk_live_hunter2 | ` +
+			`"-----BEGIN PRIVATE KEY-----\nhunter2" | postgres://:hunter2@db/a`},
 	"is not a mapping of keys": {"service.environment hunter2"},
 	"tags (!) are not":         {"service.environment.LEVEL !hunter2 a"},
 	"the value is not text":    {"service.environment.LEVEL 1234"},
