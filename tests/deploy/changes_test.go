@@ -107,7 +107,9 @@ func (r *recorded) trim() {
 		before, _ := c.Change.Before.(map[string]any)
 		after, _ := c.Change.After.(map[string]any)
 		for name, value := range before {
-			if reflect.DeepEqual(value, after[name]) && (value == nil || len(fmt.Sprint(value)) > 32) {
+			long := value == nil || len(fmt.Sprint(value)) > 32
+			stays := c.Change.Actions.NoOp() && name != "enable_deletion_protection"
+			if stays || long && reflect.DeepEqual(value, after[name]) {
 				delete(before, name)
 				delete(after, name)
 			} else if name == "dashboard_body" { // which is very long
