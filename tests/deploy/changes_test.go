@@ -77,7 +77,8 @@ func (d *deployment) expectRecorded(t *testing.T, file string) {
 		must.Do(t, json.Unmarshal([]byte(d.terraform(t, "show", "-json", planned)), &r.Plan),
 			json.Unmarshal(must.Get(os.ReadFile(d.stackFile()))(t), &r.Configuration))
 		if is := changes(&r.Plan); !*update && !slices.Equal(is, known[r.Change]) {
-			t.Errorf("%s is to\n  %s\nin %s:\n  %s", r.Change, strings.Join(is, "\n  "), path, strings.Join(known[r.Change], "\n  "))
+			t.Errorf("%s is to\n%s\nexpected, from %s\n%s", r.Change, strings.Join(is, "\n"), path,
+				strings.Join(known[r.Change], "\n"))
 		}
 		r.trim()
 		lines += string(must.Get(json.Marshal(r))(t)) + "\n"
@@ -150,8 +151,8 @@ func (d *deployment) weaken(t *testing.T) (words []string) {
 	return words
 }
 
-// meddle weakens what is deployed by AWS's API, and adds to it in the last calls. It returns what a plan has to say of
-// each call.
+// meddle weakens what is deployed by AWS's API and, in the last four calls, adds to it. It returns what a plan has to say
+// of each.
 func (d *deployment) meddle(t *testing.T) (words []string) {
 	t.Helper()
 	var state struct {
