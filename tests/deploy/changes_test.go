@@ -151,8 +151,8 @@ func (d *deployment) weaken(t *testing.T) (words []string) {
 	return words
 }
 
-// meddle weakens what is deployed by AWS's API and, in the last four calls, adds to it. It returns what a plan has to say
-// of each.
+// meddle weakens what is deployed by AWS's API and, in the last four calls, adds to it. It returns what a plan has to
+// say of each.
 func (d *deployment) meddle(t *testing.T) (words []string) {
 	t.Helper()
 	var state struct {
