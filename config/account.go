@@ -16,6 +16,8 @@ type Account struct {
 	ID string `yaml:"-"`
 	// Region is the AWS Region of what they share, and of each of them.
 	Region string `yaml:"region"`
+	// Emails are told of what is found in images; each has to confirm once.
+	Emails []string `yaml:"emails"`
 	// GitHub is the repository whose workflows may plan and deploy. Empty: none, and no role for one.
 	GitHub GitHub `yaml:"github"`
 	// Environments are those of the environment files that name the account.
@@ -32,12 +34,21 @@ type GitHub struct {
 	RepositoryID string `yaml:"repositoryId"`
 	// Branch is the one that is deployed.
 	Branch string `yaml:"branch"`
+	// Reviews approve what is applied to production: those of the stack's GitHub environment, or of the branch, by pull
+	// request, where your plan of GitHub has none for environments.
+	Reviews string `yaml:"reviews"`
 	// ProviderExists is set where the account has an OpenID Connect provider of GitHub already: it can have only one.
 	ProviderExists bool `yaml:"providerExists"`
 }
 
-// DefaultBranch is deployed where accounts.yaml names none.
-const DefaultBranch = "main"
+// ReviewsOfBranch is the value of Reviews that is not the default.
+const ReviewsOfBranch = "branch"
+
+// DefaultGitHub is what accounts.yaml does not have to say.
+var DefaultGitHub = GitHub{Branch: "main", Reviews: "environment"}
+
+// Stack is the name of the account's stack.
+func (a Account) Stack() string { return "tap-account-" + a.ID }
 
 // StatesBucket is the S3 bucket of the account's states.
 func (a Account) StatesBucket() string { return "tap-states-" + a.ID + "-" + a.Region }
@@ -55,24 +66,35 @@ func loadAccounts(root *os.Root, parent string) (*file, []Account) {
 	}
 	accounts := []Account{}
 	for i := 0; i < len(node.Content); i += 2 {
-		account := Account{ID: node.Content[i].Value, GitHub: GitHub{Branch: DefaultBranch}}
-		decode(node.Content[i+1], &account)
+		account := Account{ID: node.Content[i].Value, GitHub: DefaultGitHub}
+		f.decode(node.Content[i+1], &account)
 		accounts = append(accounts, account)
 	}
 	slices.SortFunc(accounts, func(a, b Account) int { return strings.Compare(a.ID, b.ID) })
 	return f, accounts
 }
 
+const imageStays = "production needs an image that stays the same: one with a digest (@sha256:...), or of the " +
+	"repository of its account in accounts.yaml"
+
 // applyRulesBetween checks what environments and accounts have to be together, and says where the states are.
 func applyRulesBetween(files []*file, shared *file, accounts []Account) {
 	for i, f := range files {
 		e := &f.environment
 		f.forbid(accounts != nil && e.Account != "" && shared.lines[e.Account] == 0, "is not in accounts.yaml", "account")
+		owner, region, _, private := e.Service.PrivateRepository()
+		immutable := private && owner == e.Account && shared.lines[owner] > 0 && region == e.Region // the account's own
+		f.forbid(e.Class == Production && !strings.Contains(e.Service.Image, "@") && !immutable, imageStays, "service.image")
 		for _, other := range files[:i] {
 			o := &other.environment
 			f.forbid(e.LoadBalancer.Domain.Name != "" && e.LoadBalancer.Domain.Name == o.LoadBalancer.Domain.Name,
 				"is the domain of "+other.name+": both would own its records, and destroying one would take them from the other",
 				"loadBalancer.domain.name")
+			theirs := o.Network.Existing.subnets()
+			oneVPC := func(subnet string) bool { return slices.Contains(theirs, subnet) }
+			f.forbid(e.Network.InterfaceEndpoints && o.Network.InterfaceEndpoints && slices.ContainsFunc(
+				e.Network.Existing.subnets(), oneVPC), "the VPC has those of "+other.name+" already, and can have one endpoint "+
+				"with a private name for each service", "network.interfaceEndpoints")
 			own, _ := netip.ParsePrefix(e.Network.CIDR)
 			taken, _ := netip.ParsePrefix(o.Network.CIDR)
 			if own.Overlaps(taken) && e.Class == Production && o.Class == Production { // another range has to keep off all
@@ -113,7 +135,7 @@ func (f *file) applyAccountRules(account Account, files []*file) {
 		"service.image")
 	for name, arn := range e.Service.Secrets {
 		_, secret, _ := strings.Cut(arn, ":secret:")
-		f.forbid(!strings.HasPrefix(secret, SecretPrefix), "the account's permissions boundary allows only secrets whose "+
-			"names begin with "+SecretPrefix, join("service.secrets", name))
+		f.forbid(!strings.HasPrefix(secret, SecretPrefix(e.Suffix)), "the environment's permissions boundary allows only "+
+			"secrets whose names begin with "+SecretPrefix(e.Suffix), join("service.secrets", name))
 	}
 }

@@ -1,8 +1,11 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -39,9 +42,9 @@ func (n Network) Subnets() []Subnet {
 }
 
 // IsExisting reports whether the environment is made in a VPC that is there already.
-func (n Network) IsExisting() bool {
-	return len(n.Existing.PublicSubnets)+len(n.Existing.PrivateSubnets) > 0
-}
+func (n Network) IsExisting() bool { return len(n.Existing.subnets()) > 0 }
+
+func (e Existing) subnets() []string { return slices.Concat(e.PublicSubnets, e.PrivateSubnets) }
 
 // Scales reports whether the number of tasks can change by itself.
 func (s Scaling) Scales() bool { return s.MinimumTasks < s.MaximumTasks }
@@ -109,27 +112,31 @@ const serverlessClass = "db.serverless"
 // memoryOptimized are large (16 GiB), xlarge (32) and multiples of xlarge.
 var memoryOptimized = regexp.MustCompile(`^db\.r[0-9][a-z]*\.(([0-9]*)x)?large$`)
 
-// maximumConnections is the default of PostgreSQL's max_connections on one instance, with all of a serverless one's
+// MemoryGiB is the memory of one instance, of a serverless one the most that it can have, or 0 where it is not known.
+// https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/Concepts.DBInstanceClass.Summary.html
+func (d Database) MemoryGiB() float64 {
+	switch size := memoryOptimized.FindStringSubmatch(d.InstanceClass); {
+	case d.IsServerless():
+		return 2 * d.Serverless.MaximumCapacity
+	case size != nil && size[1] == "":
+		return 16
+	case size != nil:
+		multiple, _ := strconv.Atoi(size[2])
+		return 32 * float64(max(multiple, 1))
+	}
+	return map[string]float64{"db.t3.medium": 4, "db.t3.large": 8, "db.t4g.medium": 4, "db.t4g.large": 8}[d.InstanceClass]
+}
+
+// MaximumConnections is the default of PostgreSQL's max_connections on one instance, with all of a serverless one's
 // memory, or 0 where the memory is not known. AWS reckons with 10^9 bytes of each GiB; the system takes the rest.
 // https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/AuroraPostgreSQL.Managing.html
 // https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/aurora-serverless-v2.setting-capacity.html
-// https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/Concepts.DBInstanceClass.Summary.html
-func (d Database) maximumConnections() int {
-	gib := map[string]float64{"db.t3.medium": 4, "db.t3.large": 8, "db.t4g.medium": 4, "db.t4g.large": 8}[d.InstanceClass]
+func (d Database) MaximumConnections() int {
 	most := 5000.0
-	switch size := memoryOptimized.FindStringSubmatch(d.InstanceClass); {
-	case d.IsServerless():
-		gib = 2 * d.Serverless.MaximumCapacity
-		if d.Serverless.MinimumCapacity <= 0.5 {
-			most = 2000
-		}
-	case size != nil && size[1] == "":
-		gib = 16
-	case size != nil:
-		multiple, _ := strconv.Atoi(size[2])
-		gib = 32 * float64(max(multiple, 1))
+	if d.IsServerless() && d.Serverless.MinimumCapacity <= 0.5 {
+		most = 2000
 	}
-	return int(min(gib*1e9/9531392, most))
+	return int(min(d.MemoryGiB()*1e9/9531392, most))
 }
 
 // regionsWithoutABC do not offer the zones a, b and c to every account:
@@ -139,9 +146,36 @@ var regionsWithoutABC = []string{"ap-northeast-1", "ca-central-1", "us-west-1"}
 // defaultConnections is how many connections a task may open where its environment does not say it.
 const defaultConnections = 20
 
-// Warnings say what the environment's file allows and somebody should know before the environment is deployed.
-func (e Environment) Warnings() []string {
-	var warnings []string
+// Warnings say what the files allow and somebody should know before an environment is deployed.
+func Warnings(environments []Environment) (all []string) {
+	const quota = 5 // https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html
+	needed := map[string]int{}
+	for _, e := range environments {
+		for _, warning := range e.warnings() {
+			all = append(all, e.Stack()+": "+warning)
+		}
+		place := " in " + e.Region + " of " + cmp.Or(e.Account, "an account that no file names")
+		needed["Elastic IPs"+place] += e.Network.NATGateways
+		if !e.Network.IsExisting() {
+			needed["VPCs"+place]++
+		}
+	}
+	for _, what := range slices.Sorted(maps.Keys(needed)) {
+		if needed[what] > quota {
+			all = append(all, fmt.Sprintf("the environments need %d %s; AWS allows %d until you ask for more, and counts what "+
+				"others have there", needed[what], what, quota))
+		}
+	}
+	return all
+}
+
+func (e Environment) warnings() (warnings []string) {
+	// https://aws.amazon.com/about-aws/whats-new/2026/01/amazon-ecs-tmpfs-mounts-aws-fargate-managed-instances/
+	// https://aws.amazon.com/about-aws/whats-new/2026/01/aws-sts-supports-validation-identity-provider-claims/
+	if strings.HasPrefix(e.Region, "us-gov-") {
+		warnings = append(warnings, "region: AWS has announced for commercial Regions only: tmpfs on Fargate, which is /tmp "+
+			"of every task, and the claims of GitHub's tokens by which the pipeline's roles know repository and branch")
+	}
 	if e.Network.IsExisting() {
 		without := "no flow logs, routes, NAT gateway, endpoint for S3"
 		if !e.Network.InterfaceEndpoints {
@@ -150,7 +184,11 @@ func (e Environment) Warnings() []string {
 		warnings = append(warnings, "network.existing: the VPC gets "+without+" and no empty default security group from "+
 			"here; tasks reach AWS only if the routes of the private subnets lead there")
 	}
-	tasks, most := e.Service.Scaling.MaximumTasks, e.Database.maximumConnections()
+	if owner, _, _, private := e.Service.PrivateRepository(); private && e.Account != "" && owner != e.Account {
+		warnings = append(warnings, "service.image: the policy of the repository, which the account "+owner+" has, has to "+
+			"let "+e.Account+" pull (docs/accounts.md); otherwise no task starts")
+	}
+	tasks, most := e.Service.Scaling.MaximumTasks, e.Database.MaximumConnections()
 	each, err := strconv.Atoi(e.Service.Environment[ConnectionsVariable])
 	if err != nil || each <= 0 {
 		each = defaultConnections

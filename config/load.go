@@ -16,8 +16,6 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-//go:generate go run -C .. ./internal/generate
-
 // Load returns the environments of a folder, sorted by suffix: one for each *.yaml file, and one of class development
 // for the requested suffix, or without any file for dev, when no file has it. A missing folder counts as one without
 // files. It also returns the accounts of accounts.yaml beside the folder, sorted by ID, with their environments.
@@ -76,11 +74,7 @@ func Load(folder string, requested RequestedSuffix) ([]Environment, []Account, e
 
 // complete fills in what depends on other values.
 func (e *Environment) complete() {
-	if e.Network.IsExisting() {
-		e.Network.CIDR, e.Network.Zones, e.Network.NATGateways = "", nil, 0
-		return
-	}
-	if len(e.Network.Zones) == 0 {
+	if len(e.Network.Zones) == 0 && !e.Network.IsExisting() {
 		e.Network.Zones = []string{e.Region + "a", e.Region + "b", e.Region + "c"}
 	}
 	if e.Network.NATGateways == perZone {
@@ -88,8 +82,9 @@ func (e *Environment) complete() {
 	}
 }
 
+// What the environments of an account share has the tag account, by which an environment's roles could reach it.
 var suffixes = matching(`[a-z][a-z0-9-]{0,14}`, "one letter, then up to 14 letters, digits or single hyphens, "+
-	"lower case, no hyphen at the end").except(`-$|--`)
+	"lower case, no hyphen at the end, and not account").except(`-$|--|^account$`)
 
 func (f *file) setSuffix(suffix string) {
 	f.environment.Suffix = suffix

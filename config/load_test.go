@@ -21,7 +21,8 @@ const (
 	otherAccount = "210987654321: {region: us-east-1}\n"
 	inAccount    = development + "account: '123456789012'\n"
 	inOther      = development + "account: '210987654321'\n"
-	noRange      = "service: {image: 'app:1'}\nloadBalancer: {allowPlainHttp: true}\n" // what production needs besides
+	digest       = "@sha256:0000000000000000000000000000000000000000000000000000000000000000"
+	noRange      = "service: {image: app" + digest + "}\nloadBalancer: {allowPlainHttp: true}\n" // for production
 	domain       = "loadBalancer: {domain: {name: api.example.com, zoneId: Z1}}\n"
 )
 
@@ -87,14 +88,15 @@ database: {instanceClass: db.serverless, serverless: {minimumCapacity: 0.5, maxi
 }
 
 func TestAccountsHaveTheirEnvironments(t *testing.T) {
-	const github = "  github: {subject: 'repo:acme/tap', repositoryId: '42', providerExists: true}\n"
+	const github = "  emails: [a@b.com]\n  github: {subject: 'repo:acme/tap', repositoryId: '42', providerExists: true}\n"
 	environments, shared, err := load(t, map[string]string{accounts: otherAccount + oneAccount + github,
 		"qa.yaml": inAccount, "dev.yaml": inAccount, "other.yaml": inOther, "own.yaml": development}, "")
 	if err != nil || len(environments) != 4 || len(shared) != 2 {
 		t.Fatalf("got %d environments, %d accounts, %v", len(environments), len(shared), err)
 	}
 	first, second := shared[0], shared[1]
-	if first.ID != "123456789012" || first.GitHub != (GitHub{"repo:acme/tap", "42", "main", true}) ||
+	if first.ID != "123456789012" || !slices.Equal(first.Emails, []string{"a@b.com"}) ||
+		first.GitHub != (GitHub{"repo:acme/tap", "42", "main", "environment", true}) ||
 		len(first.Environments) != 2 || first.Environments[1].Suffix != "qa" || len(second.Environments) != 1 {
 		t.Errorf("got %+v", shared)
 	}
@@ -143,6 +145,15 @@ func TestFilesThatDoNotGoTogetherAreRefused(t *testing.T) {
 		"environments/e.yaml:4: network.cidr: 10.1.128.0/17 overlaps 10.1.128.0/20 of environments/b.yaml")
 	refuse(map[string]string{"a.yaml": development + domain, "b.yaml": development + domain, "c.yaml": development},
 		"environments/b.yaml:2: loadBalancer.domain.name: is the domain of environments/a.yaml")
+	in := func(endpoints bool, subnets string) string {
+		return fmt.Sprintf("%snetwork:\n  interfaceEndpoints: %t\n  existing: {publicSubnets: [subnet-0000000a, "+
+			"subnet-0000000b], privateSubnets: [%s]}\n", development, endpoints, subnets)
+	}
+	refuse(map[string]string{"a.yaml": in(true, "subnet-00000001, subnet-00000002"), "b.yaml": in(false,
+		"subnet-00000001, subnet-00000002"), "c.yaml": strings.ReplaceAll(in(true, "subnet-00000002, subnet-00000003"),
+		"subnet-0000000", "subnet-1000000"), "d.yaml": strings.ReplaceAll(in(true, "subnet-00000002, subnet-00000003"),
+		"subnet-0000000a, subnet-0000000b", "subnet-0000000c, subnet-0000000d")},
+		"environments/d.yaml:3: network.interfaceEndpoints: the VPC has those of environments/a.yaml already, and can")
 
 	secret := func(name string) string {
 		return "service: {secrets: {A: 'arn:aws:secretsmanager:us-east-1:123456789012:secret:" + name + "-AbCdEf'}}\n"
@@ -155,15 +166,28 @@ func TestFilesThatDoNotGoTogetherAreRefused(t *testing.T) {
 		inAccount + "region: eu-west-1\n": "3: region: an environment in another Region than its account's, us-east-1, is " +
 			`not supported yet; region is "eu-west-1"`,
 		inAccount + image("123456789012/api:1"): "3: service.image: the account's repository is payment-api; service.image",
-		inAccount + secret("hunter2"):           "3: service.secrets.A: the account's permissions boundary allows only sec",
+		inAccount + secret("hunter2"):           "3: service.secrets.A: the environment's permissions boundary allows only ",
+		inAccount + secret("tap/b/x"):           "3: service.secrets.A: the environment's permissions boundary allows only ",
 	} {
 		refuse(map[string]string{accounts: oneAccount, "a.yaml": content}, "environments/a.yaml:"+want)
 	}
-	refuse(map[string]string{accounts: oneAccount, "a.yaml": development, "b.yaml": inAccount + secret("tap/a"),
+	// A tag never moves in the repository that accounts.yaml makes.
+	own := strings.Replace(production("10.1.0.0/16")+"account: '123456789012'\n", "app"+digest,
+		"123456789012.dkr.ecr.us-east-1.amazonaws.com/payment-api:1", 1)
+	const moves = "environments/a.yaml:2: service.image: production needs an image that stays the same: one with a digest"
+	refuse(map[string]string{accounts: oneAccount, "a.yaml": own})
+	refuse(map[string]string{"a.yaml": own}, moves)
+	for _, other := range []string{strings.Replace(own, "us-east-1", "us-west-2", 1),
+		strings.Replace(own, "123456789012.", "210987654321.", 1)} {
+		refuse(map[string]string{accounts: oneAccount, "a.yaml": other}, moves)
+	}
+	refuse(map[string]string{accounts: oneAccount, "a.yaml": development, "b.yaml": inAccount + secret("tap/b/x"),
 		"c.yaml": inAccount + image("123456789012/payment-api:1"), "d.yaml": inAccount + image("210987654321/api:1")})
 	refuse(map[string]string{accounts: "123456789012: {region: mars}", "a.yaml": inAccount},
 		`accounts.yaml:1: 123456789012.region: "mars" is not valid`)
 	files := map[string]string{accounts: oneAccount + otherAccount, "prod.yaml": inAccount, "prod-2.yaml": inAccount}
+	refuse(files, "environments/prod-2.yaml:2: account: the suffix prod-2 begins with that of environments/prod.yaml")
+	files["prod.yaml"] = strings.Replace(production("10.1.0.0/16"), "class", "account: '123456789012'\nclass", 1)
 	refuse(files, "environments/prod-2.yaml:2: account: the suffix prod-2 begins with that of environments/prod.yaml")
 	files["prod-2.yaml"], files["prod2.yaml"] = inOther, inAccount
 	refuse(files)
@@ -194,6 +218,7 @@ func TestNamesAndContentsAreRefused(t *testing.T) {
 		"123456789012: {}\n":                ":1: 123456789012.region: is missing; allowed: the code of an AWS Region",
 		oneAccount + "  regoin: a\n":        id + ".regoin: is not a known key; did you mean 123456789012.region?",
 		oneAccount + "  subject: a\n":       id + ".subject: is not a known key; did you mean 123456789012.github.subject?",
+		oneAccount + "  emails: [me]\n":     id + `.emails[0]: "me" is not valid; allowed: name@domain`,
 		oneAccount + oneAccount:             id + ": is given twice; the first one is in line 1",
 		oneAccount + "  github: {}\n":       id + ".github: needs subject and repositoryId",
 		github + "acme/tap}":                subject + `"acme/tap" is not valid; allowed: repo:OWNER/NAME`,
@@ -202,11 +227,12 @@ func TestNamesAndContentsAreRefused(t *testing.T) {
 		github + "'repo:a/b:pull_r'}":       subject,
 		github + "'repo:a@1/b@42'}":         id + ".github: no environment file has this account",
 		github + "'repo:a/b', branch: '.'}": id + ".github.branch: ",
+		github + "'repo:a/b', reviews: no}": id + `.github.reviews: "no" is not valid; allowed: environment, branch`,
 	}}
 	for _, hidden := range "\x00\r\u200b\u202e\u3164\ufeff\U000E0041" {
 		wants["a.yaml"][development+"# "+string(hidden)] = fmt.Sprintf(":2: contains the character %U", hidden)
 	}
-	for _, suffix := range []string{"Dev", "1dev", "dev-", "de--v", "dev_1", "sixteen-letters0"} {
+	for _, suffix := range []string{"Dev", "1dev", "dev-", "de--v", "dev_1", "sixteen-letters0", "account"} {
 		wants[suffix+".yaml"] = map[string]string{development: `: "` + suffix + `" is not a suffix; allowed: one letter`}
 	}
 	for file, contents := range wants {

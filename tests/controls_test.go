@@ -17,6 +17,7 @@ import (
 // in the comment of the test that shows the same.
 
 func TestControls(t *testing.T) {
+	attributes := map[string]string{}
 	eachEnvironment(t, func(s stack) {
 		insights, owner, leastDays := "enabled", "postgres", 7
 		if s.production() {
@@ -48,8 +49,18 @@ func TestControls(t *testing.T) {
 				max(leastDays, s.environment.Database.BackupRetentionDays)},
 		} {
 			s.Run(control.says, func(t *testing.T) { s.in(t).want(control.attribute, control.value) })
+			attributes[control.says] = control.attribute
 		}
 	})
+	for says, attribute := range attributes {
+		kind, path, _ := strings.Cut(attribute, ".")
+		controls, _, _ := strings.Cut(says, ":")
+		explained := regexp.MustCompile(`(?m)^\| ` + controls + ` \|[^|]+\|[^|]+\|$`).MatchString(read(t, "../docs/audit.md"))
+		one, other := development(t).some(kind)[0].at(path), production(t).some(kind)[0].at(path)
+		if differs := encoded(one) != encoded(other); differs != explained {
+			t.Errorf("%s is %v in development and %v in production; docs/audit.md explains it: %v", says, one, other, explained)
+		}
+	}
 }
 
 // Of every bucket, that of the states included: nothing in it can become public (S3.2, S3.3, S3.8), policies alone rule
@@ -72,7 +83,7 @@ func TestControlsOfBuckets(t *testing.T) {
 			"policy.policy.Statement.0": json.RawMessage(`{
 				"Sid": "DenyClearText", "Effect": "Deny", "Principal": {"AWS": "*"}, "Action": ["s3:*"],
 				"Resource": ["${aws_s3_bucket.arn}", "${aws_s3_bucket.arn}/*"],
-				"Condition": {"Bool": {"aws:SecureTransport": ["false"]}}}`),
+				"Condition": {"Bool": {"aws:SecureTransport": "false"}}}`),
 		} {
 			kind, path, _ := strings.Cut("aws_s3_bucket_"+attribute, ".")
 			s.only(kind).want("bucket", "${aws_s3_bucket.bucket}")
@@ -83,7 +94,7 @@ func TestControlsOfBuckets(t *testing.T) {
 
 // Every control that applies is named by the test that shows it, or accepted in docs/audit.md.
 func TestEveryControlIsTestedOrAccepted(t *testing.T) {
-	id := regexp.MustCompile(`\b(ACM|EC2|ECR|ECS|ELB|IAM|KMS|RDS|S3|SNS|SecretsManager|WAF)\.[1-9][0-9]*\b`)
+	id := regexp.MustCompile(`\b(ACM|EC2|ECR|ECS|ELB|IAM|Inspector|KMS|RDS|S3|SNS|SQS|SecretsManager|WAF)\.[1-9][0-9]*\b`)
 	var judges map[string]string
 	must.Do(t, yaml.Unmarshal([]byte(read(t, "securityhub.yaml")), &judges))
 	tested, accepted, kinds, applies := map[string]bool{}, map[string]bool{}, map[string]bool{}, map[string]bool{}

@@ -16,10 +16,10 @@ const (
 	minimalDevelopment = "class: development\n"
 	minimalProduction  = `class: production
 network: {cidr: 10.20.0.0/16}
-service: {image: 123456789012.dkr.ecr.us-east-1.amazonaws.com/payment-api@sha256:` + digest + `}
+service: {image: 123456789012.dkr.ecr.us-east-1.amazonaws.com/payment-api` + digest + `}
 loadBalancer: {domain: {name: api.example.com, zoneId: Z0123456789}}
 `
-	digest = "0000000000000000000000000000000000000000000000000000000000000000"
+	digest = "@sha256:0000000000000000000000000000000000000000000000000000000000000000"
 )
 
 // sibling names the stack of minimalDevelopment under another suffix.

@@ -3,6 +3,7 @@ package tests
 import (
 	"os/exec"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -34,7 +35,13 @@ func TestCardNumbersMatchHoweverGrouped(t *testing.T) {
 	}
 }
 
-// The program's log (ECS.9), the database's and the firewall's may contain what clients send.
+// unmasked are the log groups without a mask, and why. What programs (ECS.9), the database, the firewall and sessions
+// log may contain what clients send.
+var unmasked = map[string]string{
+	"/tap-SUFFIX/vpc-flow-logs":                                    "no content; the mask would hide counts",
+	"/aws/ecs/containerinsights/PaymentCluster-SUFFIX/performance": "AWS's own measurements",
+}
+
 func TestLogsMaskCardNumbers(t *testing.T) {
 	eachEnvironment(t, func(s stack) {
 		var masked []string
@@ -54,11 +61,12 @@ func TestLogsMaskCardNumbers(t *testing.T) {
 				}
 			}
 		}
-		firewall := s.only("aws_wafv2_web_acl_logging_configuration").follow("log_destination_configs.0")
-		program := s.container().follow("logConfiguration.options.awslogs-group")
-		database := s.find("aws_cloudwatch_log_group", "name", "/aws/rds/cluster/"+
-			s.only("aws_rds_cluster").text("cluster_identifier")+"/postgresql")
-		same(s, "the log groups that are masked", masked, addresses([]resource{firewall, program, database}))
+		for _, group := range s.some("aws_cloudwatch_log_group") {
+			name := strings.ReplaceAll(group.text("name"), s.suffix, "SUFFIX")
+			if isMasked := slices.Contains(masked, group.address()); isMasked == (unmasked[name] != "") {
+				s.Errorf("%s is masked: %v", name, isMasked)
+			}
+		}
 	})
 }
 

@@ -113,7 +113,7 @@ SELECT datname, datdba::regrole, datacl FROM pg_database WHERE datname = 'paymen
 // The texts of docs/service.md make the API's user with the variables and the command that the task definition has, on
 // a server whose owner is not a superuser and has what RDS gives to it.
 func TestMigrationMakesTheUserOfTheAPI(t *testing.T) {
-	file := strings.Replace(pageBlock(t, "yaml"), "service:\n", "service:\n  image: example.com/api:1\n", 1) +
+	file := strings.Replace(pageBlock(t, "yaml"), "service:\n", "service:\n  image: api"+digest+"\n", 1) +
 		"class: production\nnetwork: {cidr: 10.20.0.0/16}\ndatabase: {name: payments}\nloadBalancer: {allowPlainHttp: true}\n"
 	s := synthesize(t, []config.Environment{parse(t, "sql", file)}, nil)["sql"].in(t)
 	server, cluster := startPostgres(t, s), s.only("aws_rds_cluster")

@@ -9,11 +9,13 @@ import (
 
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
+	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/dataawssubnet"
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/ecrlifecyclepolicy"
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/ecrrepository"
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/iamopenidconnectprovider"
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/iampolicy"
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/iamrole"
+	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/iamrolepolicy"
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/iamrolepolicyattachment"
 	"github.com/hashicorp/terraform-cdk-go/cdktf"
 
@@ -36,13 +38,10 @@ const (
 	sessionSeconds = 7200
 )
 
-// Account is what an account's stack hands to people and pipelines.
+// Account is what an account's stack hands to people.
 type Account struct {
 	StatesBucket  *string // output StatesBucket
 	RepositoryURL *string // output RepositoryURL
-	// Planner, Deployer, Inspector and Publisher are the ARNs of the pipeline's roles; nil where the file names no
-	// repository of GitHub.
-	Planner, Deployer, Inspector, Publisher *string
 }
 
 // New creates everything. The states' bucket exists already, since the state of this stack is in it too; Terraform
@@ -53,16 +52,19 @@ func New(scope constructs.Construct, id string, file config.Account) Account {
 	states := bucket.New(this, "states", bucket.Props{
 		Name: jsii.String(file.StatesBucket()), Exists: true, Protect: true, NoncurrentDays: replacedStateDays,
 	})
-	result := Account{StatesBucket: states.Name, RepositoryURL: newRepository(this)}
+	newFindings(this, account, file.Emails)
 	firewall.AllowLogDelivery(this, "firewall-logs", "tap-firewall-logs", account, firewall.LogGroup("*"))
 	// config.BoundaryPolicy is the most that a role of an environment can be allowed whatever its own policy says: the
 	// deployer creates roles, and could otherwise create one with more permissions than its own. Every environment of
-	// the account names it, with a pipeline or without.
-	newPolicy(this, "boundary", file, account)
-	if file.GitHub.Subject != "" {
-		result.addRoles(this, file, account)
+	// the account names its own, with a pipeline or without. Its text has the suffix and not the role's tag: whoever
+	// creates a role decides who may assume it and with which tags, and those of a session hide those of the role.
+	for _, environment := range file.Environments {
+		newPolicy(this, "boundary", environment.Suffix, file, account)
 	}
-	return result
+	if file.GitHub.Subject != "" {
+		addRoles(this, file, account)
+	}
+	return Account{StatesBucket: states.Name, RepositoryURL: newRepository(this)}
 }
 
 // newRepository creates the repository of the API's image, of which a tag never moves and every image is scanned
@@ -93,14 +95,24 @@ func newRepository(scope constructs.Construct) *string {
 	return repository.RepositoryUrl()
 }
 
-// addRoles creates the roles that GitHub's workflows assume:
+// role is a role that GitHub's workflows assume.
+type role struct {
+	name, description string
+	subjects          []string           // of GitHub's tokens, with which it is assumed
+	onAnyBranch       bool               // not only on the one that is deployed
+	environment       string             // the tag by which the policies know its environment; empty: it has none
+	policies          []string           // the files of its managed policies
+	further           []policy.Statement // what it may do beside them
+}
+
+// addRoles creates the roles of the account and of each of its environments:
 //   - the planner plans, also a pull request: it writes nothing and reads no secret, since a branch's own code runs
 //     with it;
-//   - the deployer applies, from the main branch and through the GitHub environment that is named as the stack;
-//   - the inspector compares environments with their states, from the main branch without an approval, as at night: it
-//     writes nothing, but the provider's refresh reads the database's secret;
-//   - the publisher pushes the API's images, from the main branch, and does nothing else.
-func (a *Account) addRoles(scope constructs.Construct, file config.Account, account policy.Account) {
+//   - the publisher pushes the API's images, from the main branch, and does nothing else;
+//   - a deployer applies, from the main branch and through the GitHub environment that is named as the stack;
+//   - an inspector compares the account's stack or an environment with AWS, from the main branch without an approval,
+//     as at night: it writes nothing, but the provider's refresh reads the database's secret.
+func addRoles(scope constructs.Construct, file config.Account, account policy.Account) {
 	this := constructs.NewConstruct(scope, jsii.String("pipeline"))
 	provider := account.GlobalARN("iam", "oidc-provider/"+issuer)
 	if !file.GitHub.ProviderExists {
@@ -108,76 +120,124 @@ func (a *Account) addRoles(scope constructs.Construct, file config.Account, acco
 			Url: jsii.String("https://" + issuer), ClientIdList: jsii.Strings("sts.amazonaws.com"),
 		}).Arn()
 	}
-	managed := map[string]*string{} // ARNs of policies
-	newRole := func(name, description string, subjects, policies []string, further ...policy.Condition) *string {
-		role := iamrole.NewIamRole(this, jsii.String(name+"-role"), &iamrole.IamRoleConfig{
-			Name: jsii.String("tap-" + name), Description: jsii.String(description),
+	branch, managed := "refs/heads/"+file.GitHub.Branch, map[string]*string{} // ARNs of policies
+	add := func(r role) {
+		conditions := []policy.Condition{
+			policy.Equals(issuer+":aud", jsii.String("sts.amazonaws.com")),
+			policy.Equals(issuer+":sub", *jsii.Strings(r.subjects...)...),
+			policy.Equals(issuer+":repository_id", jsii.String(file.GitHub.RepositoryID)),
+		}
+		if !r.onAnyBranch {
+			conditions = append(conditions, policy.Equals(issuer+":ref", jsii.String(branch)))
+		}
+		props := &iamrole.IamRoleConfig{
+			Name: jsii.String("tap-" + r.name), Description: jsii.String(r.description),
 			MaxSessionDuration: jsii.Number(sessionSeconds),
+			// Without sts:TagSession: a tag of the session would hide the role's own.
 			AssumeRolePolicy: policy.Document(policy.Statement{
 				Sid: "Assume", Actions: []string{"sts:AssumeRoleWithWebIdentity"},
-				Principal: policy.Principal{Type: "Federated", Identifier: provider},
-				Conditions: append([]policy.Condition{
-					policy.Equals(issuer+":aud", jsii.String("sts.amazonaws.com")),
-					policy.Equals(issuer+":sub", *jsii.Strings(subjects...)...),
-					policy.Equals(issuer+":repository_id", jsii.String(file.GitHub.RepositoryID)),
-				}, further...),
+				Principal: policy.Principal{Type: "Federated", Identifier: provider}, Conditions: conditions,
 			}),
-		})
-		for _, policy := range policies {
-			if managed[policy] == nil {
-				managed[policy] = newPolicy(this, policy, file, account)
+		}
+		if r.environment != "" {
+			props.Tags = &map[string]*string{config.TagEnvironment: jsii.String(r.environment)}
+		}
+		created := iamrole.NewIamRole(this, jsii.String(r.name+"-role"), props)
+		for _, name := range r.policies {
+			if managed[name] == nil {
+				managed[name] = newPolicy(this, name, "", file, account)
 			}
-			iamrolepolicyattachment.NewIamRolePolicyAttachment(this, jsii.String(name+"-has-"+policy), &iamrolepolicyattachment.IamRolePolicyAttachmentConfig{
-				Role: role.Name(), PolicyArn: managed[policy],
+			iamrolepolicyattachment.NewIamRolePolicyAttachment(this, jsii.String(r.name+"-has-"+name), &iamrolepolicyattachment.IamRolePolicyAttachmentConfig{
+				Role: created.Name(), PolicyArn: managed[name],
 			})
 		}
-		return role.Arn()
+		if len(r.further) > 0 {
+			iamrolepolicy.NewIamRolePolicy(this, jsii.String(r.name+"-own"), &iamrolepolicy.IamRolePolicyConfig{
+				Name: jsii.String("own"), Role: created.Name(), Policy: policy.Document(r.further...),
+			})
+		}
 	}
-	subject, branch := file.GitHub.Subject, "refs/heads/"+file.GitHub.Branch
-	fromBranch, onBranch := subject+":ref:"+branch, policy.Equals(issuer+":ref", jsii.String(branch))
-	environments := []string{}
+	subject := file.GitHub.Subject
+	fromBranch := []string{subject + ":ref:" + branch}
+	add(role{name: "planner", description: "Plans: no write, no secret", policies: []string{"planner"},
+		subjects: append([]string{subject + ":pull_request"}, fromBranch...), onAnyBranch: true})
+	add(role{name: "inspector", description: "Compares the account's stack with its state: no write",
+		subjects: fromBranch, policies: []string{"account"}})
+	add(role{name: "publisher", description: "Pushes the images of the API",
+		subjects: fromBranch, policies: []string{"publisher"}})
 	for _, environment := range file.Environments {
-		environments = append(environments, subject+":environment:tap-"+environment.Suffix)
+		suffix, policies := environment.Suffix, []string{"reader", "reader-own", "deployer-access", "deployer-data",
+			"deployer-edge", "deployer-network", "deployer-service"}
+		if environment.Class == config.Production {
+			policies = append(policies, "evidence")
+		}
+		reads, writes := zoneAndNetwork(this, environment, account)
+		add(role{name: "deployer-" + suffix, description: "Applies tap-" + suffix + ", as its GitHub environment approves",
+			subjects: []string{subject + ":environment:tap-" + suffix}, environment: suffix,
+			policies: policies, further: append(writes, reads...)})
+		add(role{name: "inspector-" + suffix, description: "Compares tap-" + suffix + " with its state: no write",
+			subjects: fromBranch, environment: suffix,
+			policies: []string{"reader", "reader-own", "inspector"}, further: reads})
 	}
-	a.Planner = newRole("planner", "Plans an environment: no write, no secret",
-		[]string{subject + ":pull_request", fromBranch}, []string{"planner"})
-	a.Deployer = newRole("deployer", "Applies environments, as their GitHub environments approve", environments,
-		[]string{"reader", "deployer-access", "deployer-data", "deployer-network", "deployer-service"}, onBranch)
-	a.Inspector = newRole("inspector", "Compares environments with their states: no write", []string{fromBranch},
-		[]string{"reader", "inspector"}, onBranch)
-	a.Publisher = newRole("publisher", "Pushes the images of the API", []string{fromBranch},
-		[]string{"publisher"}, onBranch)
 }
 
-// policies are the boundary and the policies of the pipeline's roles, JSON files with variables. A resource is named
-// where AWS knows its name before it exists, else recognized by the project's tags. AWS allows 6,144 characters a
-// policy, without white space, and 10 policies a role:
+// zoneAndNetwork is what an environment's roles may do with what exists before it: the zone of its domain, and the VPC,
+// which need not have the project's tags.
+func zoneAndNetwork(scope constructs.Construct, environment config.Environment,
+	account policy.Account) (reads, writes []policy.Statement) {
+	if domain := environment.LoadBalancer.Domain; domain.ZoneID != "" {
+		zone := jsii.Sprintf("arn:%s:route53:::hostedzone/%s", *account.Partition, domain.ZoneID)
+		reads = append(reads, policy.Allow("ReadZone", zone, "route53:GetHostedZone", "route53:ListResourceRecordSets"))
+		// The domain's own record and ACM's proof of it, but no proof of a name below: a set of keys that is missing
+		// matches ForAllValues. https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/specifying-rrset-conditions.html
+		const change = "route53:ChangeResourceRecordSets"
+		const names, types = change + "NormalizedRecordNames", change + "RecordTypes"
+		records := policy.Allow("Records", zone, change)
+		records.Conditions = []policy.Condition{
+			{Test: "Null", Variable: names, Values: *jsii.Strings("false")},
+			{Test: "ForAllValues:StringLike", Variable: names, Values: *jsii.Strings(domain.Name, "_*."+domain.Name)},
+			{Test: "ForAllValues:StringNotLike", Variable: names, Values: *jsii.Strings("_*.*." + domain.Name)},
+			{Test: "ForAllValues:StringEquals", Variable: types, Values: *jsii.Strings("A", "CNAME")},
+		}
+		writes = []policy.Statement{records}
+	}
+	if network := environment.Network; network.IsExisting() {
+		found := dataawssubnet.NewDataAwsSubnet(scope, jsii.String("subnet-"+environment.Suffix), &dataawssubnet.DataAwsSubnetConfig{
+			Id: jsii.String(network.Existing.PrivateSubnets[0]),
+		})
+		resources := []*string{account.ARN("ec2", "vpc/"+*found.VpcId())}
+		for _, id := range network.Existing.PrivateSubnets {
+			resources = append(resources, account.ARN("ec2", "subnet/"+id))
+		}
+		writes = append(writes, policy.Statement{Sid: "ExistingNetwork", Resources: resources, Actions: []string{
+			"ec2:CreateSecurityGroup", "ec2:CreateVpcEndpoint", "ec2:ModifyVpcEndpoint",
+		}})
+	}
+	return reads, writes
+}
+
+// policies are the boundary and the policies of the pipeline's roles, JSON files with variables. What belongs to an
+// environment is named where AWS knows its name before it exists, else recognized by its tags; which environment it is
+// says the role's tag. So none is longer where an account has more of them: AWS allows 6,144 characters a policy,
+// without white space, and 10 policies a role:
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
 //
 //go:embed policies/*.json
 var policies embed.FS
 
-// newPolicy creates the managed policy tap-<name> and returns its ARN.
-func newPolicy(scope constructs.Construct, name string, file config.Account, account policy.Account) *string {
+// newPolicy creates the managed policy tap-<name>, or tap-<name>-<suffix> of one environment, and returns its ARN.
+func newPolicy(scope constructs.Construct, name, suffix string, file config.Account, account policy.Account) *string {
 	text, err := policies.ReadFile("policies/" + name + ".json")
 	if err != nil {
 		panic(err)
 	}
-	zones := []string{}
-	for _, environment := range file.Environments {
-		if zone := environment.LoadBalancer.Domain.ZoneID; zone != "" {
-			zones = append(zones, zone)
-		}
-	}
-	if len(zones) == 0 {
-		zones = []string{"none"} // which is not the ID of a zone
-	}
 	completed := strings.NewReplacer(
 		"${partition}", *account.Partition, "${account}", *account.ID, "${region}", account.Region,
 		"${states}", file.StatesBucket(), "${repository}", config.Repository, "${iamUsername}", config.IAMUsername,
-		"${zones}", strings.Join(zones, `","arn:`+*account.Partition+`:route53:::hostedzone/`),
+		"${suffix}", suffix, "${aws:", "$${aws:", // which is IAM's and not Terraform's
 	).Replace(*policy.JSON(json.RawMessage(text)))
-	return iampolicy.NewIamPolicy(scope, jsii.String(name), &iampolicy.IamPolicyConfig{
-		Name: jsii.String("tap-" + name), Policy: jsii.String(completed),
+	id := strings.TrimSuffix(name+"-"+suffix, "-")
+	return iampolicy.NewIamPolicy(scope, jsii.String(id), &iampolicy.IamPolicyConfig{
+		Name: jsii.String("tap-" + id), Policy: jsii.String(completed),
 	}).Arn()
 }

@@ -28,6 +28,18 @@ type Deployment struct {
 	KeyARN           *string        // the KMS key that encrypts whatever the environment stores
 }
 
+// Main is the name of what the original system has one of: its database, its load balancer, its service.
+const Main = "Payment"
+
+// Prefix begins the names of the alarms and scaling policies of a thing: its own name, or nothing for what is Main,
+// since these names were the original system's.
+func Prefix(name string) string {
+	if name == Main {
+		return ""
+	}
+	return name
+}
+
 // Name returns the name of a resource, <kind>-<suffix>.
 func (d Deployment) Name(kind string) string { return kind + "-" + d.Suffix }
 
@@ -46,18 +58,20 @@ func (d Deployment) Lifecycle() *cdktf.TerraformResourceLifecycle {
 	return &cdktf.TerraformResourceLifecycle{PreventDestroy: jsii.Bool(d.Protect)}
 }
 
-// NewRole creates a role of the environment. Where the account is shared it has the account's permissions boundary,
-// which the pipeline's deployer needs in order to create it. The suffix completes its name.
+// NewRole creates a role of the environment. Where the account is shared it has the path and the permissions boundary
+// without which the environment's deployer cannot create it. The suffix completes its name.
 func (d Deployment) NewRole(scope constructs.Construct, id string, props policy.RoleProps) policy.Role {
 	props.Name = d.Name(props.Name)
 	if d.Shared {
-		props.Boundary = d.Account.GlobalARN("iam", "policy/"+config.BoundaryPolicy)
+		props.Path = jsii.String(config.RolePath(d.Suffix))
+		props.Boundary = d.Account.GlobalARN("iam", "policy/"+config.BoundaryPolicy(d.Suffix))
 	}
 	return policy.NewRole(scope, id, props)
 }
 
-// NewLogGroup creates a log group under the environment's key (CKV_AWS_158). The service that writes to it has to
-// depend on it: a group that AWS creates by itself is kept for ever, unencrypted, and left behind by a destroy.
+// NewLogGroup creates a log group under the environment's key (CKV_AWS_158), for what contains nothing that clients
+// send; NewMaskedLogGroup is for everything else. The service that writes to it has to depend on it: a group that AWS
+// creates by itself is kept for ever, unencrypted, and left behind by a destroy.
 func (d Deployment) NewLogGroup(scope constructs.Construct, id, name string) cloudwatchloggroup.CloudwatchLogGroup {
 	return cloudwatchloggroup.NewCloudwatchLogGroup(scope, jsii.String(id), &cloudwatchloggroup.CloudwatchLogGroupConfig{
 		Name: jsii.String(name), RetentionInDays: jsii.Number(d.LogRetentionDays), KmsKeyId: d.KeyARN,

@@ -8,16 +8,18 @@ import (
 	"github.com/aws/jsii-runtime-go"
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/kmsalias"
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/kmskey"
+	"github.com/hashicorp/terraform-cdk-go/cdktf"
 
 	"tap/config"
-	"tap/constructs/deployment"
 	"tap/constructs/policy"
 )
 
 // Props configures New.
 type Props struct {
-	Deployment deployment.Deployment // whose KeyARN is not known yet
-	Config     config.Encryption
+	Suffix  string         // of the environment
+	Account policy.Account // whose principals use the key
+	Protect bool           // refuses plans that destroy it
+	Config  config.Encryption
 }
 
 // Key is a customer-managed symmetric KMS key that AWS rotates every year (KMS.4, CKV_AWS_7).
@@ -31,23 +33,23 @@ type Key struct {
 
 // New creates the key, the alias alias/payment-<suffix> and an explicit key policy (CKV2_AWS_64).
 func New(scope constructs.Construct, id string, props Props) *Key {
-	this, suffix := constructs.NewConstruct(scope, jsii.String(id)), props.Deployment.Suffix
+	this, suffix := constructs.NewConstruct(scope, jsii.String(id)), props.Suffix
 	key := kmskey.NewKmsKey(this, jsii.String("key"), &kmskey.KmsKeyConfig{
 		Description:       jsii.String("Everything that the payment API of environment " + suffix + " stores"),
 		EnableKeyRotation: jsii.Bool(true), DeletionWindowInDays: jsii.Number(props.Config.DeletionWindowDays),
-		Lifecycle: props.Deployment.Lifecycle(),
+		Lifecycle: &cdktf.TerraformResourceLifecycle{PreventDestroy: jsii.Bool(props.Protect)},
 	})
 	kmsalias.NewKmsAlias(this, jsii.String("alias"), &kmsalias.KmsAliasConfig{
 		Name: jsii.String("alias/payment-" + suffix), TargetKeyId: key.KeyId(),
 	})
-	result := &Key{ARN: key.Arn(), key: key, account: props.Deployment.Account}
-	result.Admit("rds", "secretsmanager") // the database and the secret of its password
+	result := &Key{ARN: key.Arn(), key: key, account: props.Account}
+	result.AllowVia("rds", "secretsmanager") // the database and the secret of its password
 	return result
 }
 
-// Admit lets principals of the account use the key through AWS services, named as in kms:ViaService, as far as their
+// AllowVia lets principals of the account use the key through AWS services, named as in kms:ViaService, as far as their
 // own policies allow it.
-func (k *Key) Admit(services ...string) {
+func (k *Key) AllowVia(services ...string) {
 	k.services = append(k.services, services...)
 	slices.Sort(k.services)
 	k.services = slices.Compact(k.services)
@@ -61,15 +63,7 @@ func (k *Key) statements() []policy.Statement {
 	for _, service := range k.services {
 		via = append(via, account.Endpoint(service))
 	}
-	return []policy.Statement{{
-		// Administration only: no principal of the account can decrypt with the key directly.
-		Sid: "Administer", Principal: account.Root(), Resources: key,
-		Actions: []string{
-			"kms:CancelKeyDeletion", "kms:CreateAlias", "kms:DeleteAlias", "kms:Describe*", "kms:Disable*", "kms:Enable*",
-			"kms:Get*", "kms:List*", "kms:Put*", "kms:Revoke*", "kms:RotateKeyOnDemand", "kms:ScheduleKeyDeletion",
-			"kms:TagResource", "kms:UntagResource", "kms:Update*",
-		},
-	}, {
+	return []policy.Statement{Administer(account), {
 		// These services work with the permissions of whoever calls them.
 		Sid: "UseThroughServices", Principal: account.Root(), Resources: key,
 		Actions: []string{
@@ -85,11 +79,28 @@ func (k *Key) statements() []policy.Statement {
 		Conditions: []policy.Condition{
 			policy.ARNLike("kms:EncryptionContext:aws:logs:arn", account.ARN("logs", "log-group:*")),
 		},
-	}, {
-		// Without this an alarm cannot publish to the encrypted topic, and stays silent. AWS documents it without a
-		// condition; the topic's policy limits whose alarms may publish:
-		// https://repost.aws/knowledge-center/cloudwatch-configure-alarm-sns
-		Sid: "PublishAlarms", Principal: policy.Service("cloudwatch.amazonaws.com"), Resources: key,
+	}, Publish("PublishAlarms", "cloudwatch.amazonaws.com")}
+}
+
+// Administer lets the account administer a key: no principal of it can decrypt with the key directly.
+func Administer(account policy.Account) policy.Statement {
+	return policy.Statement{
+		Sid: "Administer", Principal: account.Root(), Resources: *jsii.Strings("*"),
+		Actions: []string{
+			"kms:CancelKeyDeletion", "kms:CreateAlias", "kms:DeleteAlias", "kms:Describe*", "kms:Disable*", "kms:Enable*",
+			"kms:Get*", "kms:List*", "kms:Put*", "kms:Revoke*", "kms:RotateKeyOnDemand", "kms:ScheduleKeyDeletion",
+			"kms:TagResource", "kms:UntagResource", "kms:Update*",
+		},
+	}
+}
+
+// Publish lets a service publish to a topic under the key, which else stays silent. AWS documents it without a
+// condition; the topic's policy limits what it may publish there:
+// https://repost.aws/knowledge-center/cloudwatch-configure-alarm-sns
+// https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
+func Publish(sid, service string) policy.Statement {
+	return policy.Statement{
+		Sid: sid, Principal: policy.Service(service), Resources: *jsii.Strings("*"),
 		Actions: []string{"kms:Decrypt", "kms:GenerateDataKey*"},
-	}}
+	}
 }

@@ -94,6 +94,9 @@ func (s Statement) render() map[string]any {
 				tests[condition.Test] = map[string]any{}
 			}
 			tests[condition.Test][condition.Variable] = condition.Values
+			if len(condition.Values) == 1 { // scanners do not read a list of one
+				tests[condition.Test][condition.Variable] = condition.Values[0]
+			}
 		}
 		rendered["Condition"] = tests
 	}
@@ -122,6 +125,7 @@ type Role struct {
 // RoleProps configures NewRole.
 type RoleProps struct {
 	Name        string
+	Path        *string // IAM path, for example /tap/dev/; nil: /
 	Description string
 	Service     string      // the service principal that may assume the role
 	Conditions  []Condition // of assuming it
@@ -136,7 +140,7 @@ func NewRole(scope constructs.Construct, id string, props RoleProps) Role {
 		Sid: "Assume", Actions: []string{"sts:AssumeRole"}, Principal: Service(props.Service), Conditions: props.Conditions,
 	}
 	role := iamrole.NewIamRole(this, jsii.String("role"), &iamrole.IamRoleConfig{
-		Name: jsii.String(props.Name), Description: jsii.String(props.Description),
+		Name: jsii.String(props.Name), Path: props.Path, Description: jsii.String(props.Description),
 		PermissionsBoundary: props.Boundary, AssumeRolePolicy: Document(assume),
 	})
 	permissions := iamrolepolicy.NewIamRolePolicy(this, jsii.String("policy"), &iamrolepolicy.IamRolePolicyConfig{

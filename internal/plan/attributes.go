@@ -20,7 +20,7 @@ const (
 )
 
 // attributes are those of a resource by their paths, which begin with its type: aws_lb/access_logs/enabled. An element
-// of a list is found by its name, and a text that is JSON is what it contains.
+// of a list is found by its name. A text that is JSON is what it contains, but not further inside: programs read that.
 type attributes map[string]any
 
 // attributesOf returns those of a resource, without what providers keep instead of nothing: null, "" and empty lists.
@@ -40,12 +40,16 @@ func (a attributes) add(at string, value, unknown any) {
 		a[at] = value
 	case string:
 		var content any
-		if strings.IndexAny(value, "{[") == 0 && json.Unmarshal([]byte(value), &content) == nil {
+		if strings.Count(at, "/") == 1 && strings.IndexAny(value, "{[") == 0 &&
+			json.Unmarshal([]byte(value), &content) == nil {
 			a.add(at, content, nil)
 		} else if value != "" {
 			a[at] = value
 		}
 	case object:
+		if len(value) == 0 && strings.HasPrefix(at, "/") { // in a statement, Deidentify and Audit have such contents
+			a[at] = present
+		}
 		for name, field := range value {
 			if name == "Statement" {
 				a.addStatements(at, field)
@@ -106,8 +110,11 @@ func (a attributes) addList(at string, list []any, unknown any) {
 // addStatements adds what a policy allows and denies, as one statement for each action on each resource.
 func (a attributes) addStatements(at string, statements any) {
 	for _, element := range all(statements) {
-		statement, _ := element.(object)
+		statement, ok := element.(object)
 		effect, one := at+"/Statement", maps.Clone(statement)
+		if !ok { // a tag may have the name, too
+			one = object{"": element}
+		}
 		if name, ok := statement["Effect"].(string); ok {
 			effect = at + "/" + name
 		}

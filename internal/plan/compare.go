@@ -35,7 +35,8 @@ func differences(before, after attributes) (found []difference) {
 	maps.Copy(paths, after)
 	for _, at := range slices.Sorted(maps.Keys(paths)) {
 		was, is := before[at], after[at]
-		if !covered(at) && !(zero(was) && zero(is)) && !reflect.DeepEqual(was, is) {
+		same := zero(was) && zero(is) && path.Base(at) != "essential" // which a container is without it
+		if !covered(at) && !same && !reflect.DeepEqual(was, is) {
 			found = append(found, difference{at, was, is, after, len(before) == 0})
 		}
 	}

@@ -10,7 +10,7 @@ import (
 )
 
 // outside judges what AWS has against what the state had, where the plan changes it: the rest is what AWS makes of
-// values. It returns what the plan starts from, in which what it puts back is there already, unless it has been better.
+// values. It returns what the plan starts from, in which what it puts back is there already, unless it was better.
 func (j *judgement) outside(r, drift *tfjson.ResourceChange, after attributes) (start attributes) {
 	had := attributesOf(r.Type, drift.Change.Before, nil)
 	has := attributesOf(r.Type, drift.Change.After, nil)
@@ -30,11 +30,8 @@ func (j *judgement) outside(r, drift *tfjson.ResourceChange, after attributes) (
 			}
 		}
 	}
-	for _, a := range []attributes{start, seen} {
-		maps.DeleteFunc(a, func(_ string, value any) bool { return value == nil })
-	}
 	found := compare(drift, had, seen, "")
-	if found == nil && !reflect.DeepEqual(had, seen) {
+	if found == nil && len(differences(had, seen)) > 0 {
 		found = []finding{{harmless, r.Address, "changed outside", false}}
 	}
 	for _, f := range found {

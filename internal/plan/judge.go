@@ -83,6 +83,9 @@ func judge(plan *tfjson.Plan, configuration any, refreshed bool) []finding {
 	for _, deferred := range plan.DeferredChanges {
 		j.add(notJudged, deferred.ResourceChange.Address, "is deferred: what happens to it is not known yet")
 	}
+	for _, action := range plan.ActionInvocations {
+		j.add(notJudged, action.Address, "is done, too")
+	}
 	for name, output := range plan.OutputChanges {
 		if output == nil || !output.Actions.NoOp() {
 			j.add(harmless, name, "in outputs")

@@ -42,7 +42,8 @@ var losses = map[string]string{
 		aws_route53_record aws_route_table aws_route_table_association aws_secretsmanager_secret_version
 		aws_security_group aws_subnet aws_vpc aws_vpc_endpoint aws_vpc_security_group_egress_rule
 		aws_vpc_security_group_ingress_rule`,
-	weakensProtection: `aws_cloudwatch_log_data_protection_policy aws_cloudwatch_log_resource_policy
+	weakensProtection: `aws_cloudwatch_event_rule aws_cloudwatch_event_target aws_ecr_registry_scanning_configuration
+		aws_cloudwatch_log_data_protection_policy aws_cloudwatch_log_resource_policy
 		aws_cloudwatch_metric_alarm aws_default_security_group aws_flow_log aws_iam_openid_connect_provider aws_iam_policy
 		aws_iam_role_policy_attachment aws_s3_bucket_ownership_controls aws_s3_bucket_policy
 		aws_s3_bucket_public_access_block aws_s3_bucket_server_side_encryption_configuration aws_s3_bucket_versioning
@@ -229,7 +230,8 @@ func TestDrift(t *testing.T) {
 		{12, "- Weakens protection: `" + kind + ".x` changes `block_public_acls` (from `true` to `false`): the bucket may",
 			drift(on, off, on)},
 		{12, "- Not judged: read Terraform's text: `" + kind + ".x` changes `x`.", drift(quiet, off, quiet)},
-		{10, "changes: 1 (1 changed)", drift(on, quiet, `{"block_public_acls": true, "x": "y", "tags": {"a": "b"}}`)},
+		{10, "Harmless changes: 1 (1 changed)",
+			drift(on, quiet, `{"block_public_acls": true, "x": "y", "tags": {"a": "b"}}`)},
 		{10, "changes: 1 (1 changed outside)", drift(`{"tags": {"a": "b"}}`, `{"tags": {}}`, `{"tags": {"a": "b"}}`)},
 		{12, "- Weakens protection: `" + kind + ".x` is gone: ", drift(on, "null", on)},
 		{12, "\n- `" + kind + ".x` changes `block_public_acls`", drift(on, "null", off)},

@@ -1,42 +1,42 @@
 // Command plan says in plain words what a change does to a deployed stack, and applies what was reviewed:
 //
-//	plan [-markdown] STACK   saves a plan, says what it does, worst first, and shows Terraform's own text
-//	plan apply STACK         applies exactly the saved plan; where there is none Terraform plans and asks
+//	plan [-destroy] [-result FOLDER] STACK   saves a plan; shows Terraform's own text, then what it does, worst first
+//	plan apply [-destroy] STACK              applies exactly the saved plan; where there is none, plans and asks
+//	plan comment [-title TEXT] [-commit SHA] [-run URL] [-limit BYTES] RESULT...
+//	                                         writes one text in Markdown of several results, the files of -result
 //
-// Both need a synthesis in cdktf.out. The exit status of the first is 0 without changes, 2 with harmless ones only, 3
-// with any that loses data, interrupts traffic or weakens protection, and 1 after an error.
+// The first two need a synthesis in cdktf.out. The exit status of the first is 0 if nothing changes, 10 if only what is
+// harmless does, 11 if somebody has to read it, and 12 if it loses data, interrupts traffic or weakens protection.
+// Every other status is an error.
 package main
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"os/signal"
 	"path/filepath"
-	"reflect"
 	"regexp"
-	"slices"
 	"strings"
+	"time"
 
 	tfjson "github.com/hashicorp/terraform-json"
 
 	"tap/internal/repository"
 )
 
+const usage = `usage: plan [-destroy] [-result FOLDER] STACK
+       plan comment [-title TEXT] [-commit SHA] [-run URL] [-limit BYTES] RESULT...
+       plan apply [-destroy] STACK`
+
 func main() {
-	status, err := 1, errors.New("usage: plan [-markdown] STACK\n       plan apply STACK")
-	switch arguments := os.Args[1:]; {
-	case len(arguments) == 1:
-		status, err = plan(arguments[0], false)
-	case len(arguments) == 2 && slices.Contains([]string{"-markdown", "--markdown"}, arguments[0]):
-		status, err = plan(arguments[1], true)
-	case len(arguments) == 2 && arguments[0] == "apply":
-		status, err = 0, apply(arguments[1])
-	}
+	status, err := run(os.Args[1:])
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "plan:", err)
 		status = 1
@@ -44,146 +44,177 @@ func main() {
 	os.Exit(status)
 }
 
-// All are in the folder of the stack. The record is the configuration that the saved plan is of; it is written last,
-// so a plan without it is not complete.
-const (
-	configurationFile = "cdk.tf.json"
-	planFile          = "saved.tfplan"
-	recordFile        = "saved.json"
-)
+// run carries out a command and returns its exit status.
+func run(arguments []string) (status int, err error) {
+	command := "plan"
+	if len(arguments) > 0 && (arguments[0] == "apply" || arguments[0] == "comment") {
+		command, arguments = arguments[0], arguments[1:]
+	}
+	var c comment
+	var destroy bool
+	var folder string
+	flags := flag.NewFlagSet(command, flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	switch command {
+	case "comment":
+		flags.StringVar(&c.title, "title", "", "")
+		flags.StringVar(&c.commit, "commit", "", "")
+		flags.StringVar(&c.run, "run", "", "")
+		flags.IntVar(&c.limit, "limit", 65536, "") // GitHub takes as many characters
+	case "plan":
+		flags.StringVar(&folder, "result", "", "")
+		fallthrough
+	default:
+		flags.BoolVar(&destroy, "destroy", false, "")
+	}
+	if err := flags.Parse(arguments); err != nil {
+		return 1, fmt.Errorf("%w\n%s", err, usage)
+	}
+	stack := flags.Arg(0)
+	switch {
+	case flags.NArg() == 0 || flags.NArg() > 1 && command != "comment":
+		return 1, errors.New(usage)
+	case command == "comment":
+		return 0, c.write(os.Stdout, flags.Args())
+	}
+	if err := repository.CheckStack(stack); err != nil {
+		return 1, err
+	}
+	if command == "apply" {
+		return 0, apply(stack, destroy)
+	}
+	return plan(stack, destroy, folder)
+}
 
-// enter makes the folder of a synthesized stack the working folder, and returns the stack's configuration.
-func enter(stack string) ([]byte, error) {
-	stacks, _ := filepath.Glob("cdktf.out/stacks/*")
-	folder := "cdktf.out/stacks/" + stack
-	if !slices.Contains(stacks, folder) {
-		return nil, fmt.Errorf("no stack %q has been synthesized; there are %q", stack, stacks)
+// enter makes the folder of a synthesized stack the working folder, and prepares Terraform there.
+func enter(stack string) error {
+	stacks := cmp.Or(os.Getenv("CDKTF_OUTDIR"), "cdktf.out") + "/stacks/"
+	if _, err := os.Stat(stacks + stack + "/" + configurationFile); err != nil {
+		others, _ := filepath.Glob(stacks + "*")
+		return fmt.Errorf("%s has not been synthesized; there are: %s", stack,
+			strings.ReplaceAll(strings.Join(others, " "), stacks, ""))
 	}
-	if err := os.Chdir(folder); err != nil {
-		return nil, err
+	err := os.Chdir(stacks + stack)
+	if err == nil {
+		err = checkVariables()
 	}
-	return os.ReadFile(configurationFile)
+	if err == nil {
+		err = terraform(os.Stderr, "init", "-input=false", "-no-color")
+	}
+	return err
+}
+
+// failure is a run of Terraform that has failed, and what it has said of that.
+type failure struct {
+	error
+	said string
 }
 
 // terraform runs Terraform in the stack's folder.
 func terraform(stdout io.Writer, arguments ...string) error {
 	// Ctrl-C reaches Terraform too, which ends in order. This program must not end before.
-	signal.Notify(make(chan os.Signal, 1), os.Interrupt)
+	interrupts := make(chan os.Signal, 1)
+	signal.Notify(interrupts, os.Interrupt)
+	defer signal.Stop(interrupts)
+	var said bytes.Buffer
 	command := exec.Command(repository.Terraform(), arguments...)
-	command.Env = append(os.Environ(), "TF_IN_AUTOMATION=1") // no advice to call it directly
-	command.Stdin, command.Stdout, command.Stderr = os.Stdin, stdout, os.Stderr
-	if err := command.Run(); err != nil {
-		return fmt.Errorf("%s %s: %w", repository.Terraform(), arguments[0], err)
+	// A fifth less time for twice the memory, under 1 GiB for each of its processes.
+	command.Env = append([]string{"GOGC=400"}, os.Environ()...)
+	command.Env = append(command.Env, "TF_IN_AUTOMATION=1") // no advice to call it directly
+	command.Stdout, command.Stderr = stdout, io.MultiWriter(os.Stderr, &said)
+	err := command.Run()
+	switch {
+	case len(interrupts) > 0: // Terraform ends an init as if there had been none
+		return errors.New("interrupted")
+	case err != nil:
+		err = fmt.Errorf("%s %s: %w", repository.Terraform(), arguments[0], err)
+		if arguments[0] == "init" {
+			err = fmt.Errorf("%w\nIf it does not get the AWS provider: make provider says where this machine has one", err)
+		}
+		return failure{err, said.String()}
 	}
 	return nil
 }
+
+// plan saves a plan and says what it does. With a folder it writes the result there, also where planning has failed.
+func plan(stack string, destroy bool, folder string) (status int, err error) {
+	file, err := filepath.Abs(filepath.Join(folder, stack+".json"))
+	if err == nil {
+		err = enter(stack)
+	}
+	var r record
+	if err == nil {
+		r, err = newPlan(stack, destroy)
+	}
+	if err == nil {
+		err = r.write(recordFile)
+	}
+	if err != nil {
+		r = failed(stack, err)
+	} else {
+		target := verb[destroy]
+		if os.Getenv("LOCAL") == "1" { // as make hands it on
+			target += " LOCAL=1"
+		}
+		fmt.Printf("\nThis plan is saved: `make %s STACK=%s` applies exactly it.\n", target, stack)
+	}
+	if folder != "" {
+		err = errors.Join(err, os.MkdirAll(filepath.Dir(file), 0o755), r.write(file))
+	}
+	return r.Status, err
+}
+
+// verb is the target of make that applies a plan, by whether that destroys the stack.
+var verb = map[bool]string{false: "deploy", true: "destroy"}
 
 // progress is a line in which Terraform says what it reads.
 var progress = regexp.MustCompile(
 	`(?m)^\S+: (Refreshing|Reading|Still reading|Read complete|Opening|Closing|Configuration unknown).*\n`)
 
-// plan saves a plan and says what it does. An older one is removed first: it must not be applied when this fails.
-func plan(stack string, markdown bool) (status int, err error) {
-	configuration, err := enter(stack)
-	if err == nil {
-		err = forget()
+// newPlan makes a plan and says what it does. An older one is removed first: it must not be applied when this fails.
+func newPlan(stack string, destroy bool) (r record, err error) {
+	defer func() {
+		if crash := recover(); crash != nil {
+			err = fmt.Errorf("this is a fault of the program, please report it: %v", crash)
+		}
+	}()
+	if err := forget(); err != nil {
+		return r, err
 	}
-	if err != nil {
-		return 0, err
-	}
+	r = record{Stack: stack, Destroy: destroy, Time: time.Now().UTC(), Files: digests()}
 	fmt.Fprintf(os.Stderr, "Planning %s, which can take minutes\n", stack)
-	if err := terraform(os.Stderr, "init", "-input=false", "-no-color"); err != nil {
-		return 0, err
+	arguments := []string{"plan", "-input=false", "-no-color", "-out=" + planFile}
+	if destroy {
+		arguments = append(arguments, "-destroy")
 	}
 	var text, shown bytes.Buffer
-	if err := terraform(&text, "plan", "-input=false", "-no-color", "-out="+planFile); err != nil {
-		return 0, err // Terraform has said why; the part of a plan would hide it
+	if err := terraform(&text, arguments...); err != nil {
+		return r, err // Terraform has said why; the part of a plan would hide it
 	}
-	if err := terraform(&shown, "show", "-json", planFile); err != nil {
-		return 0, err
+	if err := terraform(&shown, "show", "-no-color", "-json", planFile); err != nil {
+		return r, err
 	}
 	var plan tfjson.Plan
 	if err := json.Unmarshal(shown.Bytes(), &plan); err != nil {
-		return 0, fmt.Errorf("%s show -json: %w: use another release of it, or one of github.com/hashicorp/terraform-json",
+		return r, fmt.Errorf("%s show -json: %w: use another release of it, or one of github.com/hashicorp/terraform-json",
 			repository.Terraform(), err)
 	}
-	findings := judge(&plan, decode(configuration), true)
-	said := summarize(stack, &plan, findings)
-	own := progress.ReplaceAllString(text.String(), "")
-	if markdown {
-		said = comment(said, own)
-	} else {
-		said += own
+	if at(decode(shown.Bytes()), "errored") == true { // which terraform-json does not know
+		return r, errors.New("the plan is not complete: mend what it has said and " + again)
 	}
-	if _, err := fmt.Print(said); err != nil {
-		return 0, err
-	}
-	return statusOf(findings), os.WriteFile(recordFile, configuration, 0o644)
-}
-
-// apply applies the saved plan. Where there is none Terraform plans and asks.
-func apply(stack string) error {
-	configuration, err := enter(stack)
-	if err != nil {
-		return err
-	}
-	arguments := []string{"apply"}
-	if _, err := os.Stat(planFile); err == nil {
-		if err := check(configuration); err != nil {
-			return fmt.Errorf("%w\nPlan %s again, or remove cdktf.out/stacks/%[2]s/%s", err, stack, planFile)
-		}
-		arguments = append(arguments, planFile)
-	}
-	if err := terraform(os.Stderr, "init", "-input=false", "-no-color"); err != nil {
-		return err
-	}
-	err = terraform(os.Stdout, arguments...)
-	switch {
-	case err == nil:
-		return forget()
-	case len(arguments) > 1: // with the saved plan
-		return fmt.Errorf("%w\nPlan %s again if the saved plan is stale now", err, stack)
-	}
-	return err
-}
-
-// check returns an error that says in what the saved plan is not one of the configuration as it is now. Terraform
-// refuses one by itself whose state has changed.
-func check(configuration []byte) error {
-	planned, err := os.ReadFile(recordFile)
-	if err != nil {
-		return fmt.Errorf("the saved plan is not complete: %w", err)
-	}
-	for _, path := range []string{"//.metadata.stackName", "provider.aws.allowed_account_ids"} {
-		if was, is := at(decode(planned), path), at(decode(configuration), path); !reflect.DeepEqual(was, is) {
-			err = errors.Join(err, fmt.Errorf("the saved plan is of a stack with %s %v, expected %v", path, was, is))
-		}
-	}
-	if err == nil && !bytes.Equal(planned, configuration) {
-		err = errors.New("the saved plan is of another configuration than the stack has now")
-	}
-	return err
+	configuration, err := os.ReadFile(configurationFile)
+	refreshed := !strings.Contains(os.Getenv("TF_CLI_ARGS")+os.Getenv("TF_CLI_ARGS_plan"), "-refresh=false")
+	findings := judge(&plan, decode(configuration), refreshed)
+	r.Status, r.Summary = statusOf(findings), summarize(stack, &plan, findings)
+	r.Text = progress.ReplaceAllString(text.String(), "")
+	r.Files[planFile] = digests()[planFile]
+	r.Accounts = accounts(&plan)
+	fmt.Printf("%s\n%s", r.Text, r.Summary)
+	return r, err
 }
 
 // decode returns what a JSON text contains, and nil if it is none, which Terraform says better.
 func decode(text []byte) (value any) {
 	_ = json.Unmarshal(text, &value)
 	return value
-}
-
-// forget removes the saved plan.
-func forget() error { return errors.Join(os.RemoveAll(recordFile), os.RemoveAll(planFile)) }
-
-// comment returns the summary with Terraform's own text folded below it, in as many bytes as GitHub takes characters.
-func comment(summary, plan string) string {
-	const limit = 65536
-	const fence = "``````" // longer than any in a plan; it also ends a shorter one of the summary
-	const end = "\n" + fence + "\n\n</details>\n"
-	const note = "(cut here: GitHub takes no more)\n"
-	text := summary + "\n<details><summary>Terraform's own text</summary>\n\n" + fence + "\n" + plan
-	if len(text) > limit-len(end) {
-		text = text[:limit-len(end)-len(note)]
-		text = text[:strings.LastIndexByte(text, '\n')+1] + note
-	}
-	return text + end
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,19 +18,34 @@ const synthesized = `{"//": {"metadata": {"stackName": "tap-x"}},
 	"terraform": {"backend": {"local": {"path": "../../../x.tfstate"}}},
 	"resource": {"terraform_data": {"area_one_00000000": {"input": "1"}}}}`
 
+const folder = "cdktf.out/stacks/tap-x/"
+
+// terminal runs a program in a terminal, into which it types its own input.
+const terminal = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"
+
 // command builds the program and goes to an empty folder. It returns a function that writes the stack's configuration
-// there, runs the program with an option or "apply", and compares its exit status and, with a pattern, what it says.
-func command(t *testing.T) func(configuration, argument string, status int, says string) {
+// there, runs the program with arguments, and compares its exit status and, with a pattern, what it says. Input comes
+// before a bar: "yes| apply"; with a second one from a terminal: "yes|| apply".
+func command(t *testing.T) func(configuration, arguments string, status int, says string) {
 	program := filepath.Join(t.TempDir(), "plan")
 	must.Get(exec.Command("go", "build", "-o", program, ".").Output())(t)
 	t.Chdir(t.TempDir())
-	return func(configuration, argument string, status int, says string) {
+	return func(configuration, arguments string, status int, says string) {
 		t.Helper()
-		must.Write(t, "cdktf.out/stacks/tap-x/"+configurationFile, configuration)
-		command := exec.Command(program, append(strings.Fields(argument), "tap-x")...)
+		must.Write(t, folder+configurationFile, configuration)
+		input, given, piped := strings.Cut(arguments, "|")
+		if !piped {
+			input, given = "", arguments
+		}
+		given, typed := strings.CutPrefix(given, "|")
+		command := exec.Command(program, append(strings.Fields(given), "tap-x")...)
+		if typed {
+			command = exec.Command("python3", append([]string{"-c", terminal}, command.Args...)...)
+		}
+		command.Stdin = strings.NewReader(input + "\n")
 		said, _ := command.CombinedOutput()
 		if got := command.ProcessState.ExitCode(); got != status || !regexp.MustCompile("(?s)"+says).Match(said) {
-			t.Errorf("%s of %s: status %d, expected %d and %q in\n%s", argument, configuration, got, status, says, said)
+			t.Errorf("%s of %s: status %d, expected %d and %q in\n%s", arguments, configuration, got, status, says, said)
 		}
 	}
 }
@@ -37,42 +53,119 @@ func command(t *testing.T) func(configuration, argument string, status int, says
 func TestCommandOnTerraform(t *testing.T) {
 	must.HaveTools(t)
 	run := command(t)
-	run(synthesized, "", 2, "Harmless changes: 1\\..*1 to add")
-	run(synthesized, "apply", 0, "1 added")
+	run(synthesized, "", 11, "1 to add.*## Plan of `tap-x`.*reates 1.*`make deploy STACK=tap-x` applies exactly it")
+	run(synthesized, "apply", 0, "## Plan of.*reates 1.* ago\\..*1 added")
+	run(synthesized, "apply", 0, "No changes\\..*0 added")
 	run(synthesized, "", 0, "No changes\\.")
 
 	const move = `{"from": "terraform_data.area_one_00000000", "to": "terraform_data.zone_one_11111111"}`
 	renamed := strings.Replace(synthesized, "area_one_00000000", "zone_one_11111111", 1)
 	moved := strings.Replace(renamed, "{", `{"moved": [`+move+"],", 1)
-	run(renamed, "-markdown", 3, "### Weakens protection.*`terraform_data.area_one_00000000` is destroyed.*"+move+
-		".*<details>.*1 to destroy")
-	run(moved, "", 2, "0 to add, 0 to change, 0 to destroy")
+	run(renamed, "", 12, "1 to destroy.*### Weakens protection.*`terraform_data.area_one_00000000` is destroyed.*"+move)
+	run(moved, "", 10, "0 to add, 0 to change, 0 to destroy")
 	run(moved, "apply", 0, "")
 	run(moved, "", 0, "No changes\\.")
 
 	changed := strings.Replace(renamed, `"1"`, `"2"`, 1)
-	run(changed, "", 2, "1 to change")
-	run(renamed, "apply", 1, "another configuration.*Plan tap-x again")
-	other := strings.Replace(changed, "tap-x", "tap-y", 1)
-	other = strings.Replace(other, "{", `{"provider": {"aws": [{"allowed_account_ids": ["111111111111"]}]},`, 1)
-	run(other, "apply", 1, `stackName tap-x, expected tap-y.*allowed_account_ids <nil>, expected \[111111111111]`)
+	state := func() string { return string(must.Get(os.ReadFile("x.tfstate"))(t)) }
+	before := state()
+	must.Do(t, os.Remove(folder+recordFile))
+	run(changed, "no| apply", 1, "1 to change.*## Plan of.*Only yes.*the answer was not yes")
+	run(changed, "", 11, "1 to change")
+	run(changed, "no|| apply", 1, "ago\\..*Only yes.*the answer was not yes")
+	run(renamed, "apply", 1, "configuration is not the one that was planned: plan the stack again")
+	record := string(must.Get(os.ReadFile(folder + recordFile))(t))
+	for _, test := range []struct{ file, content, says string }{
+		{"x_override.tf.json", "{}", "the configuration is not the one"},
+		{planFile, "another", "saved.tfplan is not the file that was saved"},
+		{recordFile, "{", "saved.json is damaged"},
+		{recordFile, `{"format_version": "1.2"}`, "saved.json is damaged"},
+		{recordFile, strings.Replace(record, "tap-x", "tap-y", 1), "is of tap-y"},
+		{".terraform/environment", "qa", "the workspace qa has another state"},
+	} {
+		kept, err := os.ReadFile(folder + test.file)
+		must.Write(t, folder+test.file, test.content)
+		run(changed, "apply", 1, test.says)
+		must.Do(t, os.Remove(folder+test.file))
+		if err == nil {
+			must.Write(t, folder+test.file, string(kept))
+		}
+	}
+	for name, values := range map[string][]string{
+		"TF_WORKSPACE": {"qa"}, "TF_CLI_ARGS_init": {"-backend-config=path=y"},
+		"TF_CLI_ARGS": {"-json"}, "TF_CLI_ARGS_apply": {"-destroy"},
+		"TF_CLI_ARGS_plan": {"-target=x", "-lock=false -destroy", "'-replace=x'", "-refresh-only", "-refresh -target=x"},
+	} {
+		for _, value := range values {
+			t.Setenv(name, value)
+			run(changed, "apply", 1, name)
+			run(changed, "", 1, name)
+		}
+		t.Setenv(name, "")
+	}
+	if after := state(); after != before {
+		t.Errorf("what was refused has changed the state to\n%s", after)
+	}
+	t.Setenv("TF_CLI_ARGS_plan", "-lock=false  -refresh=false -parallelism=2")
+	run(changed, "yes|| apply", 0, "0 added, 1 changed")
 
-	state := string(must.Get(os.ReadFile("x.tfstate"))(t))
-	must.Write(t, "x.tfstate", strings.Replace(state, `"serial": `, `"serial": 9`, 1))
-	run(changed, "apply", 1, "Saved plan is stale.*Plan tap-x again")
-	must.Do(t, os.Remove("cdktf.out/stacks/tap-x/"+recordFile))
-	run(changed, "apply", 1, "not complete")
-
+	run(renamed, "", 11, "")
+	must.Write(t, "x.tfstate", strings.Replace(state(), `"serial": `, `"serial": 9`, 1))
+	run(renamed, "apply", 1, "Saved plan is stale.*plan the stack again")
 	run(strings.Replace(changed, `"2"`, `"${terraform_data.none}"`, 1), "", 1, "undeclared resource")
-	if _, err := os.Stat("cdktf.out/stacks/tap-x/" + planFile); !errors.Is(err, os.ErrNotExist) {
+	if _, err := os.Stat(folder + planFile); !errors.Is(err, fs.ErrNotExist) {
 		t.Error("a plan that failed has left an older one to apply")
 	}
-	run(changed, "apply", 1, "1 to change.*Do you want to perform these actions")
+	run(renamed, "yes| apply", 0, "Only yes.*1 changed")
+
+	run(renamed, "-destroy", 12, "1 to destroy.*`make destroy STACK=tap-x` applies exactly it")
+	run(renamed, "no| apply", 0, "No changes\\.") // a plan to destroy is none to deploy
+	protected := strings.Replace(renamed, `"1"`, `"1", "lifecycle": {"prevent_destroy": true}`, 1)
+	run(protected, "yes| apply -destroy", 1, "Instance cannot be destroyed")
+	run(renamed, "yes| apply -destroy", 0, "is destroyed.*Only yes.*1 destroyed")
 }
 
-func TestUnknownPlanFormat(t *testing.T) {
+func TestFailuresAreNoStatuses(t *testing.T) {
+	const shows = "[ $1 != show ] || echo "
 	program := filepath.Join(t.TempDir(), "terraform")
-	must.Write(t, program, "#!/bin/sh\n[ \"$1\" != show ] || echo '{\"format_version\": \"9.0\"}'\n")
 	t.Setenv("TERRAFORM_BINARY_NAME", program)
-	command(t)(synthesized, "", 1, `"9.0.0" does not satisfy.*terraform-json`)
+	run := command(t)
+	for _, test := range []struct{ script, says, summary string }{
+		{shows + `'{"format_version": "1.2", "errored": true}'`, "the plan is not complete", "is not complete"},
+		{shows + `'{"format_version": "9.0"}'`, `"9.0.0" does not satisfy.*terraform-json`, "9.0.0"},
+		{shows + `'{"format_version": "1.2", "resource_changes": [null]}'`, "a fault of the program", "a fault of"},
+		{"[ $1 != init ] || { kill -INT $PPID; sleep 0.5; }", "plan: interrupted", "interrupted"},
+		{"[ $1 != plan ] || kill -KILL $$", "plan: signal: killed", "signal: killed"},
+		{"[ $1 = init ] || { printf 'Error: a\n\nError: a\n\nError: b\n```\n' >&2; exit 1; }", "Error: b",
+			"\n````\nError: b\n```\n````\n"},
+	} {
+		must.Write(t, program, "#!/bin/sh\n"+test.script+"\n")
+		run(synthesized, "-result results", 1, test.says)
+		r := must.Get(readRecord("results/tap-x.json"))(t)
+		if r.Status != 1 || !strings.HasPrefix(r.Summary, "## Plan of `tap-x` failed\n\n```") ||
+			!strings.Contains(r.Summary, test.summary) {
+			t.Errorf("%s: the result is %+v, expected %q", test.script, r, test.summary)
+		}
+	}
+}
+
+func TestArguments(t *testing.T) {
+	t.Chdir(t.TempDir())
+	must.Write(t, folder+configurationFile, synthesized)
+	for arguments, want := range map[string]string{
+		"": "usage:", "apply": "usage:", "comment": "usage:", "-result": "flag needs an argument", "-x tap-x": "-x",
+		"tap-x tap-y": "usage:", "apply -result x tap-x": "-result",
+		"tap-none":       "tap-none has not been synthesized; there are: tap-x",
+		"apply tap-none": "tap-none has not been", "../tap-x": "is not the name of a stack", "tap-x;": "is not the name",
+		"apply tap-": "is not the name", "comment none.json": "none.json: no such file",
+	} {
+		if _, err := run(strings.Fields(arguments)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("plan %s: %v, expected %q", arguments, err, want)
+		}
+	}
+}
+
+func TestProviderThatCannotBeHad(t *testing.T) {
+	t.Setenv("TERRAFORM_BINARY_NAME", must.Get(exec.LookPath("false"))(t))
+	command(t)(synthesized, "", 1, "init: exit status 1\n.*make provider says where")
 }

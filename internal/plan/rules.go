@@ -89,7 +89,8 @@ var tests = map[string]func(difference) int{
 	"more":      func(d difference) int { return sign(missing(d.after, d.before), missing(d.before, d.after)) },
 	"elsewhere": func(d difference) int { return sign(repositoryOf(d.before) != repositoryOf(d.after), false) },
 	"by digest": func(d difference) int {
-		return sign(repositoryOf(d.before) == repositoryOf(d.after) && strings.Contains(show(d.after), "@sha256:"), false)
+		same := repositoryOf(d.before) == repositoryOf(d.after)
+		return sign(same && strings.Contains(fmt.Sprint(d.after), "@sha256:"), false)
 	},
 }
 

@@ -1,11 +1,14 @@
-// Package repository finds what belongs to this checkout: its root, and what make has installed in it.
+// Package repository finds what belongs to this checkout, its root and what make has installed in it, and knows how its
+// stacks are named.
 package repository
 
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 )
 
 // Root returns the folder of cdktf.json at or above the working folder.
@@ -30,3 +33,15 @@ func CDKTF(root string) string { return filepath.Join(root, "node_modules", ".bi
 // Terraform is the program that plans and applies: TERRAFORM_BINARY_NAME, which the cdktf command line reads as well,
 // or terraform.
 func Terraform() string { return cmp.Or(os.Getenv("TERRAFORM_BINARY_NAME"), "terraform") }
+
+var stack = regexp.MustCompile(`^tap-[a-z0-9-]+$`)
+
+// CheckStack returns an error for what cannot be the name of a stack. No text of a command line belongs into a path
+// before that.
+func CheckStack(name string) error {
+	if !stack.MatchString(name) {
+		return fmt.Errorf("%q is not the name of a stack; allowed: tap- and then lower-case letters, digits and hyphens, "+
+			"for example tap-dev", name)
+	}
+	return nil
+}

@@ -14,15 +14,15 @@ import (
 // other is a second account.
 const other = "210987654321"
 
-// configureIn synthesizes the environments dev and qa, of two accounts, and the stacks of these.
-func (d *deployment) configureIn(t *testing.T, dev string) {
-	t.Helper()
-	d.synthesize(t, map[string]string{
+// inAccounts are the environments dev and qa, of two accounts of which the first has a pipeline.
+func inAccounts(monitoring, password string) map[string]string {
+	return map[string]string{
 		"accounts.yaml": account + ": {region: us-east-1, github: {subject: 'repo:example/tap', repositoryId: '42'}}\n" +
 			other + ": {region: us-east-1}\n",
-		"environments/dev.yaml": development + "account: '" + account + "'\n" + dev,
-		"environments/qa.yaml":  development + "account: '" + other + "'\n",
-	})
+		"environments/dev.yaml": development + "account: '" + account + "'\n" +
+			"monitoring: {" + monitoring + "}\ndatabase: {passwordVersion: " + password + "}\n",
+		"environments/qa.yaml": development + "account: '" + other + "'\n",
+	}
 }
 
 // states is the account's bucket of states.
@@ -36,9 +36,10 @@ func (d *deployment) expectStates(t *testing.T, account string, wanted ...string
 	d.expectAnswers(t, request{"s3", "list_objects_v2", states(account), "Contents[].Key", wanted})
 }
 
+// The account's stack, and what its pipeline does with an environment.
 func TestLongAccounts(t *testing.T) {
 	d := newDeployment(t, "account-"+account)
-	d.configureIn(t, "")
+	d.synthesize(t, inAccounts("latencySeconds: 2", "1"))
 	// To the emulator whoever has taken a role of an account is in that account.
 	role := parameters{"RoleArn": "arn:aws:iam::" + other + ":role/admin", "RoleSessionName": "test"}
 	key := "AWS_ACCESS_KEY_ID=" + d.ask(t, "sts", "assume_role", role, "Credentials.AccessKeyId")
@@ -56,8 +57,24 @@ func TestLongAccounts(t *testing.T) {
 		d.plan(t).expect(t)
 		d.refused(t, "Instance cannot be destroyed", destroying...)
 	})
+	r := newRun(t, "emulated", append(d.emulator.Environment(),
+		"AWS_ENDPOINT_URL="+d.proxy.url, "REPOSITORY="+d.repository,
+		"TF_CLI_ARGS_init=-plugin-dir="+d.repository+"/.local/provider/.terraform/providers",
+		"PYTHON="+repository.Python(d.repository))...)
+	r.command(`cd "$REPOSITORY" && git ls-files -z -co --exclude-standard | tar --null -T - -cf - |
+		tar -xf - -C "$FOLDER/checkout"`)
+	latency := parameters{"AlarmNames": []string{"HighLatencyAlarm-dev"}}
+	// run runs the pipeline for an event, after which an alarm has a threshold, and notifies somebody or not.
+	run := func(t *testing.T, event string, failed, calls []string, words, alarm string) {
+		t.Helper()
+		r.T = t
+		r.expect(event, failed, calls, []string{words})
+		d.expectAnswers(t, request{"cloudwatch", "describe_alarms", latency,
+			"MetricAlarms[0].[Threshold, ActionsEnabled]", alarm})
+	}
+	const applies, keeps = "Apply complete!", "no Apply complete!"
 	dev, qa := in("tap-dev"), in("tap-qa", key)
-	step(t, "each state is in the bucket of its account, encrypted, and locked during an apply", func(t *testing.T) {
+	step(t, "a first push deploys, and is locked meanwhile", func(t *testing.T) {
 		dev.terraform(t, initializing...)
 		second := make(chan error, 1)
 		d.proxy.intercept("CreateTopic", func() bool {
@@ -66,10 +83,13 @@ func TestLongAccounts(t *testing.T) {
 			second <- err
 			return true
 		})
-		dev.apply(t)
+		r.commit(inAccounts("latencySeconds: 2", "1"))
+		run(t, "push", nil, nil, applies, "[2 True]")
 		if err := <-second; err == nil || !strings.Contains(err.Error(), "Error acquiring the state lock") {
 			t.Errorf("a second apply during the first ended with %v, expected it to be refused", err)
 		}
+	})
+	step(t, "each state is in the bucket of its account, encrypted", func(t *testing.T) {
 		qa.ask(t, "s3", "create_bucket", states(other), "@")
 		qa.terraform(t, initializing...)
 		qa.apply(t, qa.target(t, "aws_sns_topic"))
@@ -81,27 +101,43 @@ func TestLongAccounts(t *testing.T) {
 	step(t, "credentials of another account are refused", func(t *testing.T) {
 		in("tap-dev", key).refused(t, "account ID not allowed: "+other, planning...)
 	})
-	step(t, "a plan without refresh calls what the planner may, and another folder applies it", func(t *testing.T) {
-		dev.configureIn(t, "database: {passwordVersion: 2}\n")
-		dev.terraform(t, initializing...)
+	step(t, "what AWS refuses is made by the next run", func(t *testing.T) {
+		r.commit(inAccounts("latencySeconds: 3", "1"))
+		d.proxy.refuse("PutMetricAlarm")
+		run(t, "push", []string{"apply", "result"}, nil, "tap-dev is not applied, or in part", "[2 True]")
+		d.proxy.intercept("PutMetricAlarm", nil)
+		run(t, "workflow_dispatch", nil, nil, applies, "[3 True]")
+	})
+	step(t, "what a hand has done is said at night, and mended by the next push", func(t *testing.T) {
+		d.ask(t, "cloudwatch", "disable_alarm_actions", latency, "@")
+		const create = "gh issue create --title Deployed environments differ from the main branch --body-file comment.md"
+		run(t, "schedule", nil, []string{create}, "actions_enabled", "[3 False]")
+		run(t, "push", nil, nil, applies, "[3 True]")
+		run(t, "schedule", nil, nil, keeps, "[3 True]")
+	})
+	step(t, "a revert before the approval stays", func(t *testing.T) {
+		r.commit(inAccounts("latencySeconds: 4", "1"))
+		must.Write(t, r.folder+"/given/head-apply", `{"object": {"sha": "that of the revert"}}`)
+		run(t, "push", nil, nil, keeps, "[3 True]")
+		must.Do(t, os.Remove(r.folder+"/given/head-apply"))
+	})
+	step(t, "a pull request calls what the planner may, and is applied with the stored password", func(t *testing.T) {
+		r.commit(inAccounts("latencySeconds: 3", "2"))
+		r.github["event"] = object{"pull_request": object{"number": 5,
+			"head": object{"repo": object{"full_name": "example/tap"}}}}
 		before := must.Get(d.emulator.Calls(t.Context()))(t).Operations
-		planned := dev.plan(t, "-refresh=false", "-lock=false")
+		run(t, "pull_request", nil, []string{"gh pr comment 5 --body-file comment.md"}, keeps, "[3 True]")
 		called := must.Get(d.emulator.Calls(t.Context()))(t).Operations
 		maps.DeleteFunc(called, func(name string, count int) bool { return before[name] == count })
 		got := slices.Sorted(maps.Keys(called))
-		if want := strings.Fields("rds:DescribeDBEngineVersions s3:GetObject s3:HeadObject s3:ListObjectsV2 " +
-			"secretsmanager:GetRandomPassword sts:GetCallerIdentity"); !slices.Equal(got, want) {
-			t.Errorf("the plan calls %v, expected %v", got, want)
+		if want := strings.Fields("cloudwatch:DescribeAlarms iam:GetRole rds:DescribeDBEngineVersions s3:GetObject " +
+			"s3:HeadObject " +
+			"s3:ListObjectsV2 secretsmanager:GetRandomPassword sts:GetCallerIdentity"); !slices.Equal(got, want) {
+			t.Errorf("the plans and the test call %v, expected %v", got, want)
 		}
-		elsewhere := in("tap-dev")
-		elsewhere.root = t.TempDir()
-		must.Write(t, elsewhere.stackFile(), string(must.Get(os.ReadFile(dev.stackFile()))(t)))
-		elsewhere.terraform(t, initializing...)
-		elsewhere.apply(t, planned.path)
-		if given := d.proxy.passwords; len(given) != 2 || given[1] != elsewhere.storedPassword(t) {
+		run(t, "push", nil, nil, applies, "[3 True]")
+		if given := d.proxy.passwords; len(given) != 2 || given[1] != d.storedPassword(t) {
 			t.Errorf("RDS was given %d passwords, expected two, the second one as it is stored", len(given))
 		}
-		elsewhere.refused(t, "Saved plan is stale", append(applying, planned.path)...)
-		elsewhere.plan(t).expect(t)
 	})
 }

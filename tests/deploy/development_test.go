@@ -102,6 +102,11 @@ func TestLongChanges(t *testing.T) {
 		d.apply(t)
 		d.expectRefreshed(t, 12, words[len(words)-4:]...)
 	})
+	step(t, "a saved plan is applied as it was made or not at all", func(t *testing.T) {
+		d.configure(t, deployed+"logs: {retentionDays: 7}\n")
+		d.expectWords(t, 12, "`make deploy STACK=tap-dev` applies exactly it")
+		d.expectBound(t)
+	})
 	step(t, "after a refused rotation another one is needed, and sets yet another password", func(t *testing.T) {
 		// A provider that fails to update a resource keeps the attributes that it was to set: Terraform takes the new
 		// password for set.
@@ -122,28 +127,33 @@ func TestLongChanges(t *testing.T) {
 
 func TestLongCommandLine(t *testing.T) {
 	d := newDeployment(t, "dev")
-	cdktf := func(t *testing.T, subcommand string, options ...string) {
+	cdktf := func(t *testing.T, subcommand string, options ...string) string {
 		t.Helper()
 		// Without --skip-provider-lock the provider is looked for in the public registry, whatever Terraform's
 		// configuration says.
-		arguments := append([]string{subcommand, d.stack, "--auto-approve", "--skip-provider-lock", "--no-color",
+		arguments := append([]string{subcommand, d.stack, "--skip-provider-lock", "--no-color",
 			"--output", d.path("cdktf.out")}, options...)
-		must.Get(d.run(t, d.repository, repository.CDKTF(d.repository), arguments...))(t)
+		return must.Get(d.run(t, d.repository, repository.CDKTF(d.repository), arguments...))(t)
 	}
 
 	step(t, "cdktf deploy deploys the repository's development environment", func(t *testing.T) {
-		cdktf(t, "deploy", "--outputs-file", d.path("outputs.json"))
+		cdktf(t, "deploy", "--auto-approve", "--outputs-file", d.path("outputs.json"))
 		var written map[string]map[string]any
 		must.Do(t, json.Unmarshal(must.Get(os.ReadFile(d.path("outputs.json")))(t), &written))
 		if want := d.outputs(t); fmt.Sprint(written[d.stack]) != fmt.Sprint(want) {
 			t.Errorf("cdktf has written the outputs %v, expected %v", written[d.stack], want)
 		}
 	})
+	step(t, "cdktf diff finds no changes", func(t *testing.T) {
+		if said := cdktf(t, "diff"); !strings.Contains(said, "No changes.") {
+			t.Errorf("cdktf diff says %s", said)
+		}
+	})
 	step(t, "cdktf destroy leaves nothing", func(t *testing.T) {
 		if len(d.inventory(t)) == 0 {
 			t.Fatal("nothing has been deployed")
 		}
-		cdktf(t, "destroy")
+		cdktf(t, "destroy", "--auto-approve")
 		d.expectNothingLeft(t)
 	})
 }

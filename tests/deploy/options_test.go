@@ -29,7 +29,6 @@ service: {image: "` + image + `", command: [/payment-api, serve], user: "10001",
 // What each option loses is in internal/plan/testdata.
 func TestLongOptions(t *testing.T) {
 	d := newDeployment(t, "dev")
-	d.newHostedZone(t)
 	for _, file := range []string{development, together, strings.Replace(together, "{image", "{port: 8080, image", 1)} {
 		d.configure(t, file)
 		d.apply(t)

@@ -1,14 +1,14 @@
 package deploy
 
 import (
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 )
 
-// hostedZone is the id of the hosted zone in environment files. The emulator's own ids do not begin with a Z, as all
-// of AWS's do and as an environment file has to say.
+// hostedZone is the id of the hosted zone in environment files.
 const hostedZone = "Z0EMULATEDZONE"
 
 const production = `
@@ -20,14 +20,14 @@ monitoring: {emails: [on-call@example.com]}
 `
 
 // image is an image of the payment API; the emulator does not pull it.
-const image = account + ".dkr.ecr." + region + ".amazonaws.com/payment-api:1.0.0"
+const image = account + ".dkr.ecr." + region + ".amazonaws.com/payment-api" +
+	"@sha256:0000000000000000000000000000000000000000000000000000000000000000"
 
 // finalSnapshot is the name of the snapshot that a deleted cluster leaves; its end is random, and in the state.
 var finalSnapshot = regexp.MustCompile(`^paymentdb-prod-final-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
 
 func TestLongProduction(t *testing.T) {
 	d := newDeployment(t, "prod")
-	d.newHostedZone(t)
 	d.configure(t, production)
 
 	step(t, "it is deployed", func(t *testing.T) { d.apply(t) })
@@ -39,7 +39,9 @@ func TestLongProduction(t *testing.T) {
 	step(t, "a destroy is refused before it destroys anything", func(t *testing.T) {
 		d.configure(t, production)
 		before := d.inventory(t)
-		d.refused(t, "Instance cannot be destroyed", destroying...)
+		if err := d.destroyByHand(t); !strings.Contains(fmt.Sprint(err), "Instance cannot be destroyed") {
+			t.Errorf("the destruction ended with %v, expected a refusal", err)
+		}
 		if after := d.inventory(t); !slices.Equal(before, after) {
 			t.Errorf("AWS contained %d resources before and contains %d after, expected the same", len(before), len(after))
 		}
@@ -62,18 +64,9 @@ func TestLongProduction(t *testing.T) {
 			t.Fatalf("RDS lists the snapshots %q, expected one named %s", name, finalSnapshot)
 		}
 		d.ask(t, "rds", "delete_db_cluster_snapshot", parameters{"DBClusterSnapshotIdentifier": name}, "@")
-		d.ask(t, "route53", "delete_hosted_zone", parameters{"Id": d.zone}, "@") // fails while it contains records
+		d.ask(t, "route53", "delete_hosted_zone", parameters{"Id": hostedZone}, "@") // fails while it contains records
 		d.expectNothingLeft(t)
 	})
-}
-
-// newHostedZone creates a Route 53 hosted zone, which an environment with a domain needs to exist. From then on its id
-// takes the place of hostedZone in what is configured.
-func (d *deployment) newHostedZone(t *testing.T) {
-	t.Helper()
-	d.zone = strings.TrimPrefix(d.ask(t, "route53", "create_hosted_zone",
-		parameters{"Name": "payments.example.com", "CallerReference": "deploy"}, "HostedZone.Id"), "/hostedzone/")
-	d.given = d.inventory(t)
 }
 
 // expectHTTPS checks that the load balancer serves the domain over TLS, with a validated certificate and an alias.
@@ -89,7 +82,7 @@ func (d *deployment) expectHTTPS(t *testing.T) {
 			[]string{certificate, o["TargetGroupArn"]}},
 		{"acm", "describe_certificate", parameters{"CertificateArn": certificate}, "Certificate.[DomainName, Status]",
 			[]string{"api.payments.example.com", "ISSUED"}},
-		{"route53", "list_resource_record_sets", parameters{"HostedZoneId": d.zone},
+		{"route53", "list_resource_record_sets", parameters{"HostedZoneId": hostedZone},
 			"ResourceRecordSets[?Type=='A']|[0].[Name, starts_with(AliasTarget.DNSName, '" + o["LoadBalancerDNS"] + "')]",
 			[]any{"api.payments.example.com.", true}},
 	}...)
