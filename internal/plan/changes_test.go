@@ -13,14 +13,14 @@ import (
 	"tap/tests/must"
 )
 
-// What is said of real plans, which tests/deploy records, is what a reviewer has to be told, below no other heading,
-// and of what is lost all. Who reads "Not judged" of more than one change in ten does not look any longer.
+// What is said of real plans, which tests/deploy records, is what a reviewer has to be told, below no other heading; of
+// what is lost, all. Who reads "Not judged" of more than one change in ten does not look any longer.
 func TestChanges(t *testing.T) {
 	expected, change := map[string][]string{}, ""
-	for _, line := range lines(t, "expected.txt") {
-		text, indented := strings.CutPrefix(line, "  ")
+	for line := range strings.Lines(string(must.Get(os.ReadFile("testdata/expected.txt"))(t))) {
+		text, indented := strings.CutPrefix(strings.TrimSuffix(line, "\n"), "  ")
 		if !indented {
-			change = line
+			change = text
 			continue
 		}
 		for _, stack := range []string{"tap-dev ", "tap-prod "} {
@@ -31,7 +31,7 @@ func TestChanges(t *testing.T) {
 	}
 	plans, unread := 0, 0
 	for _, stack := range []string{"tap-dev", "tap-prod"} {
-		for _, line := range lines(t, stack+".jsonl") {
+		for line := range strings.Lines(string(must.Get(os.ReadFile("testdata/" + stack + ".jsonl"))(t))) {
 			var recorded struct {
 				Change        string
 				Plan          tfjson.Plan
@@ -74,9 +74,3 @@ func TestChanges(t *testing.T) {
 
 // loss is what is said of each resource that is lost.
 var loss = regexp.MustCompile("is (destroyed|replaced)")
-
-// lines returns the lines of a file in testdata.
-func lines(t *testing.T, name string) []string {
-	t.Helper()
-	return strings.Split(strings.TrimSpace(string(must.Get(os.ReadFile("testdata/"+name))(t))), "\n")
-}

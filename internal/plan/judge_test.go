@@ -117,7 +117,7 @@ func TestPlans(t *testing.T) {
 const calm = `aws_appautoscaling_target.max_capacity aws_appautoscaling_target.min_capacity
 	aws_cloudwatch_dashboard.dashboard_body aws_cloudwatch_log_group.retention_in_days
 	aws_cloudwatch_metric_alarm.alarm_description aws_cloudwatch_metric_alarm.datapoints_to_alarm
-	aws_cloudwatch_metric_alarm.evaluation_periods aws_cloudwatch_metric_alarm.threshold
+	aws_cloudwatch_metric_alarm.evaluation_periods aws_cloudwatch_metric_alarm.threshold aws_db_parameter_group.family
 	aws_ecs_service.deployment_minimum_healthy_percent aws_ecs_service.desired_count
 	aws_ecs_service.enable_execute_command aws_ecs_service.health_check_grace_period_seconds
 	aws_ecs_service.task_definition aws_kms_key.deletion_window_in_days aws_lb.enable_deletion_protection
@@ -125,6 +125,7 @@ const calm = `aws_appautoscaling_target.max_capacity aws_appautoscaling_target.m
 	aws_rds_cluster.deletion_protection aws_rds_cluster.final_snapshot_identifier
 	aws_rds_cluster.preferred_backup_window
 	aws_rds_cluster.skip_final_snapshot aws_rds_cluster_instance.apply_immediately
+	aws_rds_cluster_parameter_group.family
 	aws_s3_bucket.force_destroy
 	aws_secretsmanager_secret.recovery_window_in_days aws_sns_topic.display_name`
 
