@@ -84,7 +84,7 @@ func TestLongAccounts(t *testing.T) {
 			return true
 		})
 		r.commit(inAccounts("latencySeconds: 2", "1"))
-		run(t, "push", nil, nil, applies, "[2 True]")
+		run(t, "push", nil, nil, applies, "[2 true]")
 		if err := <-second; err == nil || !strings.Contains(err.Error(), "Error acquiring the state lock") {
 			t.Errorf("a second apply during the first ended with %v, expected it to be refused", err)
 		}
@@ -104,21 +104,21 @@ func TestLongAccounts(t *testing.T) {
 	step(t, "what AWS refuses is made by the next run", func(t *testing.T) {
 		r.commit(inAccounts("latencySeconds: 3", "1"))
 		d.proxy.refuse("PutMetricAlarm")
-		run(t, "push", []string{"apply", "result"}, nil, "tap-dev is not applied, or in part", "[2 True]")
+		run(t, "push", []string{"apply", "result"}, nil, "tap-dev is not applied, or in part", "[2 true]")
 		d.proxy.intercept("PutMetricAlarm", nil)
-		run(t, "workflow_dispatch", nil, nil, applies, "[3 True]")
+		run(t, "workflow_dispatch", nil, nil, applies, "[3 true]")
 	})
 	step(t, "what a hand has done is said at night, and mended by the next push", func(t *testing.T) {
 		d.ask(t, "cloudwatch", "disable_alarm_actions", latency, "@")
 		const create = "gh issue create --title Deployed environments differ from the main branch --body-file comment.md"
-		run(t, "schedule", nil, []string{create}, "actions_enabled", "[3 False]")
-		run(t, "push", nil, nil, applies, "[3 True]")
-		run(t, "schedule", nil, nil, keeps, "[3 True]")
+		run(t, "schedule", nil, []string{create}, "actions_enabled", "[3 false]")
+		run(t, "push", nil, nil, applies, "[3 true]")
+		run(t, "schedule", nil, nil, keeps, "[3 true]")
 	})
 	step(t, "a revert before the approval stays", func(t *testing.T) {
 		r.commit(inAccounts("latencySeconds: 4", "1"))
 		must.Write(t, r.folder+"/given/head-apply", `{"object": {"sha": "that of the revert"}}`)
-		run(t, "push", nil, nil, keeps, "[3 True]")
+		run(t, "push", nil, nil, keeps, "[3 true]")
 		must.Do(t, os.Remove(r.folder+"/given/head-apply"))
 	})
 	step(t, "a pull request calls what the planner may, and is applied with the stored password", func(t *testing.T) {
@@ -126,7 +126,7 @@ func TestLongAccounts(t *testing.T) {
 		r.github["event"] = object{"pull_request": object{"number": 5,
 			"head": object{"repo": object{"full_name": "example/tap"}}}}
 		before := must.Get(d.emulator.Calls(t.Context()))(t).Operations
-		run(t, "pull_request", nil, []string{"gh pr comment 5 --body-file comment.md"}, keeps, "[3 True]")
+		run(t, "pull_request", nil, []string{"gh pr comment 5 --body-file comment.md"}, keeps, "[3 true]")
 		called := must.Get(d.emulator.Calls(t.Context()))(t).Operations
 		maps.DeleteFunc(called, func(name string, count int) bool { return before[name] == count })
 		got := slices.Sorted(maps.Keys(called))
@@ -135,7 +135,7 @@ func TestLongAccounts(t *testing.T) {
 			"s3:ListObjectsV2 secretsmanager:GetRandomPassword sts:GetCallerIdentity"); !slices.Equal(got, want) {
 			t.Errorf("the plans and the test call %v, expected %v", got, want)
 		}
-		run(t, "push", nil, nil, applies, "[3 True]")
+		run(t, "push", nil, nil, applies, "[3 true]")
 		if given := d.proxy.passwords; len(given) != 2 || given[1] != d.storedPassword(t) {
 			t.Errorf("RDS was given %d passwords, expected two, the second one as it is stored", len(given))
 		}
