@@ -1,5 +1,18 @@
 # The commands that people type; `make` alone lists them. GNU make 3.81 and newer.
 
+# A workspace above the checkout knows nothing of this module.
+export GOWORK ?= off
+
+# Where the home folder cannot be written, as in many containers, what tools keep there is kept here.
+ifneq ($(shell test -w "$$HOME" && echo writable),writable)
+export XDG_CACHE_HOME ?= $(CURDIR)/.local/cache
+export GOMODCACHE ?= $(XDG_CACHE_HOME)/modules
+export GOFLAGS := $(GOFLAGS) -modcacherw
+export npm_config_cache ?= $(XDG_CACHE_HOME)/npm
+export JSII_RUNTIME_PACKAGE_CACHE_ROOT ?= $(XDG_CACHE_HOME)/jsii
+export CDKTF_DISABLE_PLUGIN_CACHE_ENV ?= true
+endif
+
 # Pinned: a newer one may find more, and must not do so by surprise.
 STATICCHECK = go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 ACTIONLINT = go run github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
@@ -9,7 +22,8 @@ GOTESTSUM = go run gotest.tools/gotestsum@v1.13.0
 PACKAGES = $$(go list ./... | grep -v /node_modules/)
 
 # Built first and then run in place of the shell, so that an interrupt reaches it.
-LOCAL = go build -o .local/bin/local ./internal/local && exec .local/bin/local
+BUILD = go build -o .local/bin/
+EMULATOR = $(BUILD) ./internal/local && exec .local/bin/local
 
 # What the tests need to be installed.
 TOOLS = node_modules/.package-lock.json .local/venv/.installed
@@ -27,51 +41,62 @@ LONG_LINES = git ls-files '*.go' '*.js' '*.py' '*.sh' Makefile .ci/run | grep -v
 	} \
 	END { exit failed }'
 
+# Today is compared with the day in each row.
+SUPPORT = awk -v today="$$(date +%F)" 'BEGIN { FS = " \\| "; OFS = " | " } \
+	/^\|/ { if ($$3 ~ /^20/ && $$3 < today) $$3 = $$3 " (ended)"; print }' docs/tools.md
+
 .DEFAULT_GOAL := help
-.PHONY: help local local-status local-destroy synth plan deploy destroy lock release test test-long test-all golden \
-	lint scan bench provider clean tools named
+.PHONY: help local local-status local-destroy check synth plan deploy destroy lock release test test-long test-all \
+	golden lint support scan bench provider clean tools named
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
 
-local: tools .local/venv/.installed ## deploy tap-dev to an AWS emulator on this machine, or what has changed
-	@$(LOCAL) up
+local: tools-go-node-terraform-python-provider check .local/venv/.installed ## deploy tap-dev to an AWS emulator here
+	@$(BUILD) . ./internal/plan && $(EMULATOR) up
 
-local-status: ## say what runs on this machine and what it contains
-	@$(LOCAL) status
+local-status: tools-go-node ## say what is deployed on this machine, and whether the checkout differs
+	@$(BUILD) . && $(EMULATOR) status
 
-local-destroy: ## destroy what runs on this machine and stop the emulator
-	@$(LOCAL) destroy
+local-destroy: ## stop the emulator and forget what is deployed to it
+	@$(EMULATOR) stop
 
-# With CI cdktf draws no spinner. A program that is built keeps its exit status, unlike go run.
-SYNTH = CI=true CHECKPOINT_DISABLE=1 npx cdktf synth --output cdktf.out
-PLAN = go build -o .local/bin/plan ./internal/plan && .local/bin/plan
+check: tools-go ## say in a second what is wrong with the files of environments and accounts
+	@go build -o .local/bin/check ./internal/check && .local/bin/check
+
+# A program that is built keeps its exit status, unlike go run. The cdktf command, which starts the same program, would
+# take four times as long.
+SYNTH = $(BUILD) . && .local/bin/tap
+PLAN = $(SYNTH) "$$STACK" && $(BUILD) ./internal/plan && .local/bin/plan
+
+# With LOCAL=1 they do the same against an emulator on this machine.
+ifeq ($(LOCAL),1)
+PLAN = $(BUILD) . ./internal/plan ./internal/local && .local/bin/local plan
+plan deploy destroy: .local/venv/.installed
+endif
 
 # A program gets the stack from its environment: no shell looks into what that contains.
 named:
 	@test -n "$$STACK" || { echo "name the stack, for example STACK=tap-dev" >&2; exit 1; }
 
-synth: tools-go-node node_modules/.package-lock.json ## write the Terraform JSON of every stack to cdktf.out
+synth: tools-go-node check ## write the Terraform JSON of every stack to cdktf.out
 	$(SYNTH)
 
-plan deploy destroy: named tools-go-node-terraform node_modules/.package-lock.json
+plan deploy destroy: named tools-go-node-terraform check
 
 plan: ## say what a deployment of STACK would do
-	$(SYNTH)
 	$(PLAN) "$$STACK" || case $$? in 10 | 11 | 12) ;; *) exit 1 ;; esac
 
 deploy: ## deploy STACK: the saved plan, or after a question
-	$(SYNTH)
 	$(PLAN) apply "$$STACK"
 
 destroy: ## destroy STACK, after a question
-	$(SYNTH)
 	$(PLAN) apply -destroy "$$STACK"
 
 # The platforms of people and of pipelines.
 PLATFORMS = linux_amd64 linux_arm64 darwin_amd64 darwin_arm64
 
-lock: tools-go-node-terraform node_modules/.package-lock.json ## write terraform.lock.hcl: the provider that may run
+lock: tools-go-node-terraform ## write terraform.lock.hcl: the provider that may run
 	rm -f terraform.lock.hcl && $(SYNTH)
 	cd cdktf.out/stacks/tap-dev && rm -f .terraform.lock.hcl && \
 		$${TERRAFORM_BINARY_NAME:-terraform} providers lock $(addprefix -platform=,$(PLATFORMS))
@@ -89,9 +114,15 @@ test-long: tools $(TOOLS) ## test the rest, with many deployments
 
 test-all: test test-long ## both
 
-golden: tools-go-node ## write goldens and all of generated/ anew, to be reviewed like code
-	go test ./tests -run GoldenSays -update
-	go generate $(PACKAGES)
+# Takes the place of what is kept once all of it is complete.
+GOLDEN = .local/golden
+
+golden: tools-go-node check ## write goldens and all of generated/ anew, to be reviewed like code
+	@rm -rf $(GOLDEN) && mkdir -p $(GOLDEN)/tests/golden $(GOLDEN)/generated
+	go test ./tests -run GoldenSays -update "$(CURDIR)/$(GOLDEN)"
+	go run ./tests/scan -waivers $(GOLDEN)
+	go run ./internal/generate $(GOLDEN)
+	@rm -rf tests/golden generated && mv $(GOLDEN)/tests/golden tests && mv $(GOLDEN)/generated .
 
 lint: tools-go ## gofmt, go vet, staticcheck, actionlint, and lines of at most 120 columns
 	@unformatted=$$(git ls-files -z --cached --others --exclude-standard '*.go' | xargs -0 gofmt -l) && \
@@ -100,18 +131,22 @@ lint: tools-go ## gofmt, go vet, staticcheck, actionlint, and lines of at most 1
 	go vet $(PACKAGES)
 	$(STATICCHECK) $(PACKAGES)
 	$(ACTIONLINT)
+	@$(SUPPORT)
+
+support: ## say until when the tools are supported
+	@$(SUPPORT)
 
 scan: .local/scan/.installed ## check every stack with checkov, against the waivers
 	go run ./tests/scan
 
-bench: tools-go-node ## measure a synthesis with the fast and the stock kernel, and one of an empty app
-	go test ./internal/kernel -run '^$$' -bench . -benchtime 7x
+bench: $(TOOLS) local ## measure make synth and plan beside the cdktf command, and the fast kernel beside the stock one
+	go test ./internal/local ./internal/kernel -run '^$$' -bench . -benchtime 5x
 
 provider: tools-go ## say where Terraform gets the AWS provider from, and how to deploy to AWS with that
-	@$(LOCAL) provider
+	@$(EMULATOR) provider
 
 clean: ## stop the emulator and remove what the commands have made (never a state of AWS)
-	@$(LOCAL) stop
+	@$(EMULATOR) stop
 	rm -rf .local cdktf.out cdktf.log
 
 # All that is missing, at once, before anything is installed: of every tool, or of those that the target names.
@@ -132,8 +167,8 @@ VENV = python3 -I -m venv --clear $(@D) && PIP_USER=0 $(@D)/bin/python -I -m pip
 	--no-compile --no-input --disable-pip-version-check -r $<
 
 node_modules/.package-lock.json: package.json package-lock.json | tools
-	$(call install,the cdktf command line,npm ci --no-audit --no-fund)
-.local/venv/.installed: internal/emulator/requirements.txt | tools
+	$(call install,the cdktf command line,npm ci --include=dev --no-audit --no-fund)
+.local/venv/.installed: internal/emulator/requirements.txt | tools-python
 	$(call install,the AWS emulator,$(VENV))
 .local/scan/.installed: tests/scan/requirements.txt | tools-go-node-python
 	$(call install,checkov,$(VENV))

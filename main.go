@@ -1,16 +1,18 @@
 // Command tap synthesizes the payment API's infrastructure: one Terraform stack for each environment in the folder
-// environments, and one for each account in accounts.yaml, below the output folder that the cdktf command asks for
-// (cdktf.out).
+// environments, and one for each account in accounts.yaml, below the folder that the cdktf command asks for, or
+// cdktf.out. With the name of a stack it checks all files and builds that one alone.
 package main
 
 import (
 	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"tap/config"
 	"tap/constructs"
@@ -18,16 +20,25 @@ import (
 )
 
 func main() {
-	if err := run(); err != nil {
+	if err := run(os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
 // run reads every environment before it starts anything: a wrong file leaves the last synthesis as it was.
-func run() error {
+func run(arguments []string) error {
+	// The cdktf command hands the context over in this variable.
+	var project struct{ Context json.RawMessage }
+	content, _ := os.ReadFile("cdktf.json") // which only that command needs
+	if json.Unmarshal(content, &project) == nil && os.Getenv("CDKTF_CONTEXT_JSON") == "" {
+		os.Setenv("CDKTF_CONTEXT_JSON", string(project.Context))
+	}
 	kernel.Accelerate()
 	defer kernel.Close()
+	const option = "-unlocked"
+	unlocked := slices.Contains(arguments, option)
+	stack := strings.Join(slices.DeleteFunc(arguments, func(a string) bool { return a == option }), " ")
 	requested, err := config.FindRequestedSuffix(os.Getenv)
 	if err != nil {
 		return err
@@ -36,11 +47,25 @@ func run() error {
 	if err != nil {
 		return err
 	}
+	var described []string
+	for _, environment := range environments {
+		described = append(described, environment.Stack())
+	}
+	for _, account := range accounts {
+		described = append(described, account.Stack())
+	}
+	if stack != "" {
+		environments = slices.DeleteFunc(environments, func(e config.Environment) bool { return e.Stack() != stack })
+		accounts = slices.DeleteFunc(accounts, func(a config.Account) bool { return a.Stack() != stack })
+	}
+	if len(environments)+len(accounts) == 0 {
+		return fmt.Errorf("no file describes a stack %q; there are %s", stack, strings.Join(described, ", "))
+	}
 	warnings := config.Warnings(environments)
 	for _, environment := range environments {
 		if accounts != nil && environment.StatesBucket == "" {
-			warnings = append(warnings, "tap-"+environment.Suffix+": account: none of accounts.yaml, so that the state is a file "+
-				"on this machine")
+			warnings = append(warnings, environment.Stack()+": account: none of accounts.yaml, so that the state is a file on "+
+				"this machine")
 		}
 	}
 	for _, warning := range warnings {
@@ -50,20 +75,28 @@ func run() error {
 	if err := constructs.Synthesize(environments, accounts, output); err != nil {
 		return err
 	}
-	return lockProviders(output)
+	return finish(output, described, unlocked)
 }
 
-// lockProviders gives every stack the hashes of the providers that may run, where make lock has written them. With the
-// argument -unlocked it does not: the local deployment takes its provider from wherever this machine has one.
-func lockProviders(output string) error {
+// finish removes the folders of stacks that no file describes, which the cdktf command does itself and fails where it
+// is done. The others get the hashes of the providers that may run, where make lock has written them; not with
+// -unlocked, since a local deployment takes its provider from wherever this machine has one.
+func finish(output string, described []string, unlocked bool) error {
 	hashes, err := os.ReadFile("terraform.lock.hcl")
-	if errors.Is(err, fs.ErrNotExist) || slices.Contains(os.Args, "-unlocked") {
-		return nil
+	if errors.Is(err, fs.ErrNotExist) {
+		err, unlocked = nil, true
 	}
-	stacks, globErr := filepath.Glob(filepath.Join(output, "stacks", "*"))
+	folders, globErr := filepath.Glob(filepath.Join(output, "stacks", "*"))
 	err = errors.Join(err, globErr)
-	for _, stack := range stacks {
-		err = errors.Join(err, os.WriteFile(filepath.Join(stack, ".terraform.lock.hcl"), hashes, 0o644))
+	for _, folder := range folders {
+		switch {
+		case !slices.Contains(described, filepath.Base(folder)):
+			if os.Getenv("CDKTF_OUTDIR") == "" {
+				err = errors.Join(err, os.RemoveAll(folder))
+			}
+		case !unlocked:
+			err = errors.Join(err, os.WriteFile(filepath.Join(folder, ".terraform.lock.hcl"), hashes, 0o644))
+		}
 	}
 	return err
 }

@@ -47,6 +47,9 @@ const ReviewsOfBranch = "branch"
 // DefaultGitHub is what accounts.yaml does not have to say.
 var DefaultGitHub = GitHub{Branch: "main", Reviews: "environment"}
 
+// Stack is the name of the account's stack.
+func (a Account) Stack() string { return "tap-account-" + a.ID }
+
 // StatesBucket is the S3 bucket of the account's states.
 func (a Account) StatesBucket() string { return "tap-states-" + a.ID + "-" + a.Region }
 
@@ -64,12 +67,15 @@ func loadAccounts(root *os.Root, parent string) (*file, []Account) {
 	accounts := []Account{}
 	for i := 0; i < len(node.Content); i += 2 {
 		account := Account{ID: node.Content[i].Value, GitHub: DefaultGitHub}
-		decode(node.Content[i+1], &account)
+		f.decode(node.Content[i+1], &account)
 		accounts = append(accounts, account)
 	}
 	slices.SortFunc(accounts, func(a, b Account) int { return strings.Compare(a.ID, b.ID) })
 	return f, accounts
 }
+
+const imageStays = "production needs an image that stays the same: one with a digest (@sha256:...), or of the " +
+	"repository of its account in accounts.yaml"
 
 // applyRulesBetween checks what environments and accounts have to be together, and says where the states are.
 func applyRulesBetween(files []*file, shared *file, accounts []Account) {
@@ -78,9 +84,7 @@ func applyRulesBetween(files []*file, shared *file, accounts []Account) {
 		f.forbid(accounts != nil && e.Account != "" && shared.lines[e.Account] == 0, "is not in accounts.yaml", "account")
 		owner, region, _, private := e.Service.PrivateRepository()
 		immutable := private && owner == e.Account && shared.lines[owner] > 0 && region == e.Region // the account's own
-		f.forbid(e.Class == Production && !strings.Contains(e.Service.Image, "@") && !immutable, "production needs an image "+
-			"that stays the same: one with a digest (@sha256:...), or of the repository of its account in accounts.yaml",
-			"service.image")
+		f.forbid(e.Class == Production && !strings.Contains(e.Service.Image, "@") && !immutable, imageStays, "service.image")
 		for _, other := range files[:i] {
 			o := &other.environment
 			f.forbid(e.LoadBalancer.Domain.Name != "" && e.LoadBalancer.Domain.Name == o.LoadBalancer.Domain.Name,

@@ -112,27 +112,31 @@ const serverlessClass = "db.serverless"
 // memoryOptimized are large (16 GiB), xlarge (32) and multiples of xlarge.
 var memoryOptimized = regexp.MustCompile(`^db\.r[0-9][a-z]*\.(([0-9]*)x)?large$`)
 
-// maximumConnections is the default of PostgreSQL's max_connections on one instance, with all of a serverless one's
+// MemoryGiB is the memory of one instance, of a serverless one the most that it can have, or 0 where it is not known.
+// https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/Concepts.DBInstanceClass.Summary.html
+func (d Database) MemoryGiB() float64 {
+	switch size := memoryOptimized.FindStringSubmatch(d.InstanceClass); {
+	case d.IsServerless():
+		return 2 * d.Serverless.MaximumCapacity
+	case size != nil && size[1] == "":
+		return 16
+	case size != nil:
+		multiple, _ := strconv.Atoi(size[2])
+		return 32 * float64(max(multiple, 1))
+	}
+	return map[string]float64{"db.t3.medium": 4, "db.t3.large": 8, "db.t4g.medium": 4, "db.t4g.large": 8}[d.InstanceClass]
+}
+
+// MaximumConnections is the default of PostgreSQL's max_connections on one instance, with all of a serverless one's
 // memory, or 0 where the memory is not known. AWS reckons with 10^9 bytes of each GiB; the system takes the rest.
 // https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/AuroraPostgreSQL.Managing.html
 // https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/aurora-serverless-v2.setting-capacity.html
-// https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/Concepts.DBInstanceClass.Summary.html
-func (d Database) maximumConnections() int {
-	gib := map[string]float64{"db.t3.medium": 4, "db.t3.large": 8, "db.t4g.medium": 4, "db.t4g.large": 8}[d.InstanceClass]
+func (d Database) MaximumConnections() int {
 	most := 5000.0
-	switch size := memoryOptimized.FindStringSubmatch(d.InstanceClass); {
-	case d.IsServerless():
-		gib = 2 * d.Serverless.MaximumCapacity
-		if d.Serverless.MinimumCapacity <= 0.5 {
-			most = 2000
-		}
-	case size != nil && size[1] == "":
-		gib = 16
-	case size != nil:
-		multiple, _ := strconv.Atoi(size[2])
-		gib = 32 * float64(max(multiple, 1))
+	if d.IsServerless() && d.Serverless.MinimumCapacity <= 0.5 {
+		most = 2000
 	}
-	return int(min(gib*1e9/9531392, most))
+	return int(min(d.MemoryGiB()*1e9/9531392, most))
 }
 
 // regionsWithoutABC do not offer the zones a, b and c to every account:
@@ -148,7 +152,7 @@ func Warnings(environments []Environment) (all []string) {
 	needed := map[string]int{}
 	for _, e := range environments {
 		for _, warning := range e.warnings() {
-			all = append(all, "tap-"+e.Suffix+": "+warning)
+			all = append(all, e.Stack()+": "+warning)
 		}
 		place := " in " + e.Region + " of " + cmp.Or(e.Account, "an account that no file names")
 		needed["Elastic IPs"+place] += e.Network.NATGateways
@@ -184,7 +188,7 @@ func (e Environment) warnings() (warnings []string) {
 		warnings = append(warnings, "service.image: the policy of the repository, which the account "+owner+" has, has to "+
 			"let "+e.Account+" pull (docs/accounts.md); otherwise no task starts")
 	}
-	tasks, most := e.Service.Scaling.MaximumTasks, e.Database.maximumConnections()
+	tasks, most := e.Service.Scaling.MaximumTasks, e.Database.MaximumConnections()
 	each, err := strconv.Atoi(e.Service.Environment[ConnectionsVariable])
 	if err != nil || each <= 0 {
 		each = defaultConnections

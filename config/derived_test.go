@@ -46,12 +46,26 @@ func TestProductionHasANATGatewayInEachZone(t *testing.T) {
 	}
 }
 
+// Their private names clash with those of endpoints that the VPC has.
+func TestExistingNetworkGetsEndpointsOnRequestOnly(t *testing.T) {
+	const existing = "network: {existing: {publicSubnets: [subnet-00000001, subnet-00000002], " +
+		"privateSubnets: [subnet-00000003, subnet-00000004]}"
+	for settings, want := range map[string]bool{"}": false, ", interfaceEndpoints: true}": true} {
+		environment, err := read("class: production\n" + noRange +
+			existing + settings)
+		if got := environment.Network.InterfaceEndpoints; got != want || err != nil {
+			t.Errorf("%s: got %v, %v", settings, got, err)
+		}
+	}
+}
+
 func TestWarnings(t *testing.T) {
 	const existing = "network: {existing: {publicSubnets: [subnet-00000001, subnet-00000002], " +
 		"privateSubnets: [subnet-00000003, subnet-00000004]}"
 	const without = "network.existing: the VPC gets no flow logs, routes, NAT gateway, endpoint for S3 "
 	const image = "service.image: the policy of the repository, which the account 210987654321 has, has to let "
 	const each = " connections each (DB_MAX_CONNECTIONS of service.environment; 20 without it) "
+	const small = "database: {instanceClass: db.serverless, serverless: {minimumCapacity: 0.5, maximumCapacity: 64}}"
 	const twenty = "service: {scaling: {maximumTasks: 20}, environment: {DB_MAX_CONNECTIONS: '"
 	for content, want := range map[string]string{
 		"":                                       "",
@@ -71,8 +85,11 @@ func TestWarnings(t *testing.T) {
 		twenty + "250'}}\ndatabase: {instanceClass: db.r8g.4xlarge}": "",
 		twenty + "251'}}\ndatabase: {instanceClass: db.r8g.4xlarge}": "service.scaling.maximumTasks: 20 tasks",
 		twenty + "42'}}\ndatabase: {instanceClass: db.serverless}":   "service.scaling.maximumTasks: 20 tasks",
-		twenty + "9999'}}\ndatabase: {instanceClass: db.x2g.large}":  "", // not known
-		"region: us-gov-west-1": "region: AWS has announced for commercial Regions only: tmpfs on Fargate",
+		// Serverless of little capacity takes fewer, whatever it can grow to.
+		twenty + "100'}}\n" + small:                                 "",
+		twenty + "101'}}\n" + small:                                 "service.scaling.maximumTasks: 20 tasks",
+		twenty + "9999'}}\ndatabase: {instanceClass: db.x2g.large}": "", // not known
+		"region: us-gov-west-1":                                     "region: AWS has announced for commercial Regions only:",
 	} {
 		environment, err := read(development + content)
 		got := strings.ReplaceAll(strings.Join(Warnings([]Environment{environment}), "\n"), "tap-: ", "")

@@ -54,6 +54,9 @@ type Environment struct {
 	Monitoring   Monitoring   `yaml:"monitoring"`
 }
 
+// Stack is the name of the environment's stack.
+func (e Environment) Stack() string { return "tap-" + e.Suffix }
+
 // Encryption configures the environment's customer-managed KMS key.
 type Encryption struct {
 	// DeletionWindowDays is how long a deleted key can still be restored. Everything that it encrypts is lost with it,
@@ -247,6 +250,10 @@ type HealthCheck struct {
 	GracePeriodSeconds int `yaml:"gracePeriodSeconds"`
 }
 
+// HealthCheckTimeoutSeconds is how long a target has to answer, as in the original system. AWS refuses an interval that
+// is not longer: https://github.com/terraform-linters/tflint-ruleset-aws/issues/404
+const HealthCheckTimeoutSeconds = 5
+
 // LoadBalancer configures the internet-facing Application Load Balancer.
 type LoadBalancer struct {
 	// CertificateARN is an ACM certificate of the Region: with it the load balancer serves HTTPS on 443, and 80
@@ -273,7 +280,8 @@ type Domain struct {
 type Firewall struct {
 	// RateLimit is how many requests one address may send in 5 minutes.
 	RateLimit int `yaml:"rateLimit"`
-	// Count names rules of the web ACL that only count what they match, to try them out.
+	// Count names rules of the web ACL, and single rules of AWS's groups as Group/Rule, that only count what they match,
+	// to try them out.
 	Count []string `yaml:"count"`
 }
 

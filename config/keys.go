@@ -42,16 +42,8 @@ func join(path, key string) string {
 
 var plainKey = regexp.MustCompile(`^[A-Za-z0-9_-]{1,60}$`)
 
-// unknownKey says what became of a key that a section does not have, which was meant, or which there are.
+// unknownKey says of a key that a section does not have which was meant, or which there are.
 func unknownKey(key, section string, limit Limit) string {
-	at := join(section, key)
-	for became, keys := range removed {
-		for old := range strings.FieldsSeq(keys) {
-			if strings.HasPrefix(old+".", at+".") {
-				return became
-			}
-		}
-	}
 	const unknown = "is not a known key; "
 	keys, known := environmentLimit.keys(""), slices.Sorted(maps.Keys(limit.Properties))
 	if account, _, _ := strings.Cut(section, "."); AccountIDs.Allows(account) {
@@ -76,27 +68,3 @@ func unknownKey(key, section string, limit Limit) string {
 	}
 	return unknown + "allowed: " + joined(known)
 }
-
-// removed are the keys that environment files had before, by what became of them.
-var removed = map[string]string{
-	"is now protect": "preventDestroy database.deletionProtection loadBalancer.deletionProtection",
-	"is now service.scaling.minimumTasks and service.scaling.maximumTasks; where they are equal, nothing scales": "" +
-		"service.desiredCount service.scaling.enabled",
-	"is no longer a key: the state is kept where accounts.yaml has the account": "state.bucket state.region",
-	"is no longer a key: it follows logs.retentionDays":                         "loadBalancer.accessLogRetentionDays",
-	"is no longer a key: it follows class": "database.applyImmediately database.finalSnapshot database.masterUsername " +
-		"database.passwordRecoveryDays encryption.deletionWindowDays network.flowLogs.aggregationSeconds " +
-		"service.containerInsights service.deploymentAlarms",
-	same + "config/derived.go": "network.subnetPrefixLength",
-	same + "config/names.go":   "database.iamUsername",
-	same + "constructs/database": "database.insights database.monitoringIntervalSeconds " +
-		"database.serverless.autoPauseSeconds database.slowStatementMilliseconds",
-	same + "constructs/loadbalancer": "service.healthCheck.healthyThreshold service.healthCheck.timeoutSeconds " +
-		"service.healthCheck.unhealthyThreshold",
-	same + "constructs/monitoring": "monitoring.blockedRequests monitoring.databaseConnections " +
-		"monitoring.databaseCpuPercent monitoring.databaseFreeableMemoryMiB monitoring.replicaLagMilliseconds " +
-		"monitoring.serviceCpuPercent monitoring.serviceMemoryPercent",
-	same + "constructs/service": "service.maximumPercent service.minimumHealthyPercent",
-}
-
-const same = "is no longer a key: it is the same for every environment, set in "

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
@@ -26,6 +27,7 @@ type Limit struct {
 	Pattern              *regexp.Regexp   `json:"pattern,omitempty"`   // means the same to Go and to JSON Schema
 	Not                  *Limit           `json:"not,omitempty"`
 	Items                *Limit           `json:"items,omitempty"`
+	PrefixItems          []Limit          `json:"prefixItems,omitempty"` // only in rules
 	MinItems             int              `json:"minItems,omitempty"`
 	MaxItems             int              `json:"maxItems,omitempty"`
 	UniqueItems          bool             `json:"uniqueItems,omitempty"`
@@ -88,8 +90,10 @@ func above(bound, most float64) Limit {
 	return Limit{Type: "number", ExclusiveMinimum: &bound, Maximum: &most, words: words}
 }
 
-func oneOf[T string | int](kind string, values ...T) Limit {
-	limit := Limit{Type: kind, words: joined(values)}
+var kinds = map[reflect.Kind]string{reflect.String: "string", reflect.Int: "integer", reflect.Bool: "boolean"}
+
+func oneOf[T string | int | bool](values ...T) Limit {
+	limit := Limit{Type: kinds[reflect.TypeFor[T]().Kind()], words: joined(values)}
 	for _, value := range values {
 		limit.Enum = append(limit.Enum, value)
 	}
@@ -192,21 +196,21 @@ var (
 	email = matching(`[A-Za-z0-9.!#$%&'*+=?^_|~-]+@`+labelAnyCase+`(\.`+labelAnyCase+`)+`,
 		"name@domain, for example on-call@example.com")
 	region   = matching(regionExpression, "the code of an AWS Region, for example us-east-1")
-	freeText = Limit{words: "visible text without ${, %{ and TfToken[, and without a key of AWS or Stripe, PEM or a " +
-		"password in a URL: use service.secrets"}.except(fmt.Sprint(evaluated, `|`, hidden, `|(AKIA|ASIA)[A-Z0-9]{16}|`+
-		`[rs]k_live_|-----BEGIN |://[^/@ ]*:[^/@ ]+@`)).secret()
+	freeText = Limit{words: "visible text without ${, %{ and TfToken[, and without a key of AWS or Stripe, a private " +
+		"key or a password in a URL: use service.secrets"}.except(fmt.Sprint(evaluated, `|`, hidden, `|`+
+		`(AKIA|ASIA)[A-Z0-9]{16}|[rs]k_live_|whsec_|-----BEGIN [A-Z ]*PRIVATE KEY|://[^/@ ]*:[^/@ ]+@`)).secret()
 	variableName = matching(`[A-Za-z_][A-Za-z0-9_]*`, "letters, digits and underscores, no digit first, and none of "+
 		joined(ServiceVariables)+", which the service sets itself, nor of what AWS's SDKs, ECS or a loader read, such as "+
 		"AWS_PROFILE, ECS_..., LD_PRELOAD and NODE_OPTIONS").except(`^(` + reservedVariables + `)$`)
 	openVariableName = Limit{Pattern: variableName.Pattern, words: variableName.words + "; instead of ..._SECRET, " +
-		"..._TOKEN and ..._PASSWORD use service.secrets"}.except(`^(` + reservedVariables + `|(.*_)?(` +
-		anyCase("SECRET", "TOKEN", "PASSWORD") + `))$`)
+		"..._SECRET_KEY, ..._PRIVATE_KEY, ..._TOKEN and ..._PASSWORD use service.secrets"}.except(`^(` +
+		reservedVariables + `|(.*_)?(` + anyCase("SECRET", "SECRET_KEY", "PRIVATE_KEY", "TOKEN", "PASSWORD") + `))$`)
 )
 
 // reservedVariables are set by the service itself, give AWS's SDKs other credentials or another server to call
 // (https://docs.aws.amazon.com/sdkref/latest/guide/environment-variables.html), or have a loader run other code.
-var reservedVariables = strings.Join(ServiceVariables, "|") + `|AWS_(ACCESS_KEY_ID|SECRET_ACCESS_KEY|SESSION_TOKEN|` +
-	`(DEFAULT_)?PROFILE|CONFIG_FILE|SHARED_CREDENTIALS_FILE|ROLE_ARN|WEB_IDENTITY_TOKEN_FILE|CONTAINER_.*|` +
+var reservedVariables = strings.Join(ServiceVariables, "|") + `|AWS_(ACCESS_KEY(_ID)?|SECRET_ACCESS_KEY|` +
+	`SESSION_TOKEN|(DEFAULT_)?PROFILE|CONFIG_FILE|SHARED_CREDENTIALS_FILE|ROLE_ARN|WEB_IDENTITY_TOKEN_FILE|CONTAINER_.*|` +
 	`ENDPOINT_URL.*)|ECS_.*|LD_.*|NODE_OPTIONS`
 
 // reservedWords are the reserved key words of PostgreSQL.
@@ -233,7 +237,7 @@ var accountsLimit = func() Limit {
 				"https://api.github.com/repos/OWNER/NAME shows it as id"),
 			"branch": matching(`[A-Za-z0-9][A-Za-z0-9._/-]*`, "a letter or digit, then letters, digits and . _ / -").
 				upTo(200),
-			"reviews":        oneOf("string", DefaultGitHub.Reviews, ReviewsOfBranch),
+			"reviews":        oneOf(DefaultGitHub.Reviews, ReviewsOfBranch),
 			"providerExists": boolean,
 		}),
 	})
@@ -252,6 +256,16 @@ var environmentLimit = func() Limit {
 	tags := matching(`[A-Za-z0-9 _.:/=+@-]{0,256}`, "up to 256 letters, digits, spaces and _ . : / = + - @").by(tagNames)
 	tags.MaxProperties = 50 - len(OwnTags)
 
+	var rules, groups []string
+	for _, rule := range FirewallRules {
+		rules = append(rules, rule.Name)
+		if rule.IsManaged() {
+			groups = append(groups, rule.Name)
+		}
+	}
+	countable := matching(strings.Join(rules, "|")+`|(`+strings.Join(groups, "|")+`)/[A-Za-z0-9_]{1,128}`,
+		joined(rules)+", or a single rule of AWS's groups among these, for example "+BodySizeRule)
+
 	zones := matching(regionExpression+`[a-z]`, "the Region and one letter, for example us-east-1a").set()
 	zones.MinItems, zones.MaxItems = 2, 6
 	subnetIDs := matching(`subnet-([0-9a-f]{8}|[0-9a-f]{17})`, "subnet-<8 or 17 hexadecimal digits>").set()
@@ -259,18 +273,18 @@ var environmentLimit = func() Limit {
 	subnetIDs.MaxItems = 16
 
 	sizes := slices.Concat(slices.Collect(maps.Values(fargateSizes))...)
-	memory := oneOf("integer", slices.Compact(slices.Sorted(slices.Values(sizes)))...)
+	memory := oneOf(slices.Compact(slices.Sorted(slices.Values(sizes)))...)
 	memory.words = "512 to 249856, a size that Fargate offers with service.cpu"
 
 	file := section(map[string]Limit{
-		"class":   oneOf("string", string(Development), string(Production)),
+		"class":   oneOf(string(Development), string(Production)),
 		"region":  region,
 		"account": AccountIDs.orEmpty(),
 		"tags":    tags,
 		"protect": boolean,
 		"logs": section(map[string]Limit{
 			// https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html
-			"retentionDays": oneOf("integer", 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192,
+			"retentionDays": oneOf(1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192,
 				2557, 2922, 3288, 3653),
 		}),
 		"network": section(map[string]Limit{
@@ -299,7 +313,7 @@ var environmentLimit = func() Limit {
 			"name": matching(`[a-z_][a-z0-9_]{0,62}`, "a lower-case letter or underscore, then up to 62 lower-case "+
 				"letters, digits or underscores, not a word that PostgreSQL or RDS reserves").
 				except(`^(template0|template1|rdsadmin|rdsproxyadmin|pg_.*|` + strings.Join(reservedWords, "|") + `)$`),
-			"login": oneOf("string", LoginIAM, LoginMaster),
+			"login": oneOf(LoginIAM, LoginMaster),
 			"serverless": section(map[string]Limit{
 				// https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_ServerlessV2ScalingConfiguration.html
 				"minimumCapacity": number(0, 256, 0.5),
@@ -338,8 +352,8 @@ var environmentLimit = func() Limit {
 				"example 1000:1000"),
 			"readonlyRootFilesystem": boolean,
 			"tmpfsMiB":               integer(1, unbounded),
-			"architecture":           oneOf("string", "x86_64", "arm64"),
-			"cpu":                    oneOf("integer", slices.Sorted(maps.Keys(fargateSizes))...),
+			"architecture":           oneOf("x86_64", "arm64"),
+			"cpu":                    oneOf(slices.Sorted(maps.Keys(fargateSizes))...),
 			"memory":                 memory,
 			"scaling": section(map[string]Limit{
 				"minimumTasks":      integer(1, unbounded),
@@ -353,7 +367,7 @@ var environmentLimit = func() Limit {
 				"path": matching(`/[A-Za-z0-9._~/?=&@:+-]*`, "a slash, then letters, digits and . _ ~ / ? = & @ : + -").
 					upTo(1024),
 				// https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_CreateTargetGroup.html
-				"intervalSeconds":    integer(5, 300),
+				"intervalSeconds":    integer(HealthCheckTimeoutSeconds+1, 300),
 				"gracePeriodSeconds": integer(0, unbounded),
 			}),
 			"containerHealthCheck": freeText.list(),
@@ -387,7 +401,7 @@ var environmentLimit = func() Limit {
 		"firewall": section(map[string]Limit{
 			// https://docs.aws.amazon.com/waf/latest/APIReference/API_RateBasedStatement.html
 			"rateLimit": integer(10, 2_000_000_000),
-			"count":     oneOf("string", FirewallRules...).set(),
+			"count":     countable.set(),
 		}),
 		"monitoring": section(map[string]Limit{
 			"emails":              email.set(),

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -40,7 +41,8 @@ func scalars(t *testing.T) map[string]bool {
 	return all
 }
 
-// The generated schema has to be one of JSON Schema 2020-12.
+// The generated schema has to be one of JSON Schema 2020-12. It refuses every value that the limit of its key does, and
+// none that the loader allows: what values have to be together only the loader knows in all cases.
 func TestSchemaAndLoaderAgreeOnEveryValue(t *testing.T) {
 	schema := must.Get(jsonschema.NewCompiler().Compile("../generated/environment.schema.json"))(t)
 	const arn = "'arn:aws:secretsmanager:us-east-1:123456789012:secret:a-AbCdEf:k::'"
@@ -66,17 +68,74 @@ func TestSchemaAndLoaderAgreeOnEveryValue(t *testing.T) {
 		for _, value := range values {
 			content := written(key.Path, value)
 			f := newFile("a.yaml")
-			f.parse([]byte(content), environmentLimit) // without the rules between keys
+			root := f.parse([]byte(content), environmentLimit)
+			allowed := len(f.problems) == 0
 			var parsed any
 			must.Do(t, yaml.Unmarshal([]byte(content), &parsed))
 			err := schema.Validate(parsed)
+			if err != nil && allowed {
+				f.fill(root)
+			}
 			if (err == nil) != (len(f.problems) == 0) {
 				t.Errorf("%s\nthe loader says %q, the schema %v", content, f.errors(), err)
 			}
-			counts[err == nil]++
+			counts[allowed]++
 		}
 		if counts[true] == 0 || counts[false] == 0 {
-			t.Errorf("%s: %d values are allowed, %d refused", key.Path, counts[true], counts[false])
+			t.Errorf("%s: %d values are allowed, %d refused; a new key needs make golden", key.Path, counts[true], counts[false])
+		}
+	}
+}
+
+// Whoever adds a key reads a sentence, not a stack trace.
+func TestLimitThatDoesNotFitItsField(t *testing.T) {
+	f := newFile("a.yaml")
+	f.fill(f.parse([]byte("class: development\nservice: {port: http}"), section(map[string]Limit{
+		"class": oneOf("development"), "service": section(map[string]Limit{"port": oneOf("http")})})))
+	wantProblems(t, errors.Join(f.errors()...), "a.yaml:1: a limit in config/limits.go allows what its field cannot con")
+}
+
+var complaint, quoted = regexp.MustCompile(`- at '(.*)': (.*)`), regexp.MustCompile(`'([^']*)'`)
+
+// complaints returns the keys at which the schema refuses a file, as a row has them; of a name in a map the last part.
+func complaints(err error) (keys []string) {
+	for _, match := range complaint.FindAllStringSubmatch(fmt.Sprint(err), -1) {
+		path, says := match[1]+"/", match[2]
+		what, _, ofNames := strings.Cut(says, " propert")
+		if what == "invalid" {
+			path = ""
+		}
+		for _, name := range quoted.FindAllStringSubmatch(says, -1) {
+			if ofNames {
+				keys = append(keys, path+strings.ReplaceAll(name[1], ".", "/")+"/")
+			}
+		}
+		if !ofNames && path != "/" && (says == "'not' failed" || !strings.HasSuffix(says, " failed")) { // else it has lines
+			keys = append(keys, path)
+		}
+	}
+	return keys
+}
+
+// An editor shows what the loader would say, at the same key, a part of it or its section, unless a row says otherwise.
+func TestSchemaSaysWhatTheLoaderSays(t *testing.T) {
+	schema := must.Get(jsonschema.NewCompiler().Compile("../generated/environment.schema.json"))(t)
+	without := func(keys, others []string) []string {
+		return slices.DeleteFunc(slices.Clone(keys), func(a string) bool {
+			return slices.ContainsFunc(others, func(b string) bool {
+				return strings.HasPrefix(a, b) || strings.HasPrefix(b, a) || strings.HasSuffix(a, b) || strings.HasSuffix(b, a)
+			})
+		})
+	}
+	for _, content := range slices.Concat(documents(t, "allowed.yaml"), documents(t, "refused.yaml")) {
+		var file any
+		var says []string
+		if yaml.Unmarshal([]byte(content), &file) == nil { // or else an editor's own parser says it
+			says = complaints(schema.Validate(file))
+		}
+		_, want := rows(content)
+		if missing, surplus := without(want, says), without(says, want); len(missing)+len(surplus) > 0 {
+			t.Errorf("%s\nthe schema does not refuse %q, but %q", content, missing, surplus)
 		}
 	}
 }

@@ -16,8 +16,6 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-//go:generate go run -C .. ./internal/generate
-
 // Load returns the environments of a folder, sorted by suffix: one for each *.yaml file, and one of class development
 // for the requested suffix, or without any file for dev, when no file has it. A missing folder counts as one without
 // files. It also returns the accounts of accounts.yaml beside the folder, sorted by ID, with their environments.
@@ -76,11 +74,7 @@ func Load(folder string, requested RequestedSuffix) ([]Environment, []Account, e
 
 // complete fills in what depends on other values.
 func (e *Environment) complete() {
-	if e.Network.IsExisting() {
-		e.Network.CIDR, e.Network.Zones, e.Network.NATGateways = "", nil, 0
-		return
-	}
-	if len(e.Network.Zones) == 0 {
+	if len(e.Network.Zones) == 0 && !e.Network.IsExisting() {
 		e.Network.Zones = []string{e.Region + "a", e.Region + "b", e.Region + "c"}
 	}
 	if e.Network.NATGateways == perZone {

@@ -187,6 +187,8 @@ func TestFilesThatDoNotGoTogetherAreRefused(t *testing.T) {
 		`accounts.yaml:1: 123456789012.region: "mars" is not valid`)
 	files := map[string]string{accounts: oneAccount + otherAccount, "prod.yaml": inAccount, "prod-2.yaml": inAccount}
 	refuse(files, "environments/prod-2.yaml:2: account: the suffix prod-2 begins with that of environments/prod.yaml")
+	files["prod.yaml"] = strings.Replace(production("10.1.0.0/16"), "class", "account: '123456789012'\nclass", 1)
+	refuse(files, "environments/prod-2.yaml:2: account: the suffix prod-2 begins with that of environments/prod.yaml")
 	files["prod-2.yaml"], files["prod2.yaml"] = inOther, inAccount
 	refuse(files)
 }

@@ -1,5 +1,7 @@
 package config
 
+import "strings"
+
 // The keys of the tags that the project sets itself: three by the provider's default tags, Name by each resource.
 const (
 	TagProject     = "Project"
@@ -11,22 +13,36 @@ const (
 // OwnTags are all of those keys. A file cannot set them.
 var OwnTags = []string{TagProject, TagEnvironment, TagManagedBy, TagName}
 
-// The rules of the web ACL, which logs, metrics and dashboards refer to: two of the project's own, then AWS's managed
-// rule groups.
-const (
-	RateLimitRule     = "RateLimitRule"
-	SQLInjectionRule  = "SQLInjectionRule"
-	ReputationRules   = "AWSManagedRulesAmazonIpReputationList"
-	AnonymousRules    = "AWSManagedRulesAnonymousIpList"
-	CommonRules       = "AWSManagedRulesCommonRuleSet"
-	BadInputRules     = "AWSManagedRulesKnownBadInputsRuleSet"
-	SQLInjectionRules = "AWSManagedRulesSQLiRuleSet"
-	BodySizeRule      = "SizeRestrictions_BODY" // of CommonRules
-)
+// FirewallRule is a rule of the web ACL, or a rule group of AWS's. Logs, metrics, dashboards and environment files
+// refer to its name.
+type FirewallRule struct {
+	Name     string
+	Priority int
+}
 
-// FirewallRules are all of those names in the order of their priorities.
-var FirewallRules = []string{RateLimitRule, SQLInjectionRule, ReputationRules, AnonymousRules, CommonRules,
-	BadInputRules, SQLInjectionRules, BodySizeRule}
+// IsManaged reports whether it is a rule group of AWS's.
+func (r FirewallRule) IsManaged() bool { return strings.HasPrefix(r.Name, "AWSManagedRules") }
+
+// FirewallRules are all rules in the order of their priorities: add rules, never renumber them.
+var FirewallRules = []FirewallRule{
+	{RateLimitRule, 1},
+	{SQLInjectionRule, 2},
+	{"AWSManagedRulesAmazonIpReputationList", 10},
+	{"AWSManagedRulesAnonymousIpList", 20},
+	{"AWSManagedRulesCommonRuleSet", 30},
+	{"AWSManagedRulesKnownBadInputsRuleSet", 40}, // CKV_AWS_192
+	{"AWSManagedRulesSQLiRuleSet", 50},
+}
+
+const (
+	// RateLimitRule and SQLInjectionRule are the rules of the project's own.
+	RateLimitRule    = "RateLimitRule"
+	SQLInjectionRule = "SQLInjectionRule"
+	// BodySizeRule blocks bodies over 8 KB: the firewall of a load balancer inspects no more than that, and padding would
+	// hide the rest from every rule.
+	// https://docs.aws.amazon.com/waf/latest/developerguide/waf-oversize-request-components.html
+	BodySizeRule = "AWSManagedRulesCommonRuleSet/SizeRestrictions_BODY"
+)
 
 // The variables that connections set in the containers.
 const (

@@ -81,23 +81,32 @@ func (f *file) fill(root *yaml.Node) {
 		return
 	}
 	declared := f.environment
-	decode(root, &declared)
+	if !f.decode(root, &declared) {
+		return
+	}
 	f.environment = Preset(declared.Class)
 	f.environment.Suffix = declared.Suffix
-	decode(root, &f.environment)
-	if f.environment.Network.IsExisting() && f.lines["network.interfaceEndpoints"] == 0 {
-		f.environment.Network.InterfaceEndpoints = false
+	f.decode(root, &f.environment)
+	network := &f.environment.Network
+	if network.IsExisting() && f.lines["network.interfaceEndpoints"] == 0 {
+		network.InterfaceEndpoints = false
 	}
 	f.environment.complete()
 	if !f.refused("class") { // it decides what the other values are
 		f.applyRules()
 	}
+	if network.IsExisting() {
+		network.CIDR, network.Zones, network.NATGateways = "", nil, 0
+	}
 }
 
-func decode(root *yaml.Node, target any) {
-	if err := root.Decode(target); err != nil {
-		panic("config: a limit allows what its field cannot contain: " + err.Error())
+func (f *file) decode(root *yaml.Node, target any) bool {
+	err := root.Decode(target)
+	if err != nil {
+		f.report("", "a limit in config/limits.go allows what its field cannot contain: "+
+			strings.Join(strings.Fields(err.Error()), " "))
 	}
+	return err == nil
 }
 
 // parse returns the mapping that the content consists of, without what the limit refuses; nil where it is none.

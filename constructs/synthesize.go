@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path"
 	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/aws/jsii-runtime-go"
@@ -12,11 +13,11 @@ import (
 	"tap/config"
 )
 
-// Synthesize writes the Terraform JSON of every environment's stack, with the additions, and of every account's, below
-// the folder output, whose parent has to exist. A panic, which is how jsii reports an error, is an error of one line
-// that names the stack and the line that failed.
+// Synthesize writes the Terraform JSON of every environment's stack, with Extensions and further ones, and of every
+// account's, below the folder output, whose parent has to exist. A panic, which is how jsii reports an error, is an
+// error of one line that names the stack and the line that failed.
 func Synthesize(environments []config.Environment, accounts []config.Account, output string,
-	additions ...Addition) (err error) {
+	further ...Extension) (err error) {
 	building := "app"
 	defer func() {
 		if cause := recover(); cause != nil {
@@ -26,11 +27,11 @@ func Synthesize(environments []config.Environment, accounts []config.Account, ou
 	}()
 	app := cdktf.NewApp(&cdktf.AppConfig{Outdir: jsii.String(output)})
 	for _, environment := range environments {
-		building = "stack tap-" + environment.Suffix
-		NewTapStack(app, environment, additions...)
+		building = "stack " + environment.Stack()
+		NewTapStack(app, environment, slices.Concat(Extensions, further)...)
 	}
 	for _, account := range accounts {
-		building = "stack tap-account-" + account.ID
+		building = "stack " + account.Stack()
 		NewAccountStack(app, account)
 	}
 	building = "app"

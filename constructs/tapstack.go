@@ -23,73 +23,68 @@ import (
 	"tap/constructs/versions"
 )
 
-// Areas are the parts of an environment that a further service or something for it to use is built with.
-type Areas struct {
-	Deployment deployment.Deployment
-	Key        *encryption.Key
-	Network    *network.Network
-	Cluster    service.Cluster
-}
-
-// Addition declares something more in a stack and returns what the API uses of it.
-type Addition func(stack cdktf.TerraformStack, areas Areas) []connection.Connection
-
-// NewTapStack declares the stack tap-<suffix>: everything of one environment.
-func NewTapStack(app constructs.Construct, environment config.Environment, additions ...Addition) cdktf.TerraformStack {
-	name := "tap-" + environment.Suffix
+// NewTapStack declares the stack tap-<suffix>: everything of one environment, and the extensions.
+func NewTapStack(app constructs.Construct, environment config.Environment,
+	extensions ...Extension) cdktf.TerraformStack {
+	name := environment.Stack()
 	stack := newStack(app, name, name, environment)
 	place := environment.Network.CIDR
 	if environment.Network.IsExisting() {
 		place = environment.Network.Existing.PrivateSubnets[0]
 	}
+	account := policy.NewAccount(stack, "account", environment.Region)
+	key := encryption.New(stack, "encryption", encryption.Props{
+		Suffix: environment.Suffix, Account: account, Protect: environment.Protect, Config: environment.Encryption,
+	})
 	deployed := deployment.Deployment{
 		Suffix:           environment.Suffix,
-		Account:          policy.NewAccount(stack, "account", environment.Region),
+		Account:          account,
 		Protect:          environment.Protect,
 		Shared:           environment.StatesBucket != "",
 		LogRetentionDays: environment.Logs.RetentionDays,
+		KeyARN:           key.ARN,
 		ID: deployment.NewID(stack, "deployment", map[string]string{
 			"class":        string(environment.Class), // chooses the name of the database's master user
 			"region":       environment.Region,
 			"network.cidr": place,
 		}),
 	}
-	key := encryption.New(stack, "encryption", encryption.Props{Deployment: deployed, Config: environment.Encryption})
-	deployed.KeyARN = key.ARN
 
 	imageAccount, _, _, _ := environment.Service.PrivateRepository()
 	vpc := network.New(stack, "network", network.Props{
-		Deployment: deployed, Config: environment.Network, ImageAccount: imageAccount,
+		Deployment: deployed, Name: deployment.Main, Config: environment.Network, ImageAccount: imageAccount,
 	})
 	data := database.New(stack, "database", database.Props{
-		Deployment: deployed, Config: environment.Database, Network: vpc,
+		Deployment: deployed, Name: deployment.Main, Config: environment.Database, Network: vpc,
 	})
 	balancer := loadbalancer.New(stack, "load-balancer", loadbalancer.Props{
-		Deployment: deployed, Config: environment.LoadBalancer, Network: vpc,
-		Port: environment.Service.Port, HealthCheck: environment.Service.HealthCheck,
-		DeregistrationDelaySeconds: environment.Service.DeregistrationDelaySeconds,
+		Deployment: deployed, Name: deployment.Main, Config: environment.LoadBalancer, Network: vpc,
+		Monitoring: environment.Monitoring,
+		Default: loadbalancer.Target{
+			Name: deployment.Main, Port: environment.Service.Port, HealthCheck: environment.Service.HealthCheck,
+			DeregistrationDelaySeconds: environment.Service.DeregistrationDelaySeconds,
+		},
 	})
-	topic := monitoring.NewAlarmTopic(stack, "alarm-topic", deployed, environment.Monitoring.Emails)
-	requests := monitoring.NewRequests(stack, "request-alarms", monitoring.RequestsProps{
-		Deployment: deployed, Config: environment.Monitoring, TopicARN: topic, LoadBalancer: balancer,
-	})
-	cluster := service.NewCluster(stack, "cluster", deployed, environment.Service.ContainerInsights)
+	monitor := monitoring.New(stack, "alarm-topic", deployment.Main, deployed, environment.Monitoring.Emails)
+	deploymentAlarms := monitor.Watch(stack, "request-alarms", balancer.Signals)
+	cluster := service.NewCluster(stack, "cluster", deployment.Main, deployed, environment.Service.ContainerInsights)
 	uses := []connection.Connection{data.Connection}
-	for _, add := range additions {
-		uses = append(uses, add(stack, Areas{Deployment: deployed, Key: key, Network: vpc, Cluster: cluster})...)
+	platform := Platform{
+		Deployment: deployed, Key: key, Network: vpc, Cluster: cluster, LoadBalancer: balancer, Monitoring: monitor,
+	}
+	for _, extend := range extensions {
+		uses = append(uses, extend(stack, platform)...)
 	}
 	api := service.New(stack, "service", service.Props{
-		Deployment: deployed, Name: "Payment", LogName: "payment-api", Config: environment.Service,
+		Deployment: deployed, Name: deployment.Main, LogName: "payment-api", Config: environment.Service,
 		Cluster: cluster, Network: vpc, Key: key, Ingress: &balancer.Ingress,
 		Uses: uses, MigrationUses: []connection.Connection{data.Owner},
-		DeploymentAlarms: requests.DeploymentAlarms,
+		DeploymentAlarms: deploymentAlarms,
 	})
 	acl := firewall.New(stack, "firewall", firewall.Props{
-		Deployment: deployed, Config: environment.Firewall, LoadBalancerARN: balancer.ARN,
+		Deployment: deployed, Name: deployment.Main, Config: environment.Firewall, LoadBalancerARN: balancer.ARN,
 	})
-	alarms := monitoring.New(stack, "monitoring", monitoring.Props{
-		Requests: requests, Service: api, Database: data, Firewall: acl,
-	})
+	dashboard := monitor.NewDashboard(stack, "monitoring", api.Signals, data.Signals, acl.Signals, data.ReaderSignals)
 
 	output(stack, "VPCId", "VPC ID", vpc.VPCID)
 	output(stack, "ECSClusterName", "ECS cluster name", cluster.Name)
@@ -99,9 +94,9 @@ func NewTapStack(app constructs.Construct, environment config.Environment, addit
 	output(stack, "LoadBalancerArn", "Application Load Balancer ARN", balancer.ARN)
 	output(stack, "LoadBalancerDNS", "Application Load Balancer DNS name", balancer.DNSName)
 	output(stack, "TargetGroupArn", "Target group ARN", balancer.Ingress.TargetGroupARN)
-	output(stack, "DashboardName", "CloudWatch dashboard name", alarms.DashboardName)
+	output(stack, "DashboardName", "CloudWatch dashboard name", dashboard)
 	output(stack, "WebACLArn", "WAF web ACL ARN", acl.ARN)
-	output(stack, "AlarmTopicArn", "SNS topic of the alarms, for a pager", topic)
+	output(stack, "AlarmTopicArn", "SNS topic of the alarms, for a pager", monitor.TopicARN)
 	if len(vpc.NATAddresses) > 0 {
 		output(stack, "NATAddresses", "Public addresses that the tasks call out from, for allow-lists", vpc.NATAddresses)
 	}
@@ -111,7 +106,7 @@ func NewTapStack(app constructs.Construct, environment config.Environment, addit
 // NewAccountStack declares the stack tap-account-<account>: what the account's environments share. Its state is in its
 // own bucket from the start, under a key that the pipeline's roles cannot reach.
 func NewAccountStack(app constructs.Construct, file config.Account) cdktf.TerraformStack {
-	stack := newStack(app, "tap-account-"+file.ID, "account", config.Environment{
+	stack := newStack(app, file.Stack(), "account", config.Environment{
 		Suffix: "account", Region: file.Region, Account: file.ID, StatesBucket: file.StatesBucket(),
 	})
 	shared := account.New(stack, "account", file)

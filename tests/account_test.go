@@ -33,6 +33,7 @@ func TestAccountHasWhatEnvironmentsShare(t *testing.T) {
 	s.want("aws_ecr_repository.name", "payment-api") // ECR.1, ECR.2, ECR.3
 	s.want("aws_ecr_repository.lifecycle.prevent_destroy", true)
 	s.want("aws_ecr_repository.image_tag_mutability", "IMMUTABLE")
+	s.want("aws_ecr_lifecycle_policy.policy.rules.1.selection.countNumber", 500)
 	s.want("aws_ecr_repository.image_scanning_configuration.scan_on_push", true)
 	s.want("aws_ecr_repository.encryption_configuration.0.encryption_type", "KMS")
 	imported := map[string]any{"id": states, "to": s.only("aws_s3_bucket").address()}

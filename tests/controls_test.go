@@ -94,7 +94,7 @@ func TestControlsOfBuckets(t *testing.T) {
 
 // Every control that applies is named by the test that shows it, or accepted in docs/audit.md.
 func TestEveryControlIsTestedOrAccepted(t *testing.T) {
-	id := regexp.MustCompile(`\b(ACM|EC2|ECR|ECS|ELB|IAM|Inspector|KMS|RDS|S3|SNS|SecretsManager|WAF)\.[1-9][0-9]*\b`)
+	id := regexp.MustCompile(`\b(ACM|EC2|ECR|ECS|ELB|IAM|Inspector|KMS|RDS|S3|SNS|SQS|SecretsManager|WAF)\.[1-9][0-9]*\b`)
 	var judges map[string]string
 	must.Do(t, yaml.Unmarshal([]byte(read(t, "securityhub.yaml")), &judges))
 	tested, accepted, kinds, applies := map[string]bool{}, map[string]bool{}, map[string]bool{}, map[string]bool{}

@@ -25,6 +25,7 @@ func TestNothingReplacesOrUpgradesCluster(t *testing.T) {
 		s.want(ignored, []string{"engine_version", "restore_to_point_in_time", "snapshot_identifier"})
 		s.want("aws_rds_cluster.availability_zones", nil) // Aurora adds some, and the next plan would take them away
 		s.want("aws_rds_cluster.cluster_identifier_prefix", nil)
+		s.want("aws_rds_cluster_instance.auto_minor_version_upgrade", true) // RDS.35
 		s.want("aws_rds_cluster_parameter_group.parameter", json.RawMessage(databaseParameters))
 		// A group that is in use is replaced after its successor, which therefore has another name.
 		for _, group := range []string{"aws_rds_cluster_parameter_group", "aws_db_parameter_group"} {
@@ -35,6 +36,7 @@ func TestNothingReplacesOrUpgradesCluster(t *testing.T) {
 	})
 	exact := example(t, "database.engineVersion")
 	exact.want("aws_rds_cluster.engine_version", "15.12")
+	exact.want("aws_rds_cluster_instance.auto_minor_version_upgrade", false)
 	exact.want(ignored, []string{"restore_to_point_in_time", "snapshot_identifier"})
 }
 
@@ -63,7 +65,7 @@ func TestWriterIsFirstAndPreferred(t *testing.T) {
 	eachEnvironment(t, func(s stack) {
 		instances := s.some("aws_rds_cluster_instance")
 		writer := s.find("aws_rds_cluster_instance", "identifier", "paymentdb-"+s.suffix+"-writer")
-		s.only("aws_ecs_service").waitsFor(writer)
+		s.service().waitsFor(writer)
 		for _, instance := range instances {
 			if instance.name == writer.name {
 				instance.want("promotion_tier", 0)

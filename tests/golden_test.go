@@ -15,8 +15,8 @@ import (
 	"tap/tests/must"
 )
 
-// update rewrites the goldens instead of comparing with them: make golden.
-var update = flag.Bool("update", false, "rewrite the golden files")
+// update is set by make golden, which puts everything in its place once all of it is complete.
+var update = flag.String("update", "", "write the goldens below this folder, instead of comparing with them")
 
 // A stack's whole JSON is kept: a change of an id, which would replace a resource, shows here first, and is reviewed
 // like code.
@@ -27,9 +27,7 @@ func TestGoldenSaysWhatStacksAre(t *testing.T) {
 	}
 	for _, file := range must.Get(filepath.Glob("golden/*.json"))(t) {
 		suffix := strings.TrimSuffix(strings.TrimPrefix(filepath.Base(file), "tap-"), ".json")
-		if _, found := all[suffix]; !found && *update {
-			must.Do(t, os.Remove(file))
-		} else if !found {
+		if _, found := all[suffix]; !found && *update == "" {
 			t.Errorf("%s belongs to no stack; make golden removes it", file)
 		}
 	}
@@ -38,8 +36,8 @@ func TestGoldenSaysWhatStacksAre(t *testing.T) {
 // golden compares a file with what it has to contain, or writes it.
 func golden(t *testing.T, path, content string) {
 	t.Helper()
-	if *update {
-		must.Do(t, os.WriteFile(path, []byte(content), 0o644))
+	if *update != "" {
+		must.Do(t, os.WriteFile(filepath.Join(*update, "tests", path), []byte(content), 0o644))
 	} else if kept, err := os.ReadFile(path); err != nil {
 		t.Errorf("%v; make golden writes it", err)
 	} else if string(kept) != content {
@@ -88,6 +86,43 @@ func TestStacksAreValidTerraform(t *testing.T) {
 	}
 }
 
+// The programs that make runs are replaced by some that write down what they are asked for.
+func TestMake(t *testing.T) {
+	makefile := must.Get(filepath.Abs("../Makefile"))(t)
+	const golang = `echo "go $* GOWORK=$GOWORK XDG_CACHE_HOME=$XDG_CACHE_HOME GOMODCACHE=$GOMODCACHE" >>said
+case "$*" in
+"build -o .local/bin/check"*) mkdir -p .local/bin && cp /bin/${CHECK:-true} .local/bin/check ;;
+"test ./tests"*) touch .local/golden/tests/golden/new && ${GOLDENS:-true} ;;
+"run ./internal/generate"*) touch .local/golden/generated/new ;;
+esac`
+	for _, test := range []struct{ name, target, variable, want, not string }{
+		{"goldens and what is made of them are of one state", "golden", "", "tests/golden/new generated/new", "/old"},
+		{"or nothing is written", "golden", "GOLDENS=false", "tests/golden/old generated/old", "/new"},
+		{"a mistake in a file is said first", "golden", "CHECK=false", "go build", "go test"},
+		{"also of a synthesis", "synth", "CHECK=false", "go build", "npm"},
+		{"npm leaves nothing out", "node_modules/.package-lock.json", "NODE_ENV=production", "npm ci --include=dev ", ""},
+		{"a workspace above the checkout", "check", "", "GOWORK=off XDG_CACHE_HOME= GOMODCACHE=\n", ""},
+		{"a workspace that is named", "check", "GOWORK=/go.work", "GOWORK=/go.work ", ""},
+		{"a home folder that cannot be written", "check", "HOME=/none", "/.local/cache GOMODCACHE=/", ""},
+	} {
+		t.Chdir(t.TempDir())
+		for name, script := range map[string]string{
+			"bin/go": golang, "bin/npm": "echo npm $* >>said; mkdir node_modules", "internal/local/prerequisites.sh": "",
+			"package.json": "", "package-lock.json": "", "tests/golden/old": "", "generated/old": "",
+		} {
+			must.Write(t, name, "#!/bin/sh\n"+script+"\n")
+		}
+		command := exec.Command("make", "-f", makefile, test.target)
+		command.Env = []string{"HOME=.", "PATH=" + must.Get(filepath.Abs("bin"))(t) + ":/usr/bin:/bin", test.variable}
+		output, _ := command.CombinedOutput()
+		left := append(must.Get(filepath.Glob("tests/golden/*"))(t), must.Get(filepath.Glob("generated/*"))(t)...)
+		got := string(must.Get(os.ReadFile("said"))(t)) + strings.Join(left, " ")
+		if !strings.Contains(got, test.want) || test.not != "" && strings.Contains(got, test.not) {
+			t.Errorf("%s: got %s\nwant %q and not %q\n%s", test.name, got, test.want, test.not, output)
+		}
+	}
+}
+
 // A link of a page, and a command of make in a page.
 var (
 	link   = regexp.MustCompile(`\]\(([^)#\s]+)[^)]*\)`)
@@ -95,7 +130,12 @@ var (
 )
 
 func TestLinksResolve(t *testing.T) {
-	makefile := read(t, "../Makefile")
+	makefile, tools := read(t, "../Makefile"), read(t, "../docs/tools.md")
+	for line := range strings.Lines(read(t, "../.tool-versions")) {
+		if row := "\n| " + strings.Join(strings.Fields(line), " | ") + " | 20"; !strings.Contains(tools, row) {
+			t.Errorf("docs/tools.md has no row %q", row)
+		}
+	}
 	pages := must.Get(exec.Command("git", "ls-files", "--full-name", ":/*.md").Output())(t)
 	for page := range strings.FieldsSeq(string(pages)) {
 		page = filepath.Join("..", page)

@@ -104,12 +104,12 @@ type stack struct {
 	root        map[string]any      // and decoded
 }
 
-// synthesize returns the stacks of environments with additions, and of accounts, by suffix.
+// synthesize returns the stacks of environments with extensions, and of accounts, by suffix.
 func synthesize(t *testing.T, environments []config.Environment, accounts []config.Account,
-	additions ...constructs.Addition) map[string]stack {
+	extensions ...constructs.Extension) map[string]stack {
 	t.Helper()
 	output, all := t.TempDir(), map[string]stack{}
-	must.Do(t, constructs.Synthesize(environments, accounts, output, additions...))
+	must.Do(t, constructs.Synthesize(environments, accounts, output, extensions...))
 	for _, file := range must.Get(filepath.Glob(output + "/stacks/*/cdk.tf.json"))(t) {
 		text, suffix := read(t, file), strings.TrimPrefix(filepath.Base(filepath.Dir(file)), "tap-")
 		s := stack{suffix: suffix, json: text, root: opened(text).(map[string]any)}
@@ -142,6 +142,9 @@ func eachStack(t *testing.T, test func(s stack)) {
 	t.Helper()
 	all := maps.Clone(stacks(t))
 	all["defaults of development"], all["defaults of production"] = development(t), production(t)
+	for _, suffix := range []string{"dev", "prod", "options"} {
+		all[suffix+" with a queue and a worker"] = withWorker(t, suffix)
+	}
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		t.Run(name, func(t *testing.T) { test(all[name].in(t)) })
 	}
@@ -441,10 +444,16 @@ func (r resource) containers() map[string]resource {
 	return all
 }
 
+// service returns the API's service.
+func (s stack) service() resource {
+	s.Helper()
+	return s.find("aws_ecs_service", "name", "PaymentService-"+s.suffix)
+}
+
 // containers returns those of the API's task definition.
 func (s stack) containers() map[string]resource {
 	s.Helper()
-	return s.find("aws_ecs_task_definition", "family", "PaymentTask-"+s.suffix).containers()
+	return s.service().follow("task_definition").containers()
 }
 
 // container returns the API's container.

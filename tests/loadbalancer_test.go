@@ -26,9 +26,15 @@ func TestHTTPSIsServedAlone(t *testing.T) {
 		// the service can only be attached once a listener forwards to it.
 		forwards.want("default_action", json.RawMessage(
 			`[{"type": "forward", "target_group_arn": "${aws_lb_target_group.arn}"}]`))
-		s.only("aws_ecs_service").waitsFor(forwards)
+		s.service().waitsFor(forwards)
 		s.want("aws_lb_target_group.name", nil)
+		s.want("aws_lb_target_group.health_check.matcher", "200")
 		s.want("aws_lb_target_group.lifecycle.create_before_destroy", true)
+		for _, group := range s.some("aws_lb_target_group") { // AWS refuses a time-out that is not smaller
+			if group.at("health_check.interval").(float64) <= group.at("health_check.timeout").(float64) {
+				s.Errorf("the health check is %v", group.at("health_check"))
+			}
+		}
 	})
 }
 
@@ -54,6 +60,7 @@ func TestAccessLogsCanBeDelivered(t *testing.T) {
 		balancer := s.only("aws_lb")
 		balancer.want("access_logs", json.RawMessage(`{"enabled": true, "bucket": "${aws_s3_bucket.bucket}"}`))
 		balancer.waitsFor(s.only("aws_s3_bucket_policy"))
+		s.want("aws_s3_bucket_lifecycle_configuration.rule.0.expiration.0.days", s.environment.Logs.RetentionDays)
 		s.want("aws_s3_bucket_lifecycle_configuration.rule.0.noncurrent_version_expiration.0.noncurrent_days", 7)
 		delivery := s.only("aws_s3_bucket_policy").part("policy.Statement.1")
 		delivery.want("Effect", "Allow")

@@ -17,7 +17,16 @@ import (
 const stub = `#!/bin/sh
 { printf '%s' "${0##*/}"; printf ' [%s]' "$@"; echo; } >>"$FOLDER/calls"
 case "${0##*/} $1" in
-"go build") mkdir -p .local/bin && cp "$0" "$3" ;;
+"go build")
+	mkdir -p .local/bin
+	to=$3
+	shift 3
+	for package; do
+		case $to in
+		*/) cp "$0" "$to$(basename "$package" | sed 's/^\.$/tap/')" ;;
+		*) cp "$0" "$to" ;;
+		esac
+	done ;;
 "terraform providers") touch .terraform.lock.hcl ;;
 plan*) exit "$STATUS" ;;
 esac
@@ -29,7 +38,7 @@ func makeTarget(t *testing.T, variables []string, arguments ...string) (calls st
 	folder := t.TempDir()
 	for _, name := range strings.Fields("package.json package-lock.json internal/emulator/requirements.txt " +
 		"tests/scan/requirements.txt node_modules/.package-lock.json .local/venv/.installed .local/scan/.installed " +
-		"cdktf.out/stacks/tap-dev/cdk.tf.json internal/local/prerequisites.sh") { // in this order: the last are up to date
+		"cdktf.out/stacks/tap-dev/cdk.tf.json docs/tools.md internal/local/prerequisites.sh") { // the last are up to date
 		must.Write(t, filepath.Join(folder, name), "#!/bin/sh\n")
 	}
 	for _, name := range strings.Fields("go gofmt git npx npm terraform python3") {
@@ -48,14 +57,15 @@ func makeTarget(t *testing.T, variables []string, arguments ...string) (calls st
 
 // A variable of the environment that has the name of one of the Makefile's is exported to every recipe, expanded.
 func TestTargetsRunInAnyEnvironment(t *testing.T) {
-	variables, names := []string{"STATUS=0"}, regexp.MustCompile(`(?m)^ *([A-Z][A-Z_]+)(:| [?:]?=) `)
+	variables := []string{"STATUS=0", "STACK=tap-dev", "IMAGE=app"}
+	names := regexp.MustCompile(`(?m)^ *([A-Z][A-Z_]+)(:| [?:]?=) `)
 	for _, file := range append(must.Get(filepath.Glob("../.github/workflows/*.yml"))(t), "../Makefile") {
 		for _, name := range names.FindAllStringSubmatch(read(t, file), -1) {
 			variables = append(variables, name[1]+"=tap-dev")
 		}
 	}
 	targets := regexp.MustCompile(`(?m)^([a-z-]+):.*## `).FindAllStringSubmatch(read(t, "../Makefile"), -1)
-	if len(targets) < 10 || !slices.Contains(variables, "STACK=tap-dev") {
+	if len(targets) < 10 || !slices.Contains(variables, "COMMIT=tap-dev") {
 		t.Fatalf("found the targets %q and the variables %q", targets, variables)
 	}
 	for _, target := range targets {
@@ -72,7 +82,7 @@ func TestTargetsHandOnWhatIsGiven(t *testing.T) {
 		{"plan|STACK=x", "1", "plan [x]", "Error 1"}, {"plan|STACK=x", "2", "plan [x]", "Error 1"},
 		{"plan|STACK=x", "127", "plan [x]", "Error 1"}, {"plan|STACK=x", "137", "plan [x]", "Error 1"},
 		{"plan|STACK=x --auto-approve", "0", "plan [x --auto-approve]", ""},
-		{"deploy|STACK=x; touch y", "0", "npx [cdktf] [synth] [--output] [cdktf.out]", ""},
+		{"deploy|STACK=x; touch y", "0", "tap [x; touch y]", ""},
 		{"deploy|STACK=x; touch y", "0", "plan [apply] [x; touch y]", ""},
 		{`destroy|STACK=../"x"`, "0", `plan [apply] [-destroy] [../"x"]`, ""},
 		{"release|STACK=tap-dev|IMAGE=x; touch y #", "0", "go [run] [./internal/release] [tap-dev] [x; touch y #]", ""},

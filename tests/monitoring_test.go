@@ -15,14 +15,11 @@ func TestAlarmsWatchThisEnvironment(t *testing.T) {
 	eachEnvironment(t, func(s stack) {
 		type dimensions map[string]string
 		const balancer, cluster = "${aws_lb.arn_suffix}", "${aws_rds_cluster.cluster_identifier}"
-		service := dimensions{"ClusterName": "${aws_ecs_cluster.name}", "ServiceName": "${aws_ecs_service.name}"}
 		firewall := s.only("aws_wafv2_web_acl").text("name")
 		expected := map[string]any{ // of an alarm, a metric or a namespace
-			"AWS/ApplicationELB":    dimensions{"LoadBalancer": balancer},
-			"HealthyHostCount":      dimensions{"LoadBalancer": balancer, "TargetGroup": "${aws_lb_target_group.arn_suffix}"},
-			"AWS/ECS":               service,
-			"ECS/ContainerInsights": service,
-			"AWS/RDS":               dimensions{"DBClusterIdentifier": cluster},
+			"AWS/ApplicationELB": dimensions{"LoadBalancer": balancer},
+			"HealthyHostCount":   dimensions{"LoadBalancer": balancer, "TargetGroup": "${aws_lb_target_group.arn_suffix}"},
+			"AWS/RDS":            dimensions{"DBClusterIdentifier": cluster},
 			// Over all instances an idle reader hides a busy writer.
 			"HighDBCPUAlarm":       dimensions{"DBClusterIdentifier": cluster, "Role": "WRITER"},
 			"HighDBReaderCPUAlarm": dimensions{"DBClusterIdentifier": cluster, "Role": "READER"},
@@ -33,13 +30,27 @@ func TestAlarmsWatchThisEnvironment(t *testing.T) {
 			expected["AWS/CertificateManager"] = dimensions{"CertificateArn": listener.text("certificate_arn")}
 		}
 		var names []string
+		watched := map[string][]string{} // names of alarms by the name of a service
 		for _, alarm := range s.some("aws_cloudwatch_metric_alarm") {
 			name := alarm.alarmName()
 			names = append(names, name)
 			for _, metric := range metrics(alarm) {
+				if service := metric.text("dimensions.ServiceName"); service != "" {
+					metric.want("dimensions.ClusterName", "${aws_ecs_cluster.name}")
+					watched[service] = append(watched[service], name)
+					continue
+				}
 				metric.want("dimensions",
 					cmp.Or(expected[name], expected[metric.text("metric_name")], expected[metric.text("namespace")]))
 			}
+		}
+		for _, service := range s.some("aws_ecs_service") {
+			prefix := strings.TrimPrefix(strings.TrimSuffix(service.text("name"), "Service-"+s.suffix), "Payment")
+			alarms := watched[service.ref("name")]
+			slices.Sort(alarms)
+			same(s, "the alarms on "+service.address()+" (cloudwatch.Signals that monitoring watches)", slices.Compact(alarms),
+				[]string{prefix + "HighServiceCPUAlarm", prefix + "HighServiceMemoryAlarm",
+					prefix + "ServiceBelowDesiredCountAlarm"})
 		}
 		for name, exists := range map[string]bool{
 			"HighDBReaderCPUAlarm":     s.environment.Database.Readers > 0,

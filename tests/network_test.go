@@ -126,6 +126,14 @@ func TestEndpointsLeadToTheAccount(t *testing.T) {
 	})
 }
 
+// tasksOf names the tasks of a service: those of the API are the tasks.
+func tasksOf(service resource) string {
+	if service.text("name") == "PaymentService-"+service.suffix {
+		return "tasks"
+	}
+	return "tasks of " + service.text("name")
+}
+
 // peers returns by address what a rule of a security group may name: other groups, for what is in them, and S3.
 func peers(s stack) map[string]string {
 	s.Helper()
@@ -140,11 +148,7 @@ func peers(s stack) map[string]string {
 	}
 	add("load balancer", s.only("aws_lb").followAll("security_groups")...)
 	for _, service := range s.some("aws_ecs_service") {
-		name := "tasks"
-		if service.text("name") != "PaymentService-"+s.suffix {
-			name += " of " + service.text("name")
-		}
-		add(name, service.followAll("network_configuration.security_groups")...)
+		add(tasksOf(service), service.followAll("network_configuration.security_groups")...)
 	}
 	add("database", s.only("aws_rds_cluster").followAll("vpc_security_group_ids")...)
 	for _, endpoint := range s.each("aws_vpc_endpoint") {
@@ -211,13 +215,16 @@ func TestConnectionsAreTheNecessaryOnes(t *testing.T) {
 		if s.environment.LoadBalancer.HTTPS() {
 			expected = append(expected, "internet -> load balancer:443")
 		}
-		if s.environment.Network.InterfaceEndpoints {
-			expected = append(expected, "tasks -> endpoints:443")
-		}
-		if network := s.environment.Network; network.NATGateways > 0 || network.IsExisting() {
-			expected = append(expected, "tasks -> internet:443")
-		} else {
-			expected = append(expected, "tasks -> S3:443")
+		for _, service := range s.some("aws_ecs_service") {
+			tasks := tasksOf(service)
+			if s.environment.Network.InterfaceEndpoints {
+				expected = append(expected, tasks+" -> endpoints:443")
+			}
+			if network := s.environment.Network; network.NATGateways > 0 || network.IsExisting() {
+				expected = append(expected, tasks+" -> internet:443")
+			} else {
+				expected = append(expected, tasks+" -> S3:443")
+			}
 		}
 		same(s, "the connections that the security groups allow", connections(s), expected)
 	})

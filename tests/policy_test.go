@@ -148,15 +148,20 @@ func TestOnlyTheAccountIsAllowed(t *testing.T) {
 }
 
 func TestRolesAreAssumedByOneService(t *testing.T) {
-	services := map[string]string{
-		"PaymentExecutionRole":    "ecs-tasks.amazonaws.com",
-		"PaymentTaskRole":         "ecs-tasks.amazonaws.com",
-		"PaymentDBMonitoringRole": "monitoring.rds.amazonaws.com", // RDS.6
-		"PaymentFlowLogRole":      "vpc-flow-logs.amazonaws.com",
+	services := map[string]string{ // by how the name of a role ends, before the suffix
+		"ExecutionRole":    "ecs-tasks.amazonaws.com",
+		"TaskRole":         "ecs-tasks.amazonaws.com",
+		"DBMonitoringRole": "monitoring.rds.amazonaws.com", // RDS.6
+		"FlowLogRole":      "vpc-flow-logs.amazonaws.com",
 	}
 	eachEnvironment(t, func(s stack) {
 		for _, role := range s.some("aws_iam_role") {
-			service := services[strings.TrimSuffix(role.text("name"), "-"+s.suffix)]
+			service := ""
+			for kind, principal := range services {
+				if strings.HasSuffix(role.text("name"), kind+"-"+s.suffix) {
+					service = principal
+				}
+			}
 			if trust := role.policy(); len(trust) != 1 || !trust[0].allows(service, "sts:AssumeRole") ||
 				len(trust[0].Principal) != 1 || len(trust[0].Action) != 1 {
 				s.Errorf("%s is assumed by %v with %v", role.address(), trust[0].Principal, trust[0].Action)
@@ -209,7 +214,7 @@ func services(permissions []string) []string {
 // owner's password.
 func TestTaskRolesHaveTheirOwnRights(t *testing.T) {
 	eachEnvironment(t, func(s stack) {
-		definition, cluster := s.only("aws_ecs_task_definition"), s.only("aws_rds_cluster")
+		definition, cluster := s.service().follow("task_definition"), s.only("aws_rds_cluster")
 		execution, task := definition.follow("execution_role_arn"), definition.follow("task_role_arn")
 		starting, running := permissions(execution), permissions(task)
 		service, master := s.environment.Service, s.environment.Database.Login == config.LoginMaster
@@ -226,8 +231,11 @@ func TestTaskRolesHaveTheirOwnRights(t *testing.T) {
 		if service.ExecuteCommand {
 			runs = append(runs, "logs", "ssmmessages")
 		}
+		if len(s.each("aws_sqs_queue")) > 0 {
+			runs = append(runs, "kms", "sqs")
+		}
 		same(s, "the services that the execution role uses", services(starting), starts)
-		same(s, "the services that the task role uses", services(running), runs)
+		same(s, "the services that the task role uses", services(running), slices.Compact(slices.Sorted(slices.Values(runs))))
 
 		for _, action := range []string{"secretsmanager:DescribeSecret ", "secretsmanager:GetSecretValue "} {
 			permission := action + s.only("aws_secretsmanager_secret").ref("arn")

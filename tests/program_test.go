@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -25,12 +26,13 @@ type result struct {
 	files          map[string]string // below cdktf.out, by path
 }
 
-// run runs the program in a folder, with nothing of the test's own variables but what finds node, and the packages that
+// run runs a command in a folder, with nothing of the test's own variables but what finds node, and the packages that
 // it has unpacked before.
 func run(t *testing.T, program, folder string, variables ...string) result {
 	t.Helper()
 	cache, temporary := must.Get(os.UserCacheDir())(t), t.TempDir()
-	command := exec.Command(program)
+	words := strings.Fields(program) // the program and its arguments
+	command := exec.Command(words[0], words[1:]...)
 	command.Dir = folder
 	command.Env = append([]string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + folder, "TMPDIR=" + temporary,
@@ -99,6 +101,60 @@ func TestProgram(t *testing.T) {
 		}
 	})
 
+	t.Run("a misspelled flag is refused", func(t *testing.T) {
+		output, err := exec.Command(program, "-unloked").CombinedOutput()
+		if err == nil || !strings.Contains(string(output), "-unloked") {
+			t.Errorf("%v\n%s", err, output)
+		}
+	})
+
+	t.Run("one stack is built alone", func(t *testing.T) {
+		folder := t.TempDir()
+		for name, content := range map[string]string{
+			"environments/dev.yaml":           minimalDevelopment,
+			"environments/qa.yaml":            minimalDevelopment,
+			"cdktf.json":                      `{"context": {"environment_suffix": "pr-7"}}`,
+			"terraform.lock.hcl":              "hashes",
+			"cdktf.out/stacks/tap-dev/kept":   "",
+			"cdktf.out/stacks/tap-gone/state": "",
+		} {
+			must.Write(t, filepath.Join(folder, name), content)
+		}
+		got := run(t, program+" tap-pr-7", folder)
+		same(t, "the files after "+got.errors, slices.Collect(maps.Keys(got.files)), strings.Fields(`manifest.json
+			stacks/tap-dev/kept stacks/tap-dev/.terraform.lock.hcl stacks/tap-pr-7/cdk.tf.json
+			stacks/tap-pr-7/.terraform.lock.hcl`))
+		for argument, want := range map[string]string{
+			"tap-prod":   `no file describes a stack "tap-prod"; there are tap-dev, tap-pr-7, tap-qa`,
+			"-unlokced":  `no file describes a stack "-unlokced"`,
+			"tap-dev qa": `no file describes a stack "tap-dev qa"`,
+		} {
+			if refused := run(t, program+" "+argument, folder); refused.status == 0 ||
+				!strings.Contains(refused.errors, want) || !maps.Equal(refused.files, got.files) {
+				t.Errorf("%s ends with %d and %s, want %s", argument, refused.status, refused.errors, want)
+			}
+		}
+		must.Write(t, folder+"/environments/qa.yaml", "class: other")
+		if refused := run(t, program+" tap-pr-7", folder); refused.status != 1 {
+			t.Error("a mistake in another environment's file is not refused")
+		}
+	})
+
+	// cdktf.json names the program, so that people can go on typing what CDKTF's documentation says.
+	t.Run("the cdktf command writes the same and removes the same", func(t *testing.T) {
+		must.HaveTools(t)
+		folder := t.TempDir()
+		must.Write(t, folder+"/environments/dev.yaml", minimalDevelopment)
+		must.Write(t, folder+"/cdktf.json", `{"language": "go", "app": "`+program+`", "sendCrashReports": "false"}`)
+		want := run(t, program, folder)
+		must.Write(t, folder+"/cdktf.out/stacks/tap-gone/cdk.tf.json", "{}")
+		cdktf := must.Get(filepath.Abs(repository.CDKTF("..")))(t)
+		got := run(t, cdktf+" synth", folder, "CI=true", "CHECKPOINT_DISABLE=1")
+		if got.status != 0 || len(want.files) != 2 || !maps.Equal(got.files, want.files) {
+			t.Errorf("cdktf synth ends with %d, has written %v and said %s", got.status, got.files, got.errors)
+		}
+	})
+
 	t.Run("a missing node is an error of one line", func(t *testing.T) {
 		got := run(t, program, t.TempDir(), "PATH="+t.TempDir())
 		if got.status != 1 || got.output != "" || len(got.files) > 0 || strings.Count(got.errors, "\n") != 1 ||
@@ -155,7 +211,7 @@ func TestPanicIsAnErrorOfOneLine(t *testing.T) {
 		{"an output folder without parent", output + "/missing/out", []config.Environment{environment},
 			[]string{"app: ", "ENOENT"}},
 		{"a construct of one name twice", output, []config.Environment{refused},
-			[]string{"stack tap-dev: monitoring/alarm.go:", "email-a@example.com"}},
+			[]string{"stack tap-dev: monitoring/monitoring.go:", "email-a@example.com"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			err := constructs.Synthesize(test.environments, nil, test.output)

@@ -93,24 +93,43 @@ func TestTasksCanUseWhatTheyMay(t *testing.T) {
 	eachEnvironment(t, func(s stack) { same(s, "what tasks cannot use", unusable(s), nil) })
 }
 
+var extended = map[string]stack{}
+
+// withWorker returns an environment of stacks with a queue that the API fills and a worker reads.
+func withWorker(t *testing.T, suffix string) stack {
+	t.Helper()
+	if _, done := extended[suffix]; !done {
+		environment := *stacks(t)[suffix].environment
+		worker := addWorker(environment, func(*connection.Connection) {})
+		extended[suffix] = synthesize(t, []config.Environment{environment}, nil, worker)[suffix]
+	}
+	return extended[suffix]
+}
+
+// addWorker is the example of an extension: a queue that the API fills, and a worker that reads it. Both connections
+// are changed first.
+func addWorker(environment config.Environment, change func(*connection.Connection)) constructs.Extension {
+	return func(stack cdktf.TerraformStack, platform constructs.Platform) []connection.Connection {
+		payments := queue.New(stack, "queue", platform.Deployment, "Payments")
+		change(&payments.Send)
+		change(&payments.Receive)
+		config := environment.Service
+		config.Command, config.Migration = []string{"/payment-api", "work"}, nil
+		worker := service.New(stack, "worker", service.Props{
+			Deployment: platform.Deployment, Name: "Worker", LogName: "worker", Config: config, Cluster: platform.Cluster,
+			Network: platform.Network, Key: platform.Key, Uses: []connection.Connection{payments.Receive},
+		})
+		platform.Monitoring.Watch(stack, "worker-alarms", worker.Signals)
+		return []connection.Connection{payments.Send}
+	}
+}
+
 // withQueue synthesizes tap-isolated with a queue that the API fills and a worker reads. Both connections are changed
 // first.
 func withQueue(t *testing.T, change func(*connection.Connection)) stack {
 	t.Helper()
 	environment := *stacks(t)["isolated"].environment
-	all := synthesize(t, []config.Environment{environment}, nil,
-		func(stack cdktf.TerraformStack, areas constructs.Areas) []connection.Connection {
-			payments := queue.New(stack, "queue", areas.Deployment, "Payments")
-			change(&payments.Send)
-			change(&payments.Receive)
-			worker := environment.Service
-			worker.Command, worker.Migration = []string{"/payment-api", "work"}, nil
-			service.New(stack, "worker", service.Props{
-				Deployment: areas.Deployment, Name: "Worker", LogName: "worker", Config: worker, Cluster: areas.Cluster,
-				Network: areas.Network, Key: areas.Key, Uses: []connection.Connection{payments.Receive},
-			})
-			return []connection.Connection{payments.Send}
-		})
+	all := synthesize(t, []config.Environment{environment}, nil, addWorker(environment, change))
 	return all["isolated"].in(t)
 }
 
@@ -120,7 +139,7 @@ func TestForgottenPartOfAConnectionIsNoticed(t *testing.T) {
 		forget   func(*connection.Connection)
 		problems []string
 	}{
-		{func(c *connection.Connection) { c.Run.Key = nil },
+		{func(c *connection.Connection) { c.Task.KMS = nil },
 			[]string{"may not use the key of aws_sqs_queue", "the key refuses sqs.us-east-1"}},
 		{func(c *connection.Connection) { c.Endpoints = nil }, []string{"uses sqs, and there is no endpoint sqs"}},
 	} {
@@ -135,11 +154,12 @@ func TestForgottenPartOfAConnectionIsNoticed(t *testing.T) {
 }
 
 // Key policy, endpoint, permissions, variables, security groups and the log follow from the connections alone, and what
-// an addition changes of what was there is what it has to.
+// an extension changes of what was there is what it has to.
 func TestEverythingFollowsFromConnections(t *testing.T) {
 	s, base := withQueue(t, func(*connection.Connection) {}), stacks(t)["isolated"].in(t)
 	queue, key := s.only("aws_sqs_queue"), s.only("aws_kms_key").ref("arn")
-	queue.want("kms_master_key_id", key)
+	queue.want("kms_master_key_id", key) // SQS.1
+	s.none("aws_sqs_queue_policy")       // SQS.3: nobody of another account
 	same(t, "what tasks cannot use", unusable(s), nil)
 	endpoint, arn := s.find("aws_vpc_endpoint", "service_name", "com.amazonaws.us-east-1.sqs"), " "+queue.ref("arn")
 	for name, allowed := range map[string][]string{
@@ -172,13 +192,14 @@ func TestEverythingFollowsFromConnections(t *testing.T) {
 	})
 
 	changed := slices.DeleteFunc(s.changesFrom(base), func(name string) bool { return !strings.Contains(name, ".") })
-	same(t, "the changes by an addition", changed, []string{
-		"aws_ecs_service.depends_on", "aws_ecs_task_definition.container_definitions", "aws_iam_role_policy.policy",
+	same(t, "the changes by an extension", changed, []string{
+		"aws_cloudwatch_dashboard.dashboard_body", "aws_ecs_service.depends_on",
+		"aws_ecs_task_definition.container_definitions", "aws_iam_role_policy.policy",
 		"aws_kms_key.policy",
 	})
 	for _, address := range addresses(base.all()) {
 		if !slices.Contains(addresses(s.all()), address) {
-			t.Errorf("an addition removes %s", address)
+			t.Errorf("an extension removes %s", address)
 		}
 	}
 }

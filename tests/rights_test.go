@@ -71,10 +71,17 @@ func (s stack) may(name string) (all []statement) {
 			all = append(all, policy.session(role.text("tags.Environment"))...)
 		}
 	}
+	for _, statement := range all {
+		if statement.NotAction != nil || statement.NotResource != nil {
+			s.Errorf("%s says what it is not about, which allowed does not read", statement)
+		}
+	}
 	return all
 }
 
-// allowed reports whether the statements allow a call: an action, a resource, and then key=value.
+// allowed reports whether the statements allow a call: an action, a resource, and then key=value. As AWS, it reads
+// actions in any case, and asterisks in them:
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_action.html
 func allowed(statements []statement, call string) bool {
 	parts, keys := strings.Fields(call), map[string]string{}
 	for _, part := range parts[2:] {
@@ -83,7 +90,9 @@ func allowed(statements []statement, call string) bool {
 	}
 	effects := map[string]bool{}
 	for _, statement := range statements {
-		applies := slices.Contains(statement.Action, parts[0]) && matches(statement.Resource, parts[1])
+		applies := matches(statement.Resource, parts[1]) && slices.ContainsFunc(statement.Action, func(action string) bool {
+			return matches(texts{strings.ToLower(action)}, strings.ToLower(parts[0]))
+		})
 		for test, conditions := range statement.Condition {
 			for key, values := range conditions {
 				value, present := keys[key]
@@ -112,6 +121,15 @@ func lines(t *testing.T, file string, each func(names []string, line string)) {
 			names = strings.Fields(heading)
 		} else if line != "" && line[0] != '#' {
 			each(names, line)
+		}
+	}
+}
+
+func TestRolesAreReadAsAWSReadsThem(t *testing.T) {
+	for action, expected := range map[string]bool{"s3:*": true, "s3:Get*": true, "S3:getobject": true, "s3:Put*": false} {
+		may := []statement{{Effect: "Allow", Action: texts{action}, Resource: texts{"*"}}}
+		if got := allowed(may, "s3:GetObject x"); got != expected {
+			t.Errorf("%s allows s3:GetObject: %v", action, got)
 		}
 	}
 }

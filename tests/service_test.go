@@ -25,6 +25,7 @@ import (
 	"tap/constructs"
 	"tap/constructs/connection"
 	"tap/constructs/service"
+	"tap/tests/keys"
 	"tap/tests/must"
 )
 
@@ -38,11 +39,18 @@ func TestAutoscalingOwnsTheNumberOfTasks(t *testing.T) {
 			return
 		}
 		s.want("aws_ecs_service.lifecycle.ignore_changes", []string{"desired_count"})
-		s.want("aws_appautoscaling_target.resource_id", "service/${aws_ecs_cluster.name}/${aws_ecs_service.name}")
-		s.want("aws_appautoscaling_target.min_capacity", s.only("aws_ecs_service").at("desired_count"))
+		for _, service := range s.some("aws_ecs_service") {
+			target := s.find("aws_appautoscaling_target", "resource_id",
+				"service/"+s.only("aws_ecs_cluster").ref("name")+"/"+service.ref("name"))
+			target.want("min_capacity", service.at("desired_count"))
+		}
 		for _, policy := range s.some("aws_appautoscaling_policy") {
 			metric := policy.part("target_tracking_scaling_policy_configuration.predefined_metric_specification")
-			if metric.at("predefined_metric_type") == "ALBRequestCountPerTarget" {
+			metrics := map[string]string{"CPUScaling": "ECSServiceAverageCPUUtilization",
+				"MemoryScaling": "ECSServiceAverageMemoryUtilization", "RequestScaling": "ALBRequestCountPerTarget"}
+			kind := regexp.MustCompile(`(CPU|Memory|Request)Scaling`).FindString(policy.text("name"))
+			metric.want("predefined_metric_type", metrics[kind])
+			if kind == "RequestScaling" {
 				metric.want("resource_label", "${aws_lb.arn_suffix}/${aws_lb_target_group.arn_suffix}")
 			}
 		}
@@ -55,15 +63,21 @@ func TestAutoscalingOwnsTheNumberOfTasks(t *testing.T) {
 // The postcondition notices a deployment that the circuit breaker has rolled back, which ends in a steady state too.
 func TestRollbackIsAFailure(t *testing.T) {
 	eachEnvironment(t, func(s stack) {
-		service, definition := s.only("aws_ecs_service"), s.only("aws_ecs_task_definition")
-		definition.want("skip_destroy", true) // to be rolled back to
-		service.want("task_definition", "${aws_ecs_task_definition.arn}")
-		service.want("deployment_circuit_breaker", map[string]bool{"enable": true, "rollback": true})
-		service.want("wait_for_steady_state", true)
-		service.want("lifecycle.postcondition.0.condition", "${(self.task_definition == "+definition.address()+".arn)}")
-		service.want("timeouts", json.RawMessage(`{"create": "15m", "update": "15m"}`))
-		service.want("alarms.rollback", s.production())
-		if len(service.followAll("alarms.alarm_names")) == 0 {
+		for _, service := range s.some("aws_ecs_service") {
+			definition := service.follow("task_definition")
+			definition.want("skip_destroy", true) // to be rolled back to
+			// No task ends before its successor is healthy (docs/decisions.md).
+			service.want("deployment_minimum_healthy_percent", 100)
+			service.want("deployment_maximum_percent", 200)
+			service.want("deployment_circuit_breaker", map[string]bool{"enable": true, "rollback": true})
+			service.want("wait_for_steady_state", true)
+			service.want("lifecycle.postcondition.0.condition", "${(self.task_definition == "+definition.address()+".arn)}")
+			service.want("timeouts", json.RawMessage(`{"create": "15m", "update": "15m"}`))
+		}
+		api := s.service()
+		api.want("health_check_grace_period_seconds", s.environment.Service.HealthCheck.GracePeriodSeconds)
+		api.want("alarms.rollback", s.production())
+		if len(api.followAll("alarms.alarm_names")) == 0 {
 			s.Error("no alarm is watched during a deployment")
 		}
 	})
@@ -114,11 +128,27 @@ func TestConnectionsShareNoVariable(t *testing.T) {
 	environment := parse(t, "shared", minimalDevelopment+"service: {environment: {LOG_LEVEL: info}}")
 	for variable, owner := range map[string]string{"DB_HOST": "database", "LOG_LEVEL": "service.environment"} {
 		err := constructs.Synthesize([]config.Environment{environment}, nil, t.TempDir(),
-			func(cdktf.TerraformStack, constructs.Areas) []connection.Connection {
+			func(cdktf.TerraformStack, constructs.Platform) []connection.Connection {
 				return []connection.Connection{{Name: "thief", Variables: map[string]string{variable: "elsewhere"}}}
 			})
 		if err == nil || !strings.Contains(err.Error(), variable+" is set by "+owner+" and by thief") {
 			t.Errorf("%s set twice: %v", variable, err)
+		}
+	}
+}
+
+// A file that could set the same variable would be overridden in silence.
+func TestVariablesOfTheProjectAreReserved(t *testing.T) {
+	each, _ := keys.Variants(t)
+	for _, v := range each {
+		s := example(t, v.Key)
+		file := s.environment.Service
+		for list, key := range map[string]string{"environment": "value", "secrets": "valueFrom"} {
+			for name := range s.container().named(list, key) {
+				if file.Environment[name]+file.Secrets[name] == "" && !slices.Contains(config.ServiceVariables, name) {
+					t.Errorf("%s: %s is set by the project and not in config.ServiceVariables", v.Key, name)
+				}
+			}
 		}
 	}
 }
@@ -131,6 +161,13 @@ func TestSessionsAreReachedAndLogged(t *testing.T) {
 	logging.want("logging", "OVERRIDE")
 	logging.want("log_configuration.cloud_watch_encryption_enabled", true)
 	logging.follow("log_configuration.cloud_watch_log_group_name").want("name", "/tap-options/execute-command")
+	role := s.service().follow("task_definition").follow("task_role_arn")
+	for _, statement := range role.permitted() {
+		if slices.Contains(statement.Action, "logs:PutLogEvents") &&
+			!strings.HasSuffix(strings.Join(statement.Resource, " "), ":log-group:/tap-options/execute-command:*") {
+			s.Errorf("%s writes to %v, not to the log of sessions", statement, statement.Resource)
+		}
+	}
 	s.find("aws_vpc_endpoint", "service_name", "com.amazonaws.eu-west-1.ssmmessages")
 }
 
@@ -141,7 +178,7 @@ func TestPlaceholderKnowsPortAndPath(t *testing.T) {
 		s.container().want("command", service.PlaceholderCommand(port, path))
 		s.container().want("image", service.PlaceholderImage)
 	}
-	example(t, image).container().want("command", nil)
+	example(t, "service.user").container().want("command", nil)
 }
 
 // A program that is taken over has no capability (ECS.4), and cannot run what it writes, nor write to the root file

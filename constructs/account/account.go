@@ -120,8 +120,7 @@ func addRoles(scope constructs.Construct, file config.Account, account policy.Ac
 			Url: jsii.String("https://" + issuer), ClientIdList: jsii.Strings("sts.amazonaws.com"),
 		}).Arn()
 	}
-	branch := "refs/heads/" + file.GitHub.Branch
-	managed := map[string]*string{} // ARNs of policies
+	branch, managed := "refs/heads/"+file.GitHub.Branch, map[string]*string{} // ARNs of policies
 	add := func(r role) {
 		conditions := []policy.Condition{
 			policy.Equals(issuer+":aud", jsii.String("sts.amazonaws.com")),
@@ -188,9 +187,7 @@ func zoneAndNetwork(scope constructs.Construct, environment config.Environment,
 	account policy.Account) (reads, writes []policy.Statement) {
 	if domain := environment.LoadBalancer.Domain; domain.ZoneID != "" {
 		zone := jsii.Sprintf("arn:%s:route53:::hostedzone/%s", *account.Partition, domain.ZoneID)
-		reads = []policy.Statement{
-			policy.Allow("ReadZone", zone, "route53:GetHostedZone", "route53:ListResourceRecordSets"),
-		}
+		reads = append(reads, policy.Allow("ReadZone", zone, "route53:GetHostedZone", "route53:ListResourceRecordSets"))
 		// The domain's own record and ACM's proof of it, but no proof of a name below: a set of keys that is missing
 		// matches ForAllValues. https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/specifying-rrset-conditions.html
 		const change = "route53:ChangeResourceRecordSets"
@@ -212,10 +209,9 @@ func zoneAndNetwork(scope constructs.Construct, environment config.Environment,
 		for _, id := range network.Existing.PrivateSubnets {
 			resources = append(resources, account.ARN("ec2", "subnet/"+id))
 		}
-		writes = append(writes, policy.Statement{
-			Sid: "ExistingNetwork", Resources: resources,
-			Actions: []string{"ec2:CreateSecurityGroup", "ec2:CreateVpcEndpoint", "ec2:ModifyVpcEndpoint"},
-		})
+		writes = append(writes, policy.Statement{Sid: "ExistingNetwork", Resources: resources, Actions: []string{
+			"ec2:CreateSecurityGroup", "ec2:CreateVpcEndpoint", "ec2:ModifyVpcEndpoint",
+		}})
 	}
 	return reads, writes
 }

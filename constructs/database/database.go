@@ -3,6 +3,7 @@ package database
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
@@ -15,6 +16,7 @@ import (
 	"github.com/hashicorp/terraform-cdk-go/cdktf"
 
 	"tap/config"
+	"tap/constructs/cloudwatch"
 	"tap/constructs/connection"
 	"tap/constructs/deployment"
 	"tap/constructs/network"
@@ -40,32 +42,33 @@ const (
 // Props configures New.
 type Props struct {
 	Deployment deployment.Deployment
+	Name       string // begins the names of the cluster's resources, for example Payment of PaymentDB-<suffix>
 	Network    *network.Network
 	Config     config.Database
 }
 
 // Database is a cluster with one writer and any number of readers.
 type Database struct {
-	Identifier   *string // output DBClusterIdentifier and dimension of the AWS/RDS metrics
-	SecretARN    *string // output DBSecretArn
-	Readers      int     // how many readers there are
-	IsServerless bool    // capacity is measured in ACUs
+	Identifier *string // output DBClusterIdentifier
+	SecretARN  *string // output DBSecretArn
 	// Connection is what a task needs to log in as the API does, and Owner as the master user.
 	Connection, Owner connection.Connection
+	// Signals are those of all instances, and the alarms on readers where there are any.
+	Signals, ReaderSignals cloudwatch.Signals
 }
 
 // New creates the database.
 func New(scope constructs.Construct, id string, props Props) Database {
 	this, d := constructs.NewConstruct(scope, jsii.String(id)), props.Deployment
-	identifier := "paymentdb-" + d.Suffix
-	group := props.Network.NewSecurityGroup(this, "security-group", d.Name("PaymentDB"),
+	identifier, kind := strings.ToLower(props.Name)+"db-"+d.Suffix, props.Name+"DB"
+	group := props.Network.NewSecurityGroup(this, "security-group", d.Name(kind),
 		"Aurora cluster of the payment API")
 	subnets := dbsubnetgroup.NewDbSubnetGroup(this, jsii.String("subnet-group"), &dbsubnetgroup.DbSubnetGroupConfig{
 		Name: jsii.String(identifier), Description: jsii.String("Private subnets of the payment API"),
-		SubnetIds: &props.Network.PrivateSubnets, Tags: d.Tags("PaymentDB"),
+		SubnetIds: &props.Network.PrivateSubnets, Tags: d.Tags(kind),
 	})
 	secret := newSecret(this, props, identifier)
-	monitoring := newMonitoringRole(this, d)
+	monitoring := newMonitoringRole(this, d, kind)
 	// Aurora exports to a log group of this name.
 	logs := d.NewMaskedLogGroup(this, "postgresql-logs", "/aws/rds/cluster/"+identifier+"/postgresql")
 	clusterParameters, instanceParameters := newParameterGroups(this, props.Config, identifier)
@@ -104,7 +107,7 @@ func New(scope constructs.Construct, id string, props Props) Database {
 		// https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/Aurora.Modifying.html
 		ApplyImmediately: jsii.Bool(true),
 
-		Tags:      d.Tags("PaymentDB"),
+		Tags:      d.Tags(kind),
 		DependsOn: &[]cdktf.ITerraformDependable{logs},
 		Lifecycle: d.Lifecycle(),
 	}
@@ -141,7 +144,7 @@ func New(scope constructs.Construct, id string, props Props) Database {
 			PerformanceInsightsEnabled:         jsii.Bool(true), // CKV_AWS_353
 			PerformanceInsightsKmsKeyId:        d.KeyARN,        // CKV_AWS_354
 			PerformanceInsightsRetentionPeriod: jsii.Number(insightsRetentionDays),
-			Tags:                               deployment.NameTag(d.Name("PaymentDB") + "-" + name),
+			Tags:                               deployment.NameTag(d.Name(kind) + "-" + name),
 			DependsOn:                          &after,
 		})
 	}
@@ -152,9 +155,10 @@ func New(scope constructs.Construct, id string, props Props) Database {
 		newInstance(fmt.Sprintf("reader-%d", number), 2, monitoring.Permissions, writer)
 	}
 	api, owner := newConnections(props, cluster, secret, group, writer)
+	signals, readerSignals := newSignals(props, cluster.ClusterIdentifier())
 	return Database{
-		Identifier: cluster.ClusterIdentifier(), SecretARN: secret.arn, Readers: props.Config.Readers,
-		IsServerless: props.Config.IsServerless(), Connection: api, Owner: owner,
+		Identifier: cluster.ClusterIdentifier(), SecretARN: secret.arn, Connection: api, Owner: owner,
+		Signals: signals, ReaderSignals: readerSignals,
 	}
 }
 
@@ -195,10 +199,10 @@ func newParameterGroups(scope constructs.Construct, database config.Database, id
 
 // newMonitoringRole creates the role that sends enhanced monitoring, with the permissions of the AWS managed
 // policy AmazonRDSEnhancedMonitoringRole, narrowed to the account.
-func newMonitoringRole(scope constructs.Construct, d deployment.Deployment) policy.Role {
+func newMonitoringRole(scope constructs.Construct, d deployment.Deployment, kind string) policy.Role {
 	group := d.Account.ARN("logs", "log-group:RDS*")
 	return d.NewRole(scope, "monitoring-role", policy.RoleProps{
-		Name: "PaymentDBMonitoringRole", Description: "Sends the database's enhanced monitoring",
+		Name: kind + "MonitoringRole", Description: "Sends the database's enhanced monitoring",
 		Service:    "monitoring.rds.amazonaws.com",
 		Conditions: []policy.Condition{policy.Equals("aws:SourceAccount", d.Account.ID)},
 		Statements: []policy.Statement{

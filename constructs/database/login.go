@@ -31,13 +31,13 @@ func newSecret(scope constructs.Construct, props Props, identifier string) secre
 	this, d := constructs.NewConstruct(scope, jsii.String("secret")), props.Deployment
 	created := secretsmanagersecret.NewSecretsmanagerSecret(this, jsii.String("secret"), &secretsmanagersecret.SecretsmanagerSecretConfig{
 		// AWS completes the name: that of a deleted secret stays taken while it can be restored.
-		NamePrefix:           jsii.String(d.Name("PaymentDB") + "-"),
+		NamePrefix:           jsii.String(d.Name(props.Name+"DB") + "-"),
 		Description:          jsii.String("Master user of the cluster " + identifier),
 		KmsKeyId:             d.KeyARN, // CKV_AWS_149
 		RecoveryWindowInDays: jsii.Number(props.Config.SecretRecoveryDays),
-		Tags:                 d.Tags("PaymentDB"), Lifecycle: d.Lifecycle(),
+		Tags:                 d.Tags(props.Name + "DB"), Lifecycle: d.Lifecycle(),
 	})
-	password := newEphemeral(this, "database_password", "aws_secretsmanager_random_password", map[string]any{
+	password := newEphemeral(this, "password", "aws_secretsmanager_random_password", map[string]any{
 		"password_length": 32, "exclude_punctuation": true,
 	})
 	version := secretsmanagersecretversion.NewSecretsmanagerSecretVersion(this, jsii.String("version"), &secretsmanagersecretversion.SecretsmanagerSecretVersionConfig{
@@ -53,7 +53,7 @@ func newSecret(scope constructs.Construct, props Props, identifier string) secre
 	// timestamp() is unknown while Terraform plans, which defers the reading to the apply: a pull request runs its own
 	// code with the rights to plan, which must not include a secret's value.
 	address := *created.TerraformResourceType() + "." + *created.FriendlyUniqueId()
-	stored := newEphemeral(this, "stored_secret", "aws_secretsmanager_secret_version", map[string]any{
+	stored := newEphemeral(this, "stored", "aws_secretsmanager_secret_version", map[string]any{
 		"secret_id": `${timestamp() == "" ? "" : ` + address + ".id}", "version_id": version.VersionId(),
 	})
 	return secret{
@@ -63,9 +63,12 @@ func newSecret(scope constructs.Construct, props Props, identifier string) secre
 }
 
 // newEphemeral declares an ephemeral resource, for which the bindings have no construct, and returns the expression
-// that refers to it.
-func newEphemeral(scope constructs.Construct, name, kind string, arguments map[string]any) string {
-	cdktf.TerraformStack_Of(scope).AddOverride(jsii.String("ephemeral."+kind+"."+name), arguments)
+// that refers to it. Its name is that of the scope's path, as of a construct: an override of the same name would
+// replace another's.
+func newEphemeral(scope constructs.Construct, id, kind string, arguments map[string]any) string {
+	stack := cdktf.TerraformStack_Of(scope)
+	name := *stack.AllocateLogicalId(constructs.NewConstruct(scope, jsii.String(id)).Node())
+	stack.AddOverride(jsii.String("ephemeral."+kind+"."+name), arguments)
 	return "ephemeral." + kind + "." + name
 }
 
@@ -91,7 +94,7 @@ func newConnections(props Props, cluster rdscluster.RdsCluster, secret secret, g
 	decrypt := map[string][]string{"secretsmanager": {"kms:Decrypt"}}
 	owner = connection.Connection{
 		Name: "database-owner", Secrets: secret.credentials(""), Endpoints: []string{"secretsmanager"},
-		Start: connection.Access{Statements: []policy.Statement{readSecret}, Key: decrypt},
+		Execution: connection.Access{Statements: []policy.Statement{readSecret}, KMS: decrypt},
 	}
 	api = connection.Connection{
 		Name: "database",
@@ -99,7 +102,7 @@ func newConnections(props Props, cluster rdscluster.RdsCluster, secret secret, g
 			config.DatabaseHost: *cluster.Endpoint(), config.DatabasePort: strconv.Itoa(Port),
 			config.DatabaseName: props.Config.Name, config.DatabaseSSLMode: "verify-full",
 		},
-		Run:   connection.Access{Statements: []policy.Statement{connect}},
+		Task:  connection.Access{Statements: []policy.Statement{connect}},
 		Group: group, Port: Port, Ready: []cdktf.ITerraformDependable{writer},
 	}
 	if props.Config.Readers > 0 {
@@ -109,7 +112,7 @@ func newConnections(props Props, cluster rdscluster.RdsCluster, secret secret, g
 		api.Variables[config.DatabaseUsername] = config.IAMUsername
 		return api, owner
 	}
-	api.Secrets, api.Start, api.Endpoints = secret.credentials(*secret.versionID), owner.Start, owner.Endpoints
-	api.Run = connection.Access{Statements: []policy.Statement{readSecret, connect}, Key: decrypt}
+	api.Secrets, api.Execution, api.Endpoints = secret.credentials(*secret.versionID), owner.Execution, owner.Endpoints
+	api.Task = connection.Access{Statements: []policy.Statement{readSecret, connect}, KMS: decrypt}
 	return api, owner
 }

@@ -28,6 +28,18 @@ type Deployment struct {
 	KeyARN           *string        // the KMS key that encrypts whatever the environment stores
 }
 
+// Main is the name of what the original system has one of: its database, its load balancer, its service.
+const Main = "Payment"
+
+// Prefix begins the names of the alarms and scaling policies of a thing: its own name, or nothing for what is Main,
+// since these names were the original system's.
+func Prefix(name string) string {
+	if name == Main {
+		return ""
+	}
+	return name
+}
+
 // Name returns the name of a resource, <kind>-<suffix>.
 func (d Deployment) Name(kind string) string { return kind + "-" + d.Suffix }
 

@@ -8,16 +8,18 @@ import (
 	"github.com/aws/jsii-runtime-go"
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/kmsalias"
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/kmskey"
+	"github.com/hashicorp/terraform-cdk-go/cdktf"
 
 	"tap/config"
-	"tap/constructs/deployment"
 	"tap/constructs/policy"
 )
 
 // Props configures New.
 type Props struct {
-	Deployment deployment.Deployment // whose KeyARN is not known yet
-	Config     config.Encryption
+	Suffix  string         // of the environment
+	Account policy.Account // whose principals use the key
+	Protect bool           // refuses plans that destroy it
+	Config  config.Encryption
 }
 
 // Key is a customer-managed symmetric KMS key that AWS rotates every year (KMS.4, CKV_AWS_7).
@@ -31,23 +33,23 @@ type Key struct {
 
 // New creates the key, the alias alias/payment-<suffix> and an explicit key policy (CKV2_AWS_64).
 func New(scope constructs.Construct, id string, props Props) *Key {
-	this, suffix := constructs.NewConstruct(scope, jsii.String(id)), props.Deployment.Suffix
+	this, suffix := constructs.NewConstruct(scope, jsii.String(id)), props.Suffix
 	key := kmskey.NewKmsKey(this, jsii.String("key"), &kmskey.KmsKeyConfig{
 		Description:       jsii.String("Everything that the payment API of environment " + suffix + " stores"),
 		EnableKeyRotation: jsii.Bool(true), DeletionWindowInDays: jsii.Number(props.Config.DeletionWindowDays),
-		Lifecycle: props.Deployment.Lifecycle(),
+		Lifecycle: &cdktf.TerraformResourceLifecycle{PreventDestroy: jsii.Bool(props.Protect)},
 	})
 	kmsalias.NewKmsAlias(this, jsii.String("alias"), &kmsalias.KmsAliasConfig{
 		Name: jsii.String("alias/payment-" + suffix), TargetKeyId: key.KeyId(),
 	})
-	result := &Key{ARN: key.Arn(), key: key, account: props.Deployment.Account}
-	result.Admit("rds", "secretsmanager") // the database and the secret of its password
+	result := &Key{ARN: key.Arn(), key: key, account: props.Account}
+	result.AllowVia("rds", "secretsmanager") // the database and the secret of its password
 	return result
 }
 
-// Admit lets principals of the account use the key through AWS services, named as in kms:ViaService, as far as their
+// AllowVia lets principals of the account use the key through AWS services, named as in kms:ViaService, as far as their
 // own policies allow it.
-func (k *Key) Admit(services ...string) {
+func (k *Key) AllowVia(services ...string) {
 	k.services = append(k.services, services...)
 	slices.Sort(k.services)
 	k.services = slices.Compact(k.services)

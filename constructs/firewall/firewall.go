@@ -2,7 +2,9 @@
 package firewall
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
@@ -13,6 +15,7 @@ import (
 	"github.com/hashicorp/terraform-cdk-go/cdktf"
 
 	"tap/config"
+	"tap/constructs/cloudwatch"
 	"tap/constructs/deployment"
 	"tap/constructs/policy"
 )
@@ -20,24 +23,25 @@ import (
 // Props configures New.
 type Props struct {
 	Deployment      deployment.Deployment
+	Name            string // begins the name of the web ACL, for example Payment of PaymentWAF-<suffix>
 	Config          config.Firewall
 	LoadBalancerARN *string // what the web ACL is attached to (ELB.16, CKV2_AWS_28)
 }
 
 // Firewall is a regional web ACL attached to a load balancer.
 type Firewall struct {
-	ARN  *string // output WebACLArn
-	Name string  // dimension WebACL of the AWS/WAFV2 metrics
+	ARN     *string // output WebACLArn
+	Signals cloudwatch.Signals
 }
 
 // New creates the firewall. Rule names and priorities are a contract with the logs and dashboards:
 // add rules, never renumber them.
 func New(scope constructs.Construct, id string, props Props) Firewall {
 	this, d := constructs.NewConstruct(scope, jsii.String(id)), props.Deployment
-	name := d.Name("PaymentWAF")
+	name := d.Name(props.Name + "WAF")
 	acl := wafv2webacl.NewWafv2WebAcl(this, jsii.String("web-acl"), &wafv2webacl.Wafv2WebAclConfig{
-		Name: jsii.String(name), Description: jsii.String("Filters requests to the payment API"), Tags: d.Tags("PaymentWAF"),
-		Scope: jsii.String("REGIONAL"), Rule: rules(props.Config),
+		Name: jsii.String(name), Description: jsii.String("Filters requests to the payment API"),
+		Tags: d.Tags(props.Name + "WAF"), Scope: jsii.String("REGIONAL"), Rule: rules(props.Config),
 		DefaultAction: &wafv2webacl.Wafv2WebAclDefaultAction{Allow: &wafv2webacl.Wafv2WebAclDefaultActionAllow{}},
 		// In logs and in sampled requests, which are on for every rule: what identifies a session or a caller.
 		DataProtectionConfig: &wafv2webacl.Wafv2WebAclDataProtectionConfig{DataProtection: protectedFields()},
@@ -48,15 +52,42 @@ func New(scope constructs.Construct, id string, props Props) Firewall {
 		ResourceArn: props.LoadBalancerARN, WebAclArn: acl.Arn(),
 	})
 	// Every request that the firewall saw (WAF.11).
-	logs := d.NewMaskedLogGroup(this, "logs", LogGroup(d.Suffix))
+	logGroup := LogGroup(d.Suffix)
+	if other := deployment.Prefix(props.Name); other != "" {
+		logGroup += "-" + strings.ToLower(other)
+	}
+	logs := d.NewMaskedLogGroup(this, "logs", logGroup)
 	ready := []cdktf.ITerraformDependable{}
 	if !d.Shared {
-		ready = append(ready, AllowLogDelivery(this, "logs-policy", name, d.Account, LogGroup(d.Suffix)))
+		ready = append(ready, AllowLogDelivery(this, "logs-policy", name, d.Account, logGroup))
 	}
 	wafv2webaclloggingconfiguration.NewWafv2WebAclLoggingConfiguration(this, jsii.String("logging"), &wafv2webaclloggingconfiguration.Wafv2WebAclLoggingConfigurationConfig{
 		ResourceArn: acl.Arn(), LogDestinationConfigs: &[]*string{logs.Arn()}, DependsOn: &ready,
 	})
-	return Firewall{ARN: acl.Arn(), Name: name}
+	return Firewall{ARN: acl.Arn(), Signals: newSignals(props, name)}
+}
+
+// blockedRequests are, in 5 minutes, more than strangers try on an ordinary day.
+const blockedRequests = 1000
+
+// newSignals are those of all rules of the web ACL: https://docs.aws.amazon.com/waf/latest/developerguide/waf-metrics.html
+func newSignals(props Props, acl string) cloudwatch.Signals {
+	metric := func(name string) cloudwatch.Metric {
+		return cloudwatch.Metric{Namespace: "AWS/WAFV2", Name: name, Statistic: "Sum", Dimensions: map[string]*string{
+			"Region": jsii.String(props.Deployment.Account.Region), "Rule": jsii.String("ALL"), "WebACL": jsii.String(acl),
+		}}
+	}
+	allowed, blocked := metric("AllowedRequests"), metric("BlockedRequests")
+	return cloudwatch.Signals{Alarms: []cloudwatch.Alarm{{
+		ID: "firewall", Name: "ManyBlockedRequestsAlarm",
+		Description: fmt.Sprintf("The firewall blocked %d requests or more in 5 minutes: an attack, or a rule that "+
+			"blocks customers. First: see in the firewall's log which rule blocks whom; firewall.count can set a rule to "+
+			"count.", blockedRequests),
+		// There is no data when nothing was blocked.
+		Metric: blocked, Threshold: blockedRequests, Period: 300,
+	}}, Graphs: []cloudwatch.Graph{{Row: cloudwatch.Tasks, Title: "Firewall", Lines: [][]any{
+		cloudwatch.Line("allowed", allowed), cloudwatch.Line("blocked", blocked),
+	}}}}.Of(props.Name)
 }
 
 // protectedFields replaces headers, the query string and what a rule matched of a body by a fixed text wherever the web
@@ -96,60 +127,62 @@ func AllowLogDelivery(scope constructs.Construct, id, name string, account polic
 // object is a statement of a rule, or a part of one, in the provider's words.
 type object = map[string]any
 
-// rules are the web ACL's rules by priority. Together they cost 1,175 web ACL capacity units of the
-// managed groups and some 40 of our own; 1,500 are included in the price:
+// hostingProviders would block merchants, who call from servers in a cloud (CKV2_AWS_76).
+const hostingProviders = "AWSManagedRulesAnonymousIpList/HostingProviderIPList"
+
+// rules are the web ACL's rules. Together they cost 1,175 web ACL capacity units of the managed groups and some 40 of
+// our own; 1,500 are included in the price:
 // https://docs.aws.amazon.com/waf/latest/developerguide/aws-managed-rule-groups-list.html
-func rules(firewall config.Firewall) []*wafv2webacl.Wafv2WebAclRule {
-	bodySize := ""
-	if slices.Contains(firewall.Count, config.BodySizeRule) {
-		bodySize = config.BodySizeRule
-	}
-	return []*wafv2webacl.Wafv2WebAclRule{
-		own(firewall, 1, config.RateLimitRule, object{
+func rules(firewall config.Firewall) (all []*wafv2webacl.Wafv2WebAclRule) {
+	counted := append([]string{hostingProviders}, firewall.Count...)
+	own := map[string]object{
+		config.RateLimitRule: {
 			"rate_based_statement": object{"limit": firewall.RateLimit, "aggregate_key_type": "IP"},
-		}),
-		own(firewall, 2, config.SQLInjectionRule, object{"sqli_match_statement": object{
+		},
+		config.SQLInjectionRule: {"sqli_match_statement": object{
 			"field_to_match":      object{"body": object{"oversize_handling": "CONTINUE"}},
 			"text_transformation": []any{object{"priority": 0, "type": "URL_DECODE"}},
-		}}),
-		managed(firewall, 10, config.ReputationRules, ""),
-		// Merchants call from servers in a cloud, which the hosting rule takes for anonymous (CKV2_AWS_76).
-		managed(firewall, 20, config.AnonymousRules, "HostingProviderIPList"),
-		// SizeRestrictions_BODY blocks bodies over 8 KB: the firewall of a load balancer inspects no more than that, and
-		// padding would hide the rest from every rule.
-		// https://docs.aws.amazon.com/waf/latest/developerguide/waf-oversize-request-components.html
-		managed(firewall, 30, config.CommonRules, bodySize),
-		managed(firewall, 40, config.BadInputRules, ""), // CKV_AWS_192
-		managed(firewall, 50, config.SQLInjectionRules, ""),
+		}},
 	}
+	for _, each := range config.FirewallRules {
+		rule := &wafv2webacl.Wafv2WebAclRule{
+			Name: jsii.String(each.Name), Priority: jsii.Number(each.Priority), VisibilityConfig: visible(each.Name),
+		}
+		isCounted := slices.Contains(counted, each.Name)
+		switch {
+		case each.IsManaged():
+			rule.Statement = object{"managed_rule_group_statement": group(each.Name, counted)}
+			rule.OverrideAction = &wafv2webacl.Wafv2WebAclRuleOverrideAction{}
+			if isCounted {
+				rule.OverrideAction.Count = &wafv2webacl.Wafv2WebAclRuleOverrideActionCount{}
+			} else {
+				rule.OverrideAction.None = &wafv2webacl.Wafv2WebAclRuleOverrideActionNone{}
+			}
+		default:
+			rule.Statement, rule.Action = own[each.Name], &wafv2webacl.Wafv2WebAclRuleAction{}
+			if isCounted {
+				rule.Action.Count = &wafv2webacl.Wafv2WebAclRuleActionCount{}
+			} else {
+				rule.Action.Block = &wafv2webacl.Wafv2WebAclRuleActionBlock{}
+			}
+		}
+		all = append(all, rule)
+	}
+	return all
 }
 
-// own is a rule of the project that blocks what it matches, or counts it while it is tried out.
-func own(firewall config.Firewall, priority int, name string, statement object) *wafv2webacl.Wafv2WebAclRule {
-	action := &wafv2webacl.Wafv2WebAclRuleAction{Block: &wafv2webacl.Wafv2WebAclRuleActionBlock{}}
-	if slices.Contains(firewall.Count, name) {
-		action = &wafv2webacl.Wafv2WebAclRuleAction{Count: &wafv2webacl.Wafv2WebAclRuleActionCount{}}
+// group is a rule group of AWS's with its own actions, except that those of its rules which are counted only count.
+func group(name string, counted []string) object {
+	group, overrides := object{"vendor_name": "AWS", "name": name}, []any{}
+	for _, each := range counted {
+		if rule, ours := strings.CutPrefix(each, name+"/"); ours {
+			overrides = append(overrides, object{"name": rule, "action_to_use": object{"count": object{}}})
+		}
 	}
-	return &wafv2webacl.Wafv2WebAclRule{
-		Name: jsii.String(name), Priority: jsii.Number(priority), Action: action,
-		Statement: statement, VisibilityConfig: visible(name),
+	if len(overrides) > 0 {
+		group["rule_action_override"] = overrides
 	}
-}
-
-// managed is a rule group of AWS with its own actions, except that countedRule, if there is one, only counts.
-func managed(firewall config.Firewall, priority int, name, countedRule string) *wafv2webacl.Wafv2WebAclRule {
-	override := &wafv2webacl.Wafv2WebAclRuleOverrideAction{None: &wafv2webacl.Wafv2WebAclRuleOverrideActionNone{}}
-	if slices.Contains(firewall.Count, name) {
-		override = &wafv2webacl.Wafv2WebAclRuleOverrideAction{Count: &wafv2webacl.Wafv2WebAclRuleOverrideActionCount{}}
-	}
-	group := object{"vendor_name": "AWS", "name": name}
-	if countedRule != "" {
-		group["rule_action_override"] = []any{object{"name": countedRule, "action_to_use": object{"count": object{}}}}
-	}
-	return &wafv2webacl.Wafv2WebAclRule{
-		Name: jsii.String(name), Priority: jsii.Number(priority), OverrideAction: override,
-		Statement: object{"managed_rule_group_statement": group}, VisibilityConfig: visible(name),
-	}
+	return group
 }
 
 func visible(metric string) *wafv2webacl.Wafv2WebAclRuleVisibilityConfig {

@@ -3,17 +3,21 @@
 package loadbalancer
 
 import (
+	"strings"
+
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/acmcertificate"
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/acmcertificatevalidation"
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/lb"
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/lblistener"
+	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/lblistenerrule"
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/lbtargetgroup"
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/route53record"
 	"github.com/hashicorp/terraform-cdk-go/cdktf"
 
 	"tap/config"
+	"tap/constructs/cloudwatch"
 	"tap/constructs/connection"
 	"tap/constructs/deployment"
 	"tap/constructs/internal/bucket"
@@ -30,41 +34,59 @@ const (
 	// replacedLogDays is how long a version of an access log that expired or was overwritten can be restored.
 	replacedLogDays = 7
 
-	// The health check's time-out and thresholds are those of the original system.
-	healthCheckTimeoutSeconds = 5
-	healthyThreshold          = 2 // checks in a row that make a target healthy
-	unhealthyThreshold        = 3 // failed checks in a row that make it unhealthy
+	// The health check's thresholds are those of the original system.
+	healthyThreshold   = 2 // checks in a row that make a target healthy
+	unhealthyThreshold = 3 // failed checks in a row that make it unhealthy
 )
 
 // Props configures New.
 type Props struct {
-	Deployment                 deployment.Deployment
-	Network                    *network.Network
-	Config                     config.LoadBalancer
+	Deployment deployment.Deployment
+	Name       string // begins the names of its resources, for example Payment of PaymentALB-<suffix>
+	Network    *network.Network
+	Config     config.LoadBalancer
+	Monitoring config.Monitoring // the limits of the alarms on requests
+	Default    Target            // gets what no route matches
+}
+
+// Target is a service that the load balancer forwards to.
+type Target struct {
+	Name                       string // the service's
+	Port                       int    // where its tasks listen
 	HealthCheck                config.HealthCheck
-	Port                       int // where the targets listen
 	DeregistrationDelaySeconds int
 }
 
-// LoadBalancer is an internet-facing load balancer that forwards to one target group.
+// Route chooses the requests of a target: those to one of the hosts, if there are any, and to one of the paths. Both
+// may contain * and ?:
+// https://docs.aws.amazon.com/elasticloadbalancing/latest/application/rule-condition-types.html
+type Route struct {
+	Priority     int // 1 to 50,000, unique; the lowest one that matches counts
+	Hosts, Paths []string
+}
+
+// LoadBalancer is an internet-facing load balancer.
 type LoadBalancer struct {
-	ARN            *string // output LoadBalancerArn
-	DNSName        *string // output LoadBalancerDNS
-	CertificateARN *string // of the certificate that clients see; nil without HTTPS
-	// Dimensions of the AWS/ApplicationELB metrics.
-	FullName, TargetGroupFullName *string
-	// Ingress is what a service needs in order to be reached from the load balancer.
+	ARN     *string // output LoadBalancerArn
+	DNSName *string // output LoadBalancerDNS
+	// Ingress is what the default target needs in order to be reached from the load balancer.
 	Ingress connection.Ingress
+	Signals cloudwatch.Signals
+
+	props    Props
+	group    network.SecurityGroup
+	fullName *string
+	listener lblistener.LbListener // with the routes
 }
 
 // New creates the load balancer. With a certificate it serves HTTPS on 443 and redirects 80 to it;
 // without one it serves HTTP on 80. The listener on 80 and the target group are the same in both,
 // so that HTTPS can be added to a running environment.
-func New(scope constructs.Construct, id string, props Props) LoadBalancer {
+func New(scope constructs.Construct, id string, props Props) *LoadBalancer {
 	this, d := constructs.NewConstruct(scope, jsii.String(id)), props.Deployment
 	https := props.Config.HTTPS()
 
-	group := props.Network.NewSecurityGroup(this, "security-group", d.Name("PaymentALB"),
+	group := props.Network.NewSecurityGroup(this, "security-group", d.Name(props.Name+"ALB"),
 		"Load balancer of the payment API")
 	ready := []cdktf.ITerraformDependable{network.AllowFromInternet(this, "http", group, 80)}
 	if https {
@@ -74,8 +96,9 @@ func New(scope constructs.Construct, id string, props Props) LoadBalancer {
 	ready = append(ready, props.Network.Ready...)
 	ready = append(ready, logs.Ready)
 	balancer := lb.NewLb(this, jsii.String("load-balancer"), &lb.LbConfig{
-		Name: jsii.String(d.Name("PaymentALB")), LoadBalancerType: jsii.String("application"), Internal: jsii.Bool(false),
-		Subnets: &props.Network.PublicSubnets, SecurityGroups: &[]*string{group.ID}, Tags: d.Tags("PaymentALB"),
+		Name: jsii.String(d.Name(props.Name + "ALB")), LoadBalancerType: jsii.String("application"),
+		Internal: jsii.Bool(false), Subnets: &props.Network.PublicSubnets, SecurityGroups: &[]*string{group.ID},
+		Tags:                     d.Tags(props.Name + "ALB"),
 		IdleTimeout:              jsii.Number(props.Config.IdleTimeoutSeconds),
 		DropInvalidHeaderFields:  jsii.Bool(true),          // ELB.4, CKV_AWS_131
 		DesyncMitigationMode:     jsii.String("defensive"), // ELB.12, CKV_AWS_328
@@ -83,54 +106,82 @@ func New(scope constructs.Construct, id string, props Props) LoadBalancer {
 		AccessLogs:               &lb.LbAccessLogs{Bucket: logs.Name, Enabled: jsii.Bool(true)},
 		DependsOn:                &ready,
 	})
-	targets := newTargetGroup(this, props)
-	result := LoadBalancer{
-		ARN: balancer.Arn(), DNSName: balancer.DnsName(), FullName: balancer.ArnSuffix(),
-		TargetGroupFullName: targets.ArnSuffix(),
-		Ingress: connection.Ingress{
-			SecurityGroup: group, TargetGroupARN: targets.Arn(),
-			RequestLabel: jsii.Sprintf("%s/%s", *balancer.ArnSuffix(), *targets.ArnSuffix()),
-		},
+	result := &LoadBalancer{
+		ARN: balancer.Arn(), DNSName: balancer.DnsName(), props: props, group: group, fullName: balancer.ArnSuffix(),
 	}
-
+	targets := result.newTargetGroup(this, props.Default)
 	forward := []*lblistener.LbListenerDefaultAction{{Type: jsii.String("forward"), TargetGroupArn: targets.Arn()}}
 	onHTTP := lblistener.LbListenerConfig{
 		LoadBalancerArn: balancer.Arn(), Port: jsii.Number(80), Protocol: jsii.String("HTTP"), DefaultAction: forward,
 	}
+	var certificate *string
 	if !https {
-		result.Ingress.Ready = lblistener.NewLbListener(this, jsii.String("http-listener"), &onHTTP)
-		return result
+		result.listener = lblistener.NewLbListener(this, jsii.String("http-listener"), &onHTTP)
+	} else {
+		certificate = newCertificate(this, props.Config, balancer)
+		result.listener = lblistener.NewLbListener(this, jsii.String("https-listener"), &lblistener.LbListenerConfig{
+			LoadBalancerArn: balancer.Arn(), Port: jsii.Number(443), Protocol: jsii.String("HTTPS"), DefaultAction: forward,
+			SslPolicy: jsii.String(tlsPolicy), CertificateArn: certificate,
+			RoutingHttpResponseStrictTransportSecurityHeaderValue: jsii.String(strictTransportSecurity),
+		})
+		onHTTP.DefaultAction = []*lblistener.LbListenerDefaultAction{{
+			Type: jsii.String("redirect"),
+			Redirect: &lblistener.LbListenerDefaultActionRedirect{
+				Protocol: jsii.String("HTTPS"), Port: jsii.String("443"), StatusCode: jsii.String("HTTP_301"),
+			},
+		}}
+		// Clients are only sent to HTTPS once it answers.
+		onHTTP.DependsOn = &[]cdktf.ITerraformDependable{result.listener}
+		lblistener.NewLbListener(this, jsii.String("http-listener"), &onHTTP)
 	}
-	result.CertificateARN = newCertificate(this, props.Config, balancer)
-	result.Ingress.Ready = lblistener.NewLbListener(this, jsii.String("https-listener"), &lblistener.LbListenerConfig{
-		LoadBalancerArn: balancer.Arn(), Port: jsii.Number(443), Protocol: jsii.String("HTTPS"), DefaultAction: forward,
-		SslPolicy: jsii.String(tlsPolicy), CertificateArn: result.CertificateARN,
-		RoutingHttpResponseStrictTransportSecurityHeaderValue: jsii.String(strictTransportSecurity),
-	})
-	onHTTP.DefaultAction = []*lblistener.LbListenerDefaultAction{{
-		Type: jsii.String("redirect"),
-		Redirect: &lblistener.LbListenerDefaultActionRedirect{
-			Protocol: jsii.String("HTTPS"), Port: jsii.String("443"), StatusCode: jsii.String("HTTP_301"),
-		},
-	}}
-	// Clients are only sent to HTTPS once it answers.
-	onHTTP.DependsOn = &[]cdktf.ITerraformDependable{result.Ingress.Ready}
-	lblistener.NewLbListener(this, jsii.String("http-listener"), &onHTTP)
+	result.Ingress = result.ingress(targets, result.listener)
+	result.Signals = newSignals(result.fullName, certificate, props.Monitoring).Of(props.Name)
 	return result
 }
 
-// newTargetGroup creates the group that the service's tasks register with. Another port replaces it, and AWS
+// NewRoute forwards the requests that the route chooses to another target than the default.
+func (l *LoadBalancer) NewRoute(scope constructs.Construct, id string, target Target, route Route) connection.Ingress {
+	this := constructs.NewConstruct(scope, jsii.String(id))
+	targets, conditions := l.newTargetGroup(this, target), []*lblistenerrule.LbListenerRuleCondition{}
+	if len(route.Hosts) > 0 {
+		hosts := &lblistenerrule.LbListenerRuleConditionHostHeader{Values: jsii.Strings(route.Hosts...)}
+		conditions = append(conditions, &lblistenerrule.LbListenerRuleCondition{HostHeader: hosts})
+	}
+	if len(route.Paths) > 0 {
+		paths := &lblistenerrule.LbListenerRuleConditionPathPattern{Values: jsii.Strings(route.Paths...)}
+		conditions = append(conditions, &lblistenerrule.LbListenerRuleCondition{PathPattern: paths})
+	}
+	rule := lblistenerrule.NewLbListenerRule(this, jsii.String("rule"), &lblistenerrule.LbListenerRuleConfig{
+		ListenerArn: l.listener.Arn(), Priority: jsii.Number(route.Priority), Condition: conditions,
+		Action: []*lblistenerrule.LbListenerRuleAction{{Type: jsii.String("forward"), TargetGroupArn: targets.Arn()}},
+		Tags:   l.props.Deployment.Tags(target.Name + "Route"),
+	})
+	return l.ingress(targets, rule)
+}
+
+// ingress is the way in to a target group once a listener uses it.
+func (l *LoadBalancer) ingress(targets lbtargetgroup.LbTargetGroup,
+	used cdktf.ITerraformDependable) connection.Ingress {
+	healthy, unhealthy := targetMetrics(l.fullName, targets.ArnSuffix())
+	return connection.Ingress{
+		SecurityGroup: l.group, TargetGroupARN: targets.Arn(), Ready: used,
+		RequestLabel:   jsii.Sprintf("%s/%s", *l.fullName, *targets.ArnSuffix()),
+		HealthyTargets: healthy, UnhealthyTargets: unhealthy,
+	}
+}
+
+// newTargetGroup creates the group that a service's tasks register with. Another port replaces it, and AWS
 // refuses to delete a group that a listener uses: the new one is created first, so AWS completes its name.
-func newTargetGroup(scope constructs.Construct, props Props) lbtargetgroup.LbTargetGroup {
+func (l *LoadBalancer) newTargetGroup(scope constructs.Construct, target Target) lbtargetgroup.LbTargetGroup {
 	return lbtargetgroup.NewLbTargetGroup(scope, jsii.String("target-group"), &lbtargetgroup.LbTargetGroupConfig{
 		NamePrefix: jsii.String("PayTG-"), // the provider refuses more than six characters when it plans
-		VpcId:      props.Network.VPCID, TargetType: jsii.String("ip"), Tags: props.Deployment.Tags("PaymentTG"),
-		Port: jsii.Number(props.Port), Protocol: jsii.String("HTTP"),
-		DeregistrationDelay: jsii.Sprintf("%d", props.DeregistrationDelaySeconds),
+		VpcId:      l.props.Network.VPCID, TargetType: jsii.String("ip"), Tags: l.props.Deployment.Tags(target.Name + "TG"),
+		Port: jsii.Number(target.Port), Protocol: jsii.String("HTTP"),
+		DeregistrationDelay: jsii.Sprintf("%d", target.DeregistrationDelaySeconds),
 		HealthCheck: &lbtargetgroup.LbTargetGroupHealthCheck{
 			Enabled: jsii.Bool(true), Protocol: jsii.String("HTTP"), Matcher: jsii.String("200"),
-			Path: jsii.String(props.HealthCheck.Path), Interval: jsii.Number(props.HealthCheck.IntervalSeconds),
-			Timeout:          jsii.Number(healthCheckTimeoutSeconds),
+			Path: jsii.String(target.HealthCheck.Path), Interval: jsii.Number(target.HealthCheck.IntervalSeconds),
+			Timeout:          jsii.Number(config.HealthCheckTimeoutSeconds),
 			HealthyThreshold: jsii.Number(healthyThreshold), UnhealthyThreshold: jsii.Number(unhealthyThreshold),
 		},
 		Stickiness: &lbtargetgroup.LbTargetGroupStickiness{Enabled: jsii.Bool(false), Type: jsii.String("lb_cookie")},
@@ -144,7 +195,7 @@ func newAccessLogs(scope constructs.Construct, props Props) bucket.Bucket {
 	d, account := props.Deployment, props.Deployment.Account
 	return bucket.New(scope, "access-logs", bucket.Props{
 		// The account makes the name unique among all buckets of the world.
-		Name:    jsii.Sprintf("payment-alb-logs-%s-%s-%s", d.Suffix, *account.ID, account.Region),
+		Name:    jsii.Sprintf("%s-alb-logs-%s-%s-%s", strings.ToLower(props.Name), d.Suffix, *account.ID, account.Region),
 		Protect: d.Protect, ExpireDays: d.LogRetentionDays, NoncurrentDays: replacedLogDays,
 		Statements: func(arn string) []policy.Statement {
 			balancers := account.ARN("elasticloadbalancing", "loadbalancer/*")

@@ -29,6 +29,7 @@ import (
 // Props configures New.
 type Props struct {
 	Deployment deployment.Deployment
+	Name       string // begins the names of its parts, for example Payment of PaymentVPC-<suffix>
 	Config     config.Network
 	// ImageAccount is the account of a private repository from which images are pulled; empty: the own one.
 	ImageAccount string
@@ -49,7 +50,8 @@ type Network struct {
 	s3PrefixListID *string
 }
 
-// New creates the network, or finds the one that exists. Interface endpoints are made as they are needed (see Reach).
+// New creates the network, or finds the one that exists. Interface endpoints are made as they are needed (see
+// EnsureEndpoints).
 func New(scope constructs.Construct, id string, props Props) *Network {
 	this := constructs.NewConstruct(scope, jsii.String(id))
 	network := &Network{props: props}
@@ -94,15 +96,15 @@ func (n *Network) find(scope constructs.Construct, existing config.Existing) {
 func (n *Network) create(this constructs.Construct) {
 	d, config := n.props.Deployment, n.props.Config
 	n.VPCID = vpc.NewVpc(this, jsii.String("vpc"), &vpc.VpcConfig{
-		CidrBlock: jsii.String(config.CIDR), InstanceTenancy: jsii.String("default"), Tags: d.Tags("PaymentVPC"),
+		CidrBlock: jsii.String(config.CIDR), InstanceTenancy: jsii.String("default"), Tags: d.Tags(n.props.Name + "VPC"),
 		EnableDnsHostnames: jsii.Bool(true), EnableDnsSupport: jsii.Bool(true),
 		Lifecycle: d.Lifecycle(), // what is in its range cannot move
 	}).Id()
 	// Declared without rules: Terraform removes those that AWS puts there (EC2.2).
 	defaultsecuritygroup.NewDefaultSecurityGroup(this, jsii.String("default-security-group"),
-		&defaultsecuritygroup.DefaultSecurityGroupConfig{VpcId: n.VPCID, Tags: d.Tags("PaymentVPCDefault")})
+		&defaultsecuritygroup.DefaultSecurityGroupConfig{VpcId: n.VPCID, Tags: d.Tags(n.props.Name + "VPCDefault")})
 	internet := internetgateway.NewInternetGateway(this, jsii.String("internet-gateway"),
-		&internetgateway.InternetGatewayConfig{VpcId: n.VPCID, Tags: d.Tags("PaymentInternetGateway")})
+		&internetgateway.InternetGatewayConfig{VpcId: n.VPCID, Tags: d.Tags(n.props.Name + "InternetGateway")})
 
 	var gateways []*string
 	var toNAT []cdktf.ITerraformDependable
@@ -117,7 +119,7 @@ func (n *Network) create(this constructs.Construct) {
 		})
 		n.Ready = append(n.Ready, toInternet)
 		if index < config.NATGateways {
-			tags := d.Tags(fmt.Sprintf("PaymentNATGateway%d", number))
+			tags := d.Tags(fmt.Sprintf("%sNATGateway%d", n.props.Name, number))
 			address := eip.NewEip(this, jsii.Sprintf("nat-%d-address", number), &eip.EipConfig{
 				Domain: jsii.String("vpc"), Tags: tags,
 			})
@@ -142,7 +144,7 @@ func (n *Network) create(this constructs.Construct) {
 // gets a public address by itself (EC2.15).
 func (n *Network) newSubnet(scope constructs.Construct, kind, zone, cidr string, number int) (subnetID, table *string) {
 	d, id := n.props.Deployment, fmt.Sprintf("%s-%d", strings.ToLower(kind), number)
-	tags := d.Tags(fmt.Sprintf("Payment%sSubnet%d", kind, number))
+	tags := d.Tags(fmt.Sprintf("%s%sSubnet%d", n.props.Name, kind, number))
 	subnetID = subnet.NewSubnet(scope, jsii.String(id), &subnet.SubnetConfig{
 		VpcId: n.VPCID, AvailabilityZone: jsii.String(zone), CidrBlock: jsii.String(cidr),
 		MapPublicIpOnLaunch: jsii.Bool(false), Tags: tags, Lifecycle: d.Lifecycle(),
@@ -161,13 +163,13 @@ func (n *Network) newFlowLog(scope constructs.Construct) {
 	this, d := constructs.NewConstruct(scope, jsii.String("flow-log")), n.props.Deployment
 	group := d.NewLogGroup(this, "group", "/tap-"+d.Suffix+"/vpc-flow-logs")
 	role := d.NewRole(this, "role", policy.RoleProps{
-		Name: "PaymentFlowLogRole", Description: "Writes the VPC's flow logs", Service: "vpc-flow-logs.amazonaws.com",
+		Name: n.props.Name + "FlowLogRole", Description: "Writes the VPC's flow logs", Service: "vpc-flow-logs.amazonaws.com",
 		Conditions: d.Account.Sources("ec2", "vpc-flow-log/*"),
 		Statements: []policy.Statement{policy.Allow("WriteFlowLogs", jsii.String(*group.Arn()+":*"),
 			"logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents")},
 	})
 	flowlog.NewFlowLog(this, jsii.String("flow-log"), &flowlog.FlowLogConfig{
-		VpcId: n.VPCID, TrafficType: jsii.String("ALL"), Tags: d.Tags("PaymentFlowLog"), IamRoleArn: role.ARN,
+		VpcId: n.VPCID, TrafficType: jsii.String("ALL"), Tags: d.Tags(n.props.Name + "FlowLog"), IamRoleArn: role.ARN,
 		LogDestinationType: jsii.String("cloud-watch-logs"), LogDestination: group.Arn(),
 		MaxAggregationInterval: jsii.Number(n.props.Config.FlowLogIntervalSeconds),
 		DependsOn:              &[]cdktf.ITerraformDependable{role.Permissions},

@@ -90,21 +90,21 @@ func (n *Network) newEndpoints(scope constructs.Construct) {
 	if len(n.privateTables) > 0 {
 		s3 := vpcendpoint.NewVpcEndpoint(this, jsii.String("s3"), &vpcendpoint.VpcEndpointConfig{
 			VpcId: n.VPCID, ServiceName: n.serviceName("s3"), VpcEndpointType: jsii.String("Gateway"),
-			RouteTableIds: &n.privateTables, Tags: d.Tags("PaymentS3Endpoint"),
+			RouteTableIds: &n.privateTables, Tags: d.Tags(n.props.Name + "S3Endpoint"),
 			Policy: policy.Document(n.ownAccountOnly(), n.imageLayers()),
 		})
 		n.s3PrefixListID = s3.PrefixListId()
 	}
 	if n.props.Config.InterfaceEndpoints {
 		n.endpoints = this
-		n.endpointGroup = n.NewSecurityGroup(this, "security-group", d.Name("PaymentEndpoints"),
+		n.endpointGroup = n.NewSecurityGroup(this, "security-group", d.Name(n.props.Name+"Endpoints"),
 			"Interface endpoints of the VPC")
 	}
 }
 
-// Reach makes AWS services reachable from the VPC without the internet, by names such as ecr.api, where the
+// EnsureEndpoints makes AWS services reachable from the VPC without the internet, by names such as ecr.api, where the
 // environment asks for interface endpoints.
-func (n *Network) Reach(services ...string) {
+func (n *Network) EnsureEndpoints(services ...string) {
 	for _, service := range services {
 		if n.endpoints == nil || n.endpoints.Node().TryFindChild(jsii.String(service)) != nil {
 			continue
@@ -113,7 +113,7 @@ func (n *Network) Reach(services ...string) {
 			VpcId: n.VPCID, ServiceName: n.serviceName(service), VpcEndpointType: jsii.String("Interface"),
 			SubnetIds: &n.PrivateSubnets, SecurityGroupIds: &[]*string{n.endpointGroup.ID}, PrivateDnsEnabled: jsii.Bool(true),
 			Policy: policy.Document(n.ownAccountOnly()),
-			Tags:   deployment.NameTag(n.props.Deployment.Name("PaymentEndpoint") + "-" + service),
+			Tags:   deployment.NameTag(n.props.Deployment.Name(n.props.Name+"Endpoint") + "-" + service),
 		}))
 	}
 }

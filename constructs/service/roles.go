@@ -26,7 +26,7 @@ func newRoles(scope constructs.Construct, props Props, uses []connection.Connect
 	}
 	var start, run []connection.Access
 	for _, use := range uses {
-		start, run = append(start, use.Start), append(run, use.Run)
+		start, run = append(start, use.Execution), append(run, use.Task)
 	}
 	execution = newRole("execution-role", "ExecutionRole", "Starts tasks (image, secrets, logs) of the service ", start)
 	task = newRole("task-role", "TaskRole", "What the program itself may do in the service ", run)
@@ -43,7 +43,7 @@ func statements(d deployment.Deployment, accesses []connection.Access) []policy.
 				all = append(all, statement)
 			}
 		}
-		for service, actions := range access.Key {
+		for service, actions := range access.KMS {
 			key[service] = append(key[service], actions...)
 		}
 	}
@@ -65,7 +65,7 @@ func platform(props Props) []connection.Connection {
 	events := func(group string) *string { return jsii.String(*account.ARN("logs", "log-group:"+group) + ":*") }
 	uses := []connection.Connection{{
 		Name: "logs",
-		Start: connection.Access{Statements: []policy.Statement{
+		Execution: connection.Access{Statements: []policy.Statement{
 			policy.Allow("WriteLogs", events(logGroup(props)), "logs:CreateLogStream", "logs:PutLogEvents"),
 		}},
 		Endpoints: []string{"logs"},
@@ -76,7 +76,7 @@ func platform(props Props) []connection.Connection {
 		repository := jsii.Sprintf("arn:%s:ecr:%s:%s:repository/%s", *account.Partition, region, owner, name)
 		uses = append(uses, connection.Connection{
 			Name: "image",
-			Start: connection.Access{Statements: []policy.Statement{
+			Execution: connection.Access{Statements: []policy.Statement{
 				policy.Allow("SignInToECR", every, "ecr:GetAuthorizationToken"),
 				policy.Allow("PullImage", repository,
 					"ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"),
@@ -93,12 +93,12 @@ func platform(props Props) []connection.Connection {
 		slices.Sort(arns)
 		uses = append(uses, connection.Connection{
 			Name: "service.secrets", Secrets: secrets,
-			Start: connection.Access{
+			Execution: connection.Access{
 				Statements: []policy.Statement{{
 					Sid: "ReadFurtherSecrets", Resources: *jsii.Strings(slices.Compact(arns)...),
 					Actions: []string{"secretsmanager:GetSecretValue"},
 				}},
-				Key: map[string][]string{"secretsmanager": {"kms:Decrypt"}},
+				KMS: map[string][]string{"secretsmanager": {"kms:Decrypt"}},
 			},
 			Endpoints: []string{"secretsmanager"},
 		})
@@ -107,7 +107,7 @@ func platform(props Props) []connection.Connection {
 		// With logged sessions: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-exec.html
 		uses = append(uses, connection.Connection{
 			Name: "sessions",
-			Run: connection.Access{Statements: []policy.Statement{
+			Task: connection.Access{Statements: []policy.Statement{
 				policy.Allow("OpenSessions", every, "ssmmessages:CreateControlChannel", "ssmmessages:CreateDataChannel",
 					"ssmmessages:OpenControlChannel", "ssmmessages:OpenDataChannel"),
 				policy.Allow("FindSessionLog", account.ARN("logs", "log-group:*"), "logs:DescribeLogGroups"),

@@ -16,6 +16,7 @@ import (
 	"github.com/hashicorp/terraform-cdk-go/cdktf"
 
 	"tap/config"
+	"tap/constructs/cloudwatch"
 	"tap/constructs/connection"
 	"tap/constructs/deployment"
 	"tap/constructs/encryption"
@@ -39,9 +40,11 @@ type Cluster struct {
 // NewCluster creates the cluster with Container Insights (ECS.12, CKV_AWS_65), whose mode is enabled or enhanced. The
 // log group of ECS Exec's sessions exists whether or not anybody may open one: switching ECS Exec off does not delete
 // the evidence.
-func NewCluster(scope constructs.Construct, id string, d deployment.Deployment, containerInsights string) Cluster {
+func NewCluster(scope constructs.Construct, id, name string, d deployment.Deployment,
+	containerInsights string) Cluster {
 	this := constructs.NewConstruct(scope, jsii.String(id))
-	name := d.Name("PaymentCluster")
+	kind := name + "Cluster"
+	name = d.Name(kind)
 	insights := d.NewLogGroup(this, "container-insights-logs", "/aws/ecs/containerinsights/"+name+"/performance")
 	sessions := d.NewMaskedLogGroup(this, "sessions-logs", sessionsLogGroup(d.Suffix))
 	cluster := ecscluster.NewEcsCluster(this, jsii.String("cluster"), &ecscluster.EcsClusterConfig{
@@ -57,7 +60,7 @@ func NewCluster(scope constructs.Construct, id string, d deployment.Deployment, 
 				},
 			},
 		},
-		Tags:      d.Tags("PaymentCluster"),
+		Tags:      d.Tags(kind),
 		DependsOn: &[]cdktf.ITerraformDependable{insights},
 	})
 	return Cluster{Name: cluster.Name(), id: cluster.Id()}
@@ -84,8 +87,8 @@ type Props struct {
 
 // Service is a running service.
 type Service struct {
-	ClusterName, Name *string
-	Running           cdktf.ITerraformDependable // completes when the first tasks are healthy
+	Name    *string // output ECSServiceName
+	Signals cloudwatch.Signals
 }
 
 // New creates a service whose tasks can use everything in Uses: permissions, endpoints, use of the key, security group
@@ -105,9 +108,9 @@ func New(scope constructs.Construct, id string, props Props) Service {
 	execution, task := newRoles(this, props, all)
 	ready := []cdktf.ITerraformDependable{execution.Permissions, task.Permissions}
 	for _, use := range all {
-		props.Network.Reach(use.Endpoints...)
-		props.Key.Admit(slices.Collect(maps.Keys(use.Start.Key))...)
-		props.Key.Admit(slices.Collect(maps.Keys(use.Run.Key))...)
+		props.Network.EnsureEndpoints(use.Endpoints...)
+		props.Key.AllowVia(slices.Collect(maps.Keys(use.Execution.KMS))...)
+		props.Key.AllowVia(slices.Collect(maps.Keys(use.Task.KMS))...)
 		if use.Port != 0 {
 			ready = append(ready, network.Allow(this, "to-"+use.Name, group, use.Group, use.Port)...)
 		}
@@ -177,7 +180,7 @@ func New(scope constructs.Construct, id string, props Props) Service {
 	if props.Config.Scaling.Scales() {
 		newScaling(this, props, created.Name())
 	}
-	return Service{ClusterName: props.Cluster.Name, Name: created.Name(), Running: created}
+	return Service{Name: created.Name(), Signals: newSignals(props, created.Name(), created)}
 }
 
 // refuseSharedVariables panics when two connections set the same variable: the program would not get what the other
@@ -207,7 +210,8 @@ func newScaling(scope constructs.Construct, props Props, service *string) {
 	})
 	track := func(id, name, metric string, label *string, value int) {
 		appautoscalingpolicy.NewAppautoscalingPolicy(this, jsii.String(id), &appautoscalingpolicy.AppautoscalingPolicyConfig{
-			Name: jsii.String(props.Deployment.Name(name)), PolicyType: jsii.String("TargetTrackingScaling"),
+			Name:             jsii.String(props.Deployment.Name(deployment.Prefix(props.Name) + name)),
+			PolicyType:       jsii.String("TargetTrackingScaling"),
 			ServiceNamespace: target.ServiceNamespace(), ScalableDimension: target.ScalableDimension(),
 			ResourceId: target.ResourceId(),
 			TargetTrackingScalingPolicyConfiguration: &appautoscalingpolicy.AppautoscalingPolicyTargetTrackingScalingPolicyConfiguration{

@@ -46,7 +46,8 @@ type Options struct {
 	Detached bool
 }
 
-// Emulator is a running AWS emulator. It plays the account 123456789012.
+// Emulator is a running AWS emulator. To whoever has the access key EMULATOR<account> it is that account, and to all
+// others 123456789012.
 type Emulator struct {
 	PID     int    `json:"pid"`     // the process, which leads a process group of its own
 	Port    int    `json:"port"`    // the TCP port on 127.0.0.1
@@ -258,7 +259,7 @@ func (r Resource) String() string {
 // balancer, a policy written into a role).
 func (e *Emulator) Inventory(ctx context.Context) ([]Resource, error) {
 	var resources []Resource
-	err := e.ask(ctx, "/moto-api/tap/inventory", &resources)
+	err := e.ask(ctx, "inventory", nil, &resources)
 	return resources, err
 }
 
@@ -272,13 +273,21 @@ type Calls struct {
 // Calls returns what the emulator was asked for so far. It answers requests that AWS would refuse all the same.
 func (e *Emulator) Calls(ctx context.Context) (Calls, error) {
 	var calls Calls
-	err := e.ask(ctx, "/moto-api/tap/calls", &calls)
+	err := e.ask(ctx, "calls", nil, &calls)
 	return calls, err
 }
 
-// ask decodes a page of the emulator's.
-func (e *Emulator) ask(ctx context.Context, path string, answer any) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, e.URL()+path, nil)
+// Give makes what a stack names in its Terraform JSON and does not make itself, as far as it is not there: a hosted
+// zone, a certificate, secrets, subnets and their VPC, a snapshot, a cluster, the bucket of its own state. It returns
+// what it has made, which is in no inventory.
+func (e *Emulator) Give(ctx context.Context, stack []byte) (made []string, err error) {
+	return made, e.ask(ctx, "given", stack, &made)
+}
+
+// ask sends a text to a page of the emulator's own and decodes the answer.
+func (e *Emulator) ask(ctx context.Context, page string, text []byte, answer any) error {
+	url := e.URL() + "/moto-api/tap/" + page
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(text))
 	if err != nil {
 		return err
 	}
@@ -288,10 +297,10 @@ func (e *Emulator) ask(ctx context.Context, path string, answer any) error {
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("ask the emulator: %s answered %s; its log is %s", path, response.Status, e.Log)
+		return fmt.Errorf("ask the emulator: %s answered %s; its log is %s", url, response.Status, e.Log)
 	}
 	if err := json.NewDecoder(response.Body).Decode(answer); err != nil {
-		return fmt.Errorf("ask the emulator: %s: %w", path, err)
+		return fmt.Errorf("ask the emulator: %s: %w", url, err)
 	}
 	return nil
 }

@@ -187,6 +187,59 @@ func TestMotoItselfIsOutOfReach(t *testing.T) {
 	}
 }
 
+// given is what stacks say of what they name and do not make.
+const given = `{
+  "data": {"aws_subnet": {
+    "a": {"id": "subnet-1"}, "b": {"id": "subnet-2"}, "c": {"id": "subnet-3"}, "d": {"id": "subnet-4"}}},
+  "provider": {"aws": [{"allowed_account_ids": [
+          "210987654321"
+        ], "region": "eu-west-1"}]},
+  "resource": [
+    {"domain_name": "api.dev.example.com", "zone_id": "Z1"},
+    {"certificate_arn": "arn:aws:acm:eu-west-1:210987654321:certificate/1", "zone_id": "${aws_lb.x.zone_id}"},
+    "[{\"valueFrom\":\"arn:aws:secretsmanager:eu-west-1:210987654321:secret:tap/key-AbCdEf:user::\"}]",
+    "arn:aws:secretsmanager:eu-west-1:210987654321:secret:tap/key-AbCdEf",
+    "arn:aws:secretsmanager:eu-west-1:210987654321:secret:tap/*",
+    {"family": "aurora-postgresql16", "master_username": "payments", "source_cluster_identifier": "old"},
+    {"snapshot_identifier": "arn:aws:rds:eu-west-1:333333333333:cluster-snapshot:noon"}
+  ],
+  "terraform": {"backend": {"s3": {"bucket": "tap-states",
+        "encrypt": true,
+        "key": "account/terraform.tfstate"}}}
+}`
+
+func TestWhatAStackNamesIsThereFirst(t *testing.T) {
+	e := started(t)
+	for _, want := range []int{10, 0} { // the second time, all is there
+		if made := must.Get(e.Give(t.Context(), []byte(given)))(t); len(made) != want {
+			t.Errorf("made %q, want %d", made, want)
+		}
+	}
+	python(t, append(e.Environment(), "AWS_ACCESS_KEY_ID=EMULATOR210987654321", "AWS_DEFAULT_REGION=eu-west-1"), `
+from boto3 import client
+assert client("sts").get_caller_identity()["Account"] == "210987654321"
+assert client("route53").get_hosted_zone(Id="Z1")["HostedZone"]["Name"] == "dev.example.com."
+client("acm").describe_certificate(CertificateArn="arn:aws:acm:eu-west-1:210987654321:certificate/1")
+secret = client("secretsmanager").describe_secret(SecretId="tap/key")
+assert secret["ARN"] == "arn:aws:secretsmanager:eu-west-1:210987654321:secret:tap/key-AbCdEf", secret
+subnets = client("ec2").describe_subnets(SubnetIds=[f"subnet-{number}" for number in (1, 2, 3, 4)])["Subnets"]
+zones = {subnet["SubnetId"]: subnet["AvailabilityZone"] for subnet in subnets}
+assert len({subnet["VpcId"] for subnet in subnets}) == 1, subnets
+assert zones["subnet-1"] != zones["subnet-2"] and zones["subnet-3"] != zones["subnet-4"], zones
+assert not any(subnet["MapPublicIpOnLaunch"] for subnet in subnets), subnets
+cluster, = client("rds").describe_db_clusters()["DBClusters"]
+assert [cluster[key] for key in ("MasterUsername", "EngineVersion")] == ["payments", "16.10"], cluster
+client("rds").restore_db_cluster_from_snapshot(DBClusterIdentifier="new", Engine="aurora-postgresql",
+    SnapshotIdentifier="arn:aws:rds:eu-west-1:333333333333:cluster-snapshot:noon")
+client("s3").head_bucket(Bucket="tap-states")
+other = client("rds", aws_access_key_id="another", aws_secret_access_key="another")
+assert not other.describe_db_clusters()["DBClusters"]
+`)
+	if left := must.Get(e.Inventory(t.Context()))(t); len(left) != 1 || left[0].Type != "DBCluster" {
+		t.Errorf("the inventory is %v, want the cluster new", left)
+	}
+}
+
 func TestDockerIsOutOfReach(t *testing.T) {
 	must.HaveTools(t)
 	daemon := must.Get(net.ListenUnix("unix", &net.UnixAddr{Name: filepath.Join(t.TempDir(), "docker.sock")}))(t)

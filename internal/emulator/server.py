@@ -11,15 +11,18 @@ Usage: python server.py VERSION [--exit-with-stdin]
 
 import json
 import os
+import re
 import sys
 import threading
 from collections.abc import Mapping
+from unittest.mock import patch
 
 os.environ["DOCKER_HOST"] = "unix:///dev/null"
 os.environ["MOTO_IAM_LOAD_MANAGED_POLICIES"] = "true"
 
 from moto.applicationautoscaling.responses import ApplicationAutoScalingResponse
 from moto.backends import get_backend
+from moto.core import DEFAULT_ACCOUNT_ID
 from moto.core.base_backend import AccountSpecificBackend, BackendDict
 from moto.core.common_models import BaseModel
 from moto.core.responses import ActionResult, BaseResponse
@@ -32,7 +35,10 @@ from moto.moto_api._internal import urls as administration
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from moto.rds.models import DBCluster, DBInstance
 from moto.rds.responses import RDSResponse
+from moto.route53.models import HostedZoneIdentifier
 from moto.s3.models import FakeBucket
+from moto.secretsmanager.models import SecretsManagerSecretIdentifier
+from moto.utilities.utils import get_partition
 from moto.wafv2.responses import WAFV2Response
 from werkzeug.serving import make_server
 
@@ -275,12 +281,80 @@ def inventory():
     return sorted(listed, key=lambda found: tuple(found.values()))
 
 
+@around(BaseResponse, "get_current_account")
+def account_of_key(self, get):
+    key = re.fullmatch("EMULATOR([0-9]{12})", self.get_access_key())
+    return key[1] if key else get(self)
+
+
 @around(BaseResponse, "setup_class")
 def prepare_and_note(self, prepare, request, *arguments, **settings):
     try:
         prepare(self, request, *arguments, **settings)
     finally:  # the request is answered as before, whatever is found
         models.note(self, request)
+
+
+# The page /moto-api/tap/given makes what a stack names and does not make: of these services, where its JSON says so.
+NAMED = {
+    "hosted zone": ("route53", r'"zone_id": "(Z\w+)"'),
+    "certificate": ("acm", r'"certificate_arn": "(arn:[^"]+)"'),
+    "secret": ("secretsmanager", r"(arn:[\w-]+:secretsmanager:[\w-]+:\d+:secret:[\w/+=.@-]+-\w{6})\b"),
+    "subnet": ("ec2", r'"id": "(subnet-\w+)"'),
+    "cluster": ("rds", r'"source_cluster_identifier": "([^"]+)"'),
+    "cluster snapshot": ("rds", r'"snapshot_identifier": "([^"]+)"'),
+    "states' bucket": ("s3", r'"bucket": "([^"]+)",\s+"encrypt": true,\s+"key": "account/'),
+}
+
+
+def make(kind, backend, name, region, found):
+    """Makes one thing unless it is there."""
+    match kind:
+        case "hosted zone" if name not in backend.zones:
+            with patch.object(HostedZoneIdentifier, "generate", return_value=name):
+                backend.create_hosted_zone(found(r'"domain_name": "[^".]+\.([^"]+)"') + ".", private_zone=False)
+        case "certificate" if name not in backend._certificates:
+            with patch("moto.acm.models.make_arn_for_certificate", return_value=name):
+                backend.request_certificate("given.example", None, [], [])
+        case "secret" if name not in backend.secrets:
+            with patch.object(SecretsManagerSecretIdentifier, "generate", return_value=name):
+                backend.create_secret(name.split(":")[6][:-7], "{}", None, None, None, None, None, [], False)
+        case "subnet" if name not in [subnet.id for subnet in backend.describe_subnets()]:
+            vpcs = [vpc for vpc in backend.vpcs.values() if vpc.cidr_block == "10.255.0.0/16"]
+            vpc = vpcs[0] if vpcs else backend.create_vpc("10.255.0.0/16")
+            number = sum(subnet.vpc_id == vpc.id for subnet in backend.describe_subnets())
+            zone = backend.describe_availability_zones()[number % 2].name
+            with patch("moto.ec2.models.subnets.random_subnet_id", return_value=name):
+                subnet = backend.create_subnet(vpc.id, f"10.255.{number}.0/24", availability_zone=zone)
+            subnet.map_public_ip_on_launch = False
+        case "cluster" | "cluster snapshot" if name not in [*backend.clusters, *backend.cluster_snapshots]:
+            backend.create_db_cluster({
+                "db_cluster_identifier": name, "engine": "aurora-postgresql", "storage_encrypted": True,
+                "database_name": "given", "engine_version": found(r'"family": "aurora-postgresql(\d+)"') + ".10",
+                "master_username": found(r'"master_username": "(\w+)"'), "master_user_password": "somebody-elses"})
+            if kind == "cluster snapshot":
+                backend.create_db_cluster_snapshot(name, name)
+                del backend.clusters[name]
+        case "states' bucket" if name not in backend.buckets:
+            backend.create_bucket(name, region)
+
+
+def give(request, full_url, headers):
+    def found(pattern, otherwise=None):
+        match = re.search(pattern, stack)
+        return match[1] if match else otherwise
+
+    stack, made = request.get_data(as_text=True), []
+    region, account = found(r'"region": "([\w-]+)"'), found(r'"allowed_account_ids": \[\s*"(\d+)"', DEFAULT_ACCOUNT_ID)
+    for kind, (service, pattern) in NAMED.items():
+        backend = get_backend(service)[account][get_partition(region) if service in ("route53", "s3") else region]
+        for name in dict.fromkeys(re.findall(pattern, stack)):
+            before = models_in(backend)
+            make(kind, backend, name, region, found)
+            new = [model for model in models_in(backend) if model not in before]
+            backend.made_by_moto += new  # nobody has left it behind
+            made += [f"{kind} {name}"] if new else []
+    return 200, {"Content-Type": "application/json"}, json.dumps(made)
 
 
 def exit_with_standard_input():
@@ -312,6 +386,7 @@ def main():
     for name, content in (("inventory", inventory), ("calls", models.summary)):
         administration.url_paths[f"{{0}}/moto-api/tap/{name}"] = lambda request, full_url, headers, content=content: (
             200, {"Content-Type": "application/json"}, json.dumps(content()))
+    administration.url_paths["{0}/moto-api/tap/given"] = give
     if "--exit-with-stdin" in sys.argv:
         threading.Thread(target=exit_with_standard_input, daemon=True).start()
     server = make_server("127.0.0.1", 0, refuse_strangers(DomainDispatcherApplication(create_backend_app)),

@@ -41,6 +41,7 @@ What AWS accounts share, by the 12 digits of each: see [docs/accounts.md](../doc
 // schema is the part of JSON Schema 2020-12 that environment files need: https://json-schema.org/draft/2020-12
 type schema struct {
 	Dialect     string `json:"$schema,omitempty"`
+	Comment     string `json:"$comment,omitempty"`
 	Title       string `json:"title,omitempty"`
 	Description string `json:"description,omitempty"`
 	Default     any    `json:"default,omitempty"`
@@ -48,6 +49,9 @@ type schema struct {
 	Properties           map[string]schema `json:"properties,omitempty"`
 	AdditionalProperties any               `json:"additionalProperties,omitempty"` // instead of the limit's
 	Required             []string          `json:"required,omitempty"`
+	If                   *schema           `json:"if,omitempty"`
+	Then                 *schema           `json:"then,omitempty"`
+	AllOf                []schema          `json:"allOf,omitempty"`
 }
 
 // document is the reference and the schema of a type of package config, made in one walk over it.
@@ -67,7 +71,8 @@ func describeKeys() (files map[string][]byte, err error) {
 		config.Preset(config.Production))
 	environment.schema.Title, environment.schema.Required = "An environment of the payment API", []string{"class"}
 
-	account := describe(accountsHead, "config/account.go", config.AccountKeys(), config.Account{GitHub: config.DefaultGitHub})
+	account := describe(accountsHead, "config/account.go", config.AccountKeys(),
+		config.Account{GitHub: config.DefaultGitHub})
 	account.schema.Required = []string{"region"}
 	account.schema = schema{Title: "The AWS accounts of the payment API", AdditionalProperties: account.schema,
 		Limit: config.Limit{Type: "object", PropertyNames: &config.AccountIDs}}
@@ -80,6 +85,10 @@ func describeKeys() (files map[string][]byte, err error) {
 		encoder.SetEscapeHTML(false)
 		encoder.SetIndent("", "  ")
 		err = errors.Join(err, d.err, encoder.Encode(d.schema))
+		if d == environment {
+			text.Truncate(text.Len() - len("\n}\n"))
+			text.WriteString(",\n  \"allOf\": [\n    " + strings.Join(rules(), ",\n    ") + "\n  ]\n}\n")
+		}
 		links := strings.NewReplacer(d.links...)
 		resolved := links.Replace(text.String())
 		if left := link.FindString(resolved); left != "" {
@@ -89,6 +98,38 @@ func describeKeys() (files map[string][]byte, err error) {
 		files["generated/"+name+".schema.json"] = inASCII(resolved)
 	}
 	return files, err
+}
+
+// rules returns the schemas of what values have to be together, a line each.
+func rules() (lines []string) {
+	for _, class := range []config.Class{config.Development, config.Production} {
+		this, defaults := config.Condition{Path: "class", Limit: &config.Limit{Enum: []any{class}}}, config.Preset(class)
+		defaults.Network.Zones = make([]string, 3) // a, b and c of the Region
+		for _, rule := range config.Rules(class, "") {
+			where, then := &schema{}, keeping(rule.Then, defaults)
+			for _, condition := range append(rule.If, this) {
+				where.AllOf = append(where.AllOf, keeping(condition, defaults))
+			}
+			line, _ := json.Marshal(schema{Comment: rule.Problem, If: where, Then: &then}) // as the whole schema can be
+			lines = append(lines, string(line))
+		}
+	}
+	return lines
+}
+
+// keeping returns what files keep in which a condition holds. They may leave out what does so by default.
+func keeping(c config.Condition, defaults config.Environment) schema {
+	s := schema{Limit: config.Limit{Not: &config.Limit{}}} // nothing keeps it
+	if c.Limit != nil {
+		s.Limit = *c.Limit
+	}
+	for _, key := range slices.Backward(strings.Split(c.Path, ".")) {
+		s = schema{Properties: map[string]schema{key: s}}
+		if !c.Holds(defaults) {
+			s.Required = []string{key}
+		}
+	}
+	return s
 }
 
 // link is a reference of a doc comment to a field.

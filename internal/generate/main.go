@@ -1,6 +1,7 @@
 // Command generate writes what users and their editors read in the folder generated: the reference and the JSON Schema
 // of environment files, from package config (its types, their comments, the limits and the defaults of the classes),
-// and a picture of each stack of the folder environments, from its golden.
+// and a picture of each stack of the folder environments, from its golden. Goldens and generated are below the folder
+// that is named, or else the working folder.
 package main
 
 import (
@@ -8,6 +9,7 @@ import (
 	_ "embed"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -17,9 +19,11 @@ import (
 )
 
 func main() {
-	files, err := render()
+	flag.Parse()
+	folder := flag.Arg(0)
+	files, err := render(folder)
 	for name, content := range files {
-		err = errors.Join(err, os.WriteFile(name, content, 0o644))
+		err = errors.Join(err, os.WriteFile(filepath.Join(folder, name), content, 0o644))
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "generate:", err)
@@ -27,14 +31,15 @@ func main() {
 	}
 }
 
-// render returns the content of each generated file, by its path from the repository's root, the working folder.
-func render() (map[string][]byte, error) {
+// render returns the content of each generated file by its path, of the environments and package config in the working
+// folder, the repository's root, and of the goldens in another one.
+func render(folder string) (map[string][]byte, error) {
 	files, err := describeKeys()
 	environments, problem := filepath.Glob("environments/*.yaml")
 	err = errors.Join(err, problem)
 	for _, environment := range environments {
 		stack := "tap-" + strings.TrimSuffix(filepath.Base(environment), ".yaml")
-		golden, problem := os.ReadFile("tests/golden/" + stack + ".json")
+		golden, problem := os.ReadFile(filepath.Join(folder, "tests", "golden", stack+".json"))
 		if problem == nil {
 			files["generated/"+stack+".md"], problem = draw(stack, golden)
 		}

@@ -21,7 +21,7 @@
 // that bisection does not find comes from the whole file: after an upgrade the program is at worst slow, and the
 // tests, which count what is loaded, fail. TAP_STOCK_KERNEL=1 switches all edits off, to see whether they are to blame
 // for something. One thing of Node is used that is not documented, Module.prototype._compile; the tests pass with
-// Node 20.9, 22 and 24.
+// Node 20.9, 22, 24 and 26.
 package kernel
 
 import (

@@ -4,6 +4,8 @@ import Module from "node:module";
 import path from "node:path";
 import stream from "node:stream";
 
+Reflect.set(process, "noDeprecation", true); // jsii calls util.isArray; an option of the user's goes before
+
 // The edits of four files, by the ends of their paths. A file whose edit fails is compiled as it is.
 const edits = {
 	"/@cdktf/provider-aws/lib/index.js": lazyIndex,

@@ -1,11 +1,13 @@
-// Command local deploys the environment dev to an AWS emulator on this machine and takes it down again, without an
-// AWS account. Everything that it makes is below .local, the state and Terraform's folder included, so that they
-// cannot be taken for those of AWS. `make local` checks and installs what it needs first.
+// Command local runs the programs that deploy stacks to AWS against an AWS emulator on this machine, without an AWS
+// account. All that it makes is below .local, states and Terraform's folders included, so that it cannot be taken for
+// what belongs to AWS. Make checks and installs what it needs first.
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -13,8 +15,8 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 
@@ -24,22 +26,24 @@ import (
 	"tap/internal/repository"
 )
 
-// What is deployed, and where that is kept, seen from the checkout.
 const (
-	suffix      = "dev"
-	synthesized = ".local/cdktf.out"
-	stackFolder = synthesized + "/stacks/tap-" + suffix
-	state       = ".local/terraform.tap-" + suffix + ".tfstate" // the stack says ../../../terraform.tap-dev.tfstate
+	first       = "tap-dev" // the stack that is meant where none is named
 	emulatorLog = ".local/emulator.log"
+	engineFile  = ".local/engine"          // names the program that deploys: Terraform or OpenTofu
+	states      = ".local/terraform.tap-*" // as the stacks say: ../../../terraform.<stack>.tfstate
+	output      = ".local/cdktf.out"
+
+	configuration = "cdk.tf.json"    // of a stack, as it was synthesized last,
+	deployed      = ".deployed.json" // and as it was deployed last
 )
 
 const usage = `usage: local COMMAND
 
-  up                      start the emulator and deploy tap-dev to it, or deploy what has changed
-  status                  say what runs and what it contains
+  plan ...                run the program plan, whose last argument is a stack, against the emulator
+  up                      deploy tap-dev so without a question, in few lines
+  status                  say what is deployed, and whether the checkout differs from that
   exec PROGRAM ...        run a program (aws, terraform) that then talks to the emulator
-  destroy                 destroy tap-dev and stop the emulator
-  stop                    stop the emulator without destroying anything first
+  stop                    stop the emulator and forget what is deployed to it
   provider [PROGRAM ...]  run a program (a test) in which Terraform gets the AWS provider from the source that is found,
                           or say which source that is, and how to deploy to AWS with it`
 
@@ -70,43 +74,33 @@ func carryOut(ctx context.Context, arguments []string) error {
 		return errors.New(usage)
 	}
 	switch command, program := arguments[0], arguments[1:]; {
+	case command == "plan" && len(program) > 0:
+		return plan(ctx, run, program...)
 	case command == "exec" && len(program) > 0:
 		return execute(ctx, program)
 	case command == "provider":
 		return showProvider(ctx, program)
 	case len(program) > 0:
 	case command == "up":
-		return exclusively(func() error { return up(ctx) })
+		return up(ctx)
 	case command == "status":
 		return status(ctx)
-	case command == "destroy":
-		return exclusively(func() error { return destroy(ctx) })
 	case command == "stop":
-		return exclusively(stop)
+		return errors.Join(lock(), stop())
 	}
 	return errors.New(usage)
 }
 
-// exclusively carries out a command while no other that changes the deployment runs.
-func exclusively(command func() error) error {
-	const name = ".local/lock"
-	if err := os.MkdirAll(".local", 0o755); err != nil {
-		return err
+// lock keeps other commands that change what is deployed out until this process ends.
+func lock() error {
+	file, err := syscall.Open(".local/lock", syscall.O_CREAT|syscall.O_RDWR|syscall.O_CLOEXEC, 0o644)
+	if err == nil {
+		err = syscall.Flock(file, syscall.LOCK_EX|syscall.LOCK_NB)
 	}
-	file, err := os.OpenFile(name, os.O_CREATE|os.O_RDWR, 0o644)
 	if err != nil {
-		return err
+		return fmt.Errorf("another command changes what is deployed locally: wait for it, or interrupt it (%w)", err)
 	}
-	defer file.Close() // gives the lock back; so does the end of the process, however it ends
-	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		holder, _ := os.ReadFile(name)
-		return fmt.Errorf("the local deployment of this checkout is being changed by process %s: "+
-			"wait for it, or interrupt it", holder)
-	}
-	if err := os.WriteFile(name, []byte(strconv.Itoa(os.Getpid())), 0o644); err != nil {
-		return err
-	}
-	return command()
+	return nil
 }
 
 // showProvider runs a program in which Terraform gets the provider from the source that is found. Without a program it
@@ -121,25 +115,106 @@ func showProvider(ctx context.Context, program []string) error {
 		return err
 	}
 	if len(program) == 0 {
-		fmt.Print(source.Instructions("tap-" + suffix))
+		fmt.Print(source.Instructions())
 		return nil
 	}
 	fmt.Println(source)
-	return run(ctx, variables, ".", program...)
+	return run(ctx, variables, program...)
 }
 
-// up deploys the environment as the checkout describes it.
-func up(ctx context.Context) error {
-	e, started, err := startEmulator(ctx)
+// plan synthesizes a stack, the last argument, makes in the emulator what that names and does not make, and runs the
+// program plan.
+func plan(ctx context.Context, runPlan runner, arguments ...string) error {
+	stack, find := arguments[len(arguments)-1], start
+	if slices.Contains(arguments, "-destroy") {
+		find = attach
+	}
+	e, err := find(ctx)
+	if e == nil {
+		return err
+	}
+	source, err := provider.Find(ctx)
 	if err != nil {
 		return err
 	}
-	fmt.Printf("The emulator runs at %s (process %d, log: %s)\n", e.URL(), e.PID, emulatorLog)
-	switch err := deploy(ctx, e); {
-	case err != nil && started: // a failed first deployment leaves no process behind
-		return errors.Join(err, stop(), errors.New("`make local` starts anew"))
-	case err != nil:
-		return fmt.Errorf("%w\nThe emulator still runs: `make local` continues, `make local-destroy` takes all down", err)
+	fmt.Printf("%s\nThe emulator runs at %s (process %d, log: %s)\n", source, e.URL(), e.PID, emulatorLog)
+	if err := run(ctx, environment(e, stack), ".local/bin/tap", "-unlocked", stack); err != nil {
+		return err
+	}
+	declared, err := os.ReadFile(file(stack, configuration))
+	if err != nil {
+		return err
+	}
+	made, err := e.Give(ctx, declared)
+	if err != nil {
+		return err
+	}
+	for _, thing := range made {
+		fmt.Printf("Made in the emulator first, since %s names it: %s\n", stack, thing)
+	}
+	if !bytes.Contains(declared, []byte(`"account/terraform.tfstate"`)) { // which is in the bucket that has been made
+		backend := fmt.Sprintf(`{"terraform": {"backend": {"local": {"path": "../../../terraform.%s.tfstate"}}}}`, stack)
+		if err := os.WriteFile(file(stack, "backend_override.tf.json"), []byte(backend), 0o644); err != nil {
+			return err
+		}
+	}
+	variables, err := source.Environment(environment(e, stack))
+	if err == nil {
+		err = runPlan(ctx, variables, append([]string{".local/bin/plan"}, arguments...)...)
+	}
+	if err == nil && arguments[0] == "apply" {
+		err = os.WriteFile(file(stack, deployed), declared, 0o644)
+	}
+	return err
+}
+
+// up deploys the first stack.
+func up(ctx context.Context) error {
+	err := os.RemoveAll(file(first, "saved.json")) // an earlier plan
+	if err == nil {
+		err = plan(ctx, quietly, "apply", first)
+	}
+	if err != nil {
+		return fmt.Errorf("%w\n`make local` goes on; `make local-destroy` takes everything down", err)
+	}
+	return status(ctx)
+}
+
+// status says what is deployed, and whether the checkout differs from that.
+func status(ctx context.Context) error {
+	e, err := attach(ctx)
+	if e == nil {
+		return err
+	}
+	const checkout = ".local/checkout.out"
+	defer os.RemoveAll(checkout)
+	// What is wrong with a file, it says.
+	_ = run(ctx, append(environment(e, first), "CDKTF_OUTDIR="+checkout), ".local/bin/tap", "-unlocked")
+	synthesized, _ := filepath.Glob(file("*", configuration))
+	for _, path := range synthesized {
+		stack := filepath.Base(filepath.Dir(path))
+		terraform := []string{repository.Terraform(), "-chdir=" + filepath.Dir(path)}
+		listed, _ := command(ctx, environment(e, stack), append(terraform, "state", "list")...).Output()
+		perArea, all := map[string]int{}, resource.FindAllSubmatch(listed, -1)
+		if len(all) == 0 {
+			continue
+		}
+		for _, found := range all {
+			perArea[string(found[1])]++
+		}
+		was, _ := os.ReadFile(file(stack, deployed))
+		is, _ := os.ReadFile(filepath.Join(checkout, "stacks", stack, configuration))
+		difference := "as the checkout describes it"
+		if !bytes.Equal(was, is) {
+			difference = "but the checkout describes it otherwise: make plan LOCAL=1 STACK=" + stack
+		}
+		fmt.Printf("\n%s is deployed with %d resources, %s:\n", stack, len(all), difference)
+		for _, area := range slices.Sorted(maps.Keys(perArea)) {
+			fmt.Printf("  %-16s %d\n", area, perArea[area])
+		}
+		if err := run(ctx, environment(e, stack), append(terraform, "output", "-no-color")...); err != nil {
+			return err
+		}
 	}
 	calls, err := e.Calls(ctx)
 	if err != nil {
@@ -152,82 +227,62 @@ func up(ctx context.Context) error {
 	}
 	fmt.Printf(`
 Try next:
-  %s/moto-api/ in a browser: everything the emulator has been asked to make
-  go run ./internal/local exec %s -chdir=%s state list
-  go run ./internal/local exec aws ecs list-clusters --region us-east-1
-    (or any other program: it talks to the emulator instead of AWS)
-Change environments/%s.yaml or a construct and run make local again; make local-destroy takes everything down.
-`, e.URL(), repository.Terraform(), stackFolder, suffix)
+  make plan LOCAL=1 STACK=%[1]s                     what a change of the checkout would do
+  make deploy LOCAL=1 STACK=tap-prod                  production, by the words for AWS
+  go run ./internal/local exec aws ecs list-clusters  any program, which then talks to the emulator
+  %-50[2]s  in a browser: all that it was asked for
+  generated/%[1]s.md                                a picture of the stack
+  make local-destroy                                  stop the emulator and forget everything
+`, first, e.URL()+"/moto-api/")
 	return nil
 }
 
-func deploy(ctx context.Context, e *emulator.Emulator) error {
-	source, err := provider.Find(ctx)
-	if err != nil {
-		return err
+// start returns the running emulator that has what is deployed, or starts a new, empty one.
+func start(ctx context.Context) (*emulator.Emulator, error) {
+	if err := lock(); err != nil {
+		return nil, err
 	}
-	fmt.Println(source)
-	variables, err := source.Environment(environment(e))
-	if err != nil {
-		return err
-	}
-	if err := run(ctx, variables, ".", "go", "run", ".", "-unlocked"); err != nil {
-		return err
-	}
-	if terraform(ctx, variables, "init") != nil {
-		// The provider that is locked may be of another version than the mirror has now, or the stack asks for.
-		if err := terraform(ctx, variables, "init", "-upgrade"); err != nil {
-			return err
-		}
-	}
-	return terraform(ctx, variables, "apply", "-auto-approve")
-}
-
-// startEmulator returns the running emulator that has the deployment, or starts a new, empty one.
-func startEmulator(ctx context.Context) (e *emulator.Emulator, started bool, err error) {
 	version, err := emulator.Version()
 	if err != nil {
-		return nil, false, err
+		return nil, err
 	}
-	e, err = emulator.Attach(emulatorLog)
+	e, err := emulator.Attach(emulatorLog)
 	if err == nil && e.Version == version {
-		return e, false, nil
+		return attach(ctx)
 	}
-	if _, missing := os.Stat(state); missing == nil {
+	if lost, _ := filepath.Glob(states); lost != nil {
 		fmt.Println("The emulator lost what was deployed (it has ended, or is of another version): deploying anew")
 	}
 	if err := stop(); err != nil {
-		return nil, false, err
+		return nil, err
 	}
-	e, err = emulator.Start(ctx, emulator.Options{Log: emulatorLog, Detached: true})
-	return e, true, err
+	if _, err := emulator.Start(ctx, emulator.Options{Log: emulatorLog, Detached: true}); err != nil {
+		return nil, err
+	}
+	if err := os.WriteFile(engineFile, []byte(repository.Terraform()), 0o644); err != nil {
+		return nil, err
+	}
+	return attach(ctx)
 }
 
-// destroy destroys what was deployed last, even while the environment files are broken, and stops the emulator.
-func destroy(ctx context.Context) error {
-	e, err := attach()
-	if e == nil {
-		return cmp.Or(err, stop())
+// attach returns the running emulator, or none after it has said that none runs. The program that has deployed first
+// goes on: a state of Terraform is none of OpenTofu.
+func attach(context.Context) (*emulator.Emulator, error) {
+	e, err := emulator.Attach(emulatorLog)
+	if errors.Is(err, emulator.ErrGone) {
+		fmt.Println("The emulator does not run, and nothing is deployed locally: `make local` starts it.")
+		return nil, nil
 	}
-	if _, err := os.Stat(state); err == nil {
-		if err := terraform(ctx, environment(e), "destroy", "-auto-approve"); err != nil {
-			return fmt.Errorf("%w\nThe emulator still runs: run `make local-destroy` again, or stop it, which forgets "+
-				"everything: go run ./internal/local stop", err)
-		}
+	const variable = "TERRAFORM_BINARY_NAME"
+	kept, readErr := os.ReadFile(engineFile)
+	if err := errors.Join(err, readErr); err != nil {
+		return nil, err
 	}
-	left, err := e.Inventory(ctx)
-	if err != nil {
-		return err
+	if named := os.Getenv(variable); named != "" && named != string(kept) {
+		return nil, fmt.Errorf("%s has deployed to the emulator, and %s is %s: unset it, or run make local-destroy",
+			kept, variable, named)
 	}
-	if len(left) == 0 {
-		fmt.Println("\nNothing is left in the emulator.")
-	} else {
-		fmt.Println("\nLeft in the emulator, by hand or by mistake, and gone with it:")
-	}
-	for _, resource := range left {
-		fmt.Println(" ", resource)
-	}
-	return stop()
+	return e, os.Setenv(variable, string(kept))
 }
 
 // stop stops the emulator and forgets what was deployed to it, but not which provider was taken.
@@ -240,88 +295,95 @@ func stop() error {
 	if err != nil && !errors.Is(err, emulator.ErrGone) {
 		return err
 	}
-	return errors.Join(os.RemoveAll(state), os.RemoveAll(state+".backup"),
-		os.RemoveAll(filepath.Join(".local", "."+filepath.Base(state)+".lock.info")))
+	err = os.RemoveAll(engineFile)
+	for _, pattern := range []string{states, ".local/.terraform.*", file("*", "saved.*"), file("*", deployed)} {
+		left, _ := filepath.Glob(pattern)
+		for _, name := range left {
+			err = errors.Join(err, os.Remove(name))
+		}
+	}
+	return err
 }
 
-// status says what runs and what it contains.
-func status(ctx context.Context) error {
-	e, err := attach()
-	if e == nil {
-		return err
-	}
-	resources, err := e.Inventory(ctx)
-	if err != nil {
-		return err
-	}
-	perService := map[string]int{}
-	for _, resource := range resources {
-		perService[resource.Service]++
-	}
-	fmt.Printf("The emulator runs at %s (process %d, log: %s) and contains:\n", e.URL(), e.PID, emulatorLog)
-	for _, service := range slices.Sorted(maps.Keys(perService)) {
-		fmt.Printf("  %-24s %d\n", service, perService[service])
-	}
-	if _, err := os.Stat(state); err != nil {
-		fmt.Println("Nothing is deployed to it: run `make local`.")
-		return nil
-	}
-	return terraform(ctx, environment(e), "output")
-}
-
-// execute runs a program that talks to the emulator.
+// execute runs a program that talks to the emulator, as the account and in the Region of the stack that STACK names.
 func execute(ctx context.Context, program []string) error {
-	e, err := attach()
+	e, err := attach(ctx)
 	if e == nil {
 		return cmp.Or(err, errors.New("there is nothing to talk to"))
 	}
-	return run(ctx, environment(e), ".", program...)
-}
-
-// attach returns the running emulator, or none after it has said that none runs.
-func attach() (*emulator.Emulator, error) {
-	e, err := emulator.Attach(emulatorLog)
-	if errors.Is(err, emulator.ErrGone) {
-		fmt.Println("The emulator does not run, and nothing is deployed locally: `make local` starts it.")
-		return nil, nil
+	variables := environment(e, cmp.Or(os.Getenv("STACK"), first))
+	if source, err := provider.Find(ctx); err == nil { // few programs need it
+		if variables, err = source.Environment(variables); err != nil {
+			return err
+		}
 	}
-	return e, err
+	if filepath.Base(program[0]) == "aws" { // version 1 asks AWS itself for RDS and SQS, whatever the variables say
+		program = slices.Insert(program, 1, "--endpoint-url", e.URL())
+	}
+	return run(ctx, variables, program...)
 }
 
-// environment is that of every program: without anything of the user's AWS account, of another run of cdktf or of
-// another environment.
-func environment(e *emulator.Emulator) []string {
+// environment is that of every program: with the Region and the account of a synthesized stack, and without anything of
+// the user's AWS account or of another run of cdktf.
+func environment(e *emulator.Emulator, stack string) []string {
 	variables := slices.DeleteFunc(e.Environment(), func(entry string) bool {
 		return strings.HasPrefix(entry, "CDKTF_")
 	})
 	if _, err := os.Stat(os.Getenv("TF_CLI_CONFIG_FILE")); err != nil { // Terraform warns of a file that does not exist
 		variables = append(variables, "TF_CLI_CONFIG_FILE=")
 	}
-	return append(variables,
-		"CDKTF_OUTDIR="+synthesized,
-		config.SuffixVariable+"="+suffix, // tap-dev is made even where no file describes it
-		"CHECKPOINT_DISABLE=1",           // Terraform does not ask whether it is the newest
-		"TF_IN_AUTOMATION=1",             // nor does it say what to type next
-	)
+	var declared struct {
+		Provider struct {
+			AWS []struct {
+				Region   string
+				Accounts []string `json:"allowed_account_ids"`
+			}
+		}
+	}
+	content, _ := os.ReadFile(file(stack, configuration))
+	_ = json.Unmarshal(content, &declared) // nothing is declared before the first synthesis
+	for _, aws := range declared.Provider.AWS {
+		variables = append(variables, "AWS_REGION="+aws.Region, "AWS_DEFAULT_REGION="+aws.Region)
+		for _, account := range aws.Accounts {
+			variables = append(variables, "AWS_ACCESS_KEY_ID=EMULATOR"+account)
+		}
+	}
+	suffix := cmp.Or(os.Getenv(config.SuffixVariable), strings.TrimPrefix(first, "tap-")) // which no file may describe
+	return append(variables, "CDKTF_OUTDIR="+output, config.SuffixVariable+"="+suffix,
+		"CHECKPOINT_DISABLE=1", // Terraform does not ask whether it is the newest
+		"TF_IN_AUTOMATION=1")   // nor does it say what to type next
 }
 
-func terraform(ctx context.Context, variables []string, arguments ...string) error {
-	return run(ctx, variables, stackFolder, append([]string{repository.Terraform()}, arguments...)...)
+// resource is one in a list of what a state contains, and its area.
+var resource = regexp.MustCompile(`(?m)^\w+\.([A-Za-z0-9-]+)[\w-]*$`)
+
+// file is one in the folder of a stack.
+func file(stack, name string) string { return filepath.Join(output, "stacks", stack, name) }
+
+// runner runs a program. An interrupt in the terminal reaches that by itself, as it is in the same process group, and
+// it decides what that means.
+type runner func(ctx context.Context, variables []string, program ...string) error
+
+// run runs a program with this one's input and output.
+func run(ctx context.Context, variables []string, program ...string) error {
+	c := command(ctx, variables, program...)
+	c.Stdin, c.Stdout, c.Stderr = os.Stdin, os.Stdout, os.Stderr
+	return ended(ctx, c, c.Run())
 }
 
-// run runs a program with this one's input and output. An interrupt in the terminal reaches it by itself, as it is in
-// the same process group, and it decides what that means.
-func run(ctx context.Context, variables []string, folder string, program ...string) error {
-	command := exec.CommandContext(ctx, program[0], program[1:]...) // the next program is not started
-	command.Cancel = func() error { return nil }
-	command.Dir, command.Env = folder, variables
-	command.Stdin, command.Stdout, command.Stderr = os.Stdin, os.Stdout, os.Stderr
-	err := command.Run()
+func command(ctx context.Context, variables []string, program ...string) *exec.Cmd {
+	c := exec.CommandContext(ctx, program[0], program[1:]...) // the next program is not started
+	c.Cancel, c.Env = func() error { return nil }, variables
+	return c
+}
+
+// ended returns why a program has failed.
+func ended(ctx context.Context, c *exec.Cmd, err error) error {
 	switch {
 	case ctx.Err() != nil: // Terraform ends an init as if there had been no interrupt
 		return errors.New("interrupted")
 	case err != nil:
-		return fmt.Errorf("%s: %w", strings.Join(program, " "), err)
+		return fmt.Errorf("%s: %w", strings.Join(c.Args, " "), err)
 	}
 	return nil
 }

@@ -2,13 +2,13 @@
 # Says in one message which tools are missing or too old, and whether the AWS provider can be had. It is a shell script
 # because Go itself may be missing. The oldest versions that work are read from where they are declared.
 #
-# usage: prerequisites.sh [CHECK ...]     CHECK: go, node, terraform, python, provider; all of them by default
+# usage: prerequisites.sh [CHECK ...]     CHECK: go, node, npm, terraform, python, provider; all of them by default
 set -eu
 cd "$(dirname "$0")/../.."
-export CHECKPOINT_DISABLE=1 # terraform version asks nobody for a newer one
+export CHECKPOINT_DISABLE=1           # terraform version asks nobody for a newer one
+unset TF_CLI_ARGS TF_CLI_ARGS_version # and takes no options that are for other commands
 
 missing= # the message
-absent=  # the tools in it
 
 # need NAME FILE PATTERN WHERE COMMAND... adds to the message unless what the command prints has a version that is at
 # least the one that the pattern's group matches in the file.
@@ -24,28 +24,22 @@ need() {
 			split(found, have, "."); split(wanted, want, ".")
 			exit !(wanted && have[1] * 1000 + have[2] >= want[1] * 1000 + want[2])
 		}') && return
-	absent="$absent $name"
 	missing="$missing
   $name $wanted or newer: \`$*\` gives ${found:-no version}; see $where"
 }
 
-# waits CHECK TOOL adds to the message that a check waits for a tool if that is in the message.
-waits() {
-	case $absent in
-	*"$2"*) missing="$missing
-  $1: its check waits for $2" ;;
-	*) return 1 ;;
-	esac
-}
+# has TOOL reports whether a tool that a check runs is not in the message.
+has() { case $missing in *"  $1 "*) false ;; esac }
 
-[ $# -gt 0 ] || set -- go node terraform python provider
+[ $# -gt 0 ] || set -- go node npm terraform python provider
 for check in "$@"; do
 	case $check in
 	go)
 		go version >/dev/null 2>&1 || export GOTOOLCHAIN=local # where the version of go.mod cannot be downloaded
 		need Go go.mod 'go \([0-9.]*\)' https://go.dev/dl/ go version ;;
 	node)
-		need Node.js package.json ' *"node": ">=\([0-9.]*\)' https://nodejs.org/ node --version
+		need Node.js package.json ' *"node": ">=\([0-9.]*\)' https://nodejs.org/ node --version ;;
+	npm)
 		need npm package.json ' *"npm": ">=\([0-9.]*\)' "https://nodejs.org/ (with Node.js)" npm --version ;;
 	terraform)
 		need Terraform constructs/versions/versions.go '.*Terraform = ">= \([0-9.]*\)' \
@@ -54,10 +48,10 @@ for check in "$@"; do
 	python)
 		need Python internal/emulator/requirements.in '.*--python-version \([0-9.]*\)' \
 			https://www.python.org/downloads/ python3 --version
-		waits "Python's venv" Python || python3 -c 'import venv, ensurepip' >/dev/null 2>&1 || missing="$missing
+		! has Python || python3 -c 'import venv, ensurepip' >/dev/null 2>&1 || missing="$missing
   Python's venv: \`import venv, ensurepip\` fails; on Debian and Ubuntu install the package python3-venv" ;;
 	provider)
-		waits "the AWS provider" Go || waits "the AWS provider" Terraform || said=$({
+		! has Go || ! has Terraform || said=$({
 			go build -o .local/bin/local ./internal/local && .local/bin/local provider true
 		} 2>&1) || missing="$missing
   $said" ;;

@@ -80,7 +80,8 @@ func list() error {
 	}
 	for _, e := range environments {
 		if _, found := lost[e.Account]; found {
-			err = errors.Join(err, fmt.Errorf("environments/%s.yaml: account %s has left accounts.yaml: put it back, or destroy "+
+			err = errors.Join(err, fmt.Errorf("environments/%s.yaml: account %s has left accounts.yaml: put it back, or "+
+				"destroy "+
 				"tap-%[1]s and remove its file first", e.Suffix, e.Account))
 		}
 	}

@@ -107,6 +107,7 @@ func TestCommandOnTerraform(t *testing.T) {
 		t.Errorf("what was refused has changed the state to\n%s", after)
 	}
 	t.Setenv("TF_CLI_ARGS_plan", "-lock=false  -refresh=false -parallelism=2")
+	run(changed, "", 11, "1 to change.*\n\nWithout a refresh, .*applies exactly it")
 	run(changed, "yes|| apply", 0, "0 added, 1 changed")
 
 	run(renamed, "", 11, "")
@@ -131,6 +132,7 @@ func TestFailuresAreNoStatuses(t *testing.T) {
 	t.Setenv("TERRAFORM_BINARY_NAME", program)
 	run := command(t)
 	for _, test := range []struct{ script, says, summary string }{
+		{shows + `'{"format_version": "1.2", "errored": true}'`, "the plan is not complete", "is not complete"},
 		{shows + `'{"format_version": "9.0"}'`, `"9.0.0" does not satisfy.*terraform-json`, "9.0.0"},
 		{shows + `'{"format_version": "1.2", "resource_changes": [null]}'`, "a fault of the program", "a fault of"},
 		{"[ $1 != init ] || { kill -INT $PPID; sleep 0.5; }", "plan: interrupted", "interrupted"},
@@ -162,4 +164,9 @@ func TestArguments(t *testing.T) {
 			t.Errorf("plan %s: %v, expected %q", arguments, err, want)
 		}
 	}
+}
+
+func TestProviderThatCannotBeHad(t *testing.T) {
+	t.Setenv("TERRAFORM_BINARY_NAME", must.Get(exec.LookPath("false"))(t))
+	command(t)(synthesized, "", 1, "init: exit status 1\n.*make provider says where")
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"reflect"
 	"regexp"
 	"slices"
 
@@ -14,7 +15,9 @@ type move struct{ from, to string }
 func findMoves(resources []*tfjson.ResourceChange) (moves []move) {
 	var destroyed, created []*tfjson.ResourceChange
 	for _, r := range resources {
-		if r.Change.Actions.Create() {
+		if r.Change == nil {
+			continue
+		} else if r.Change.Actions.Create() {
 			created = append(created, r)
 		} else if r.Change.Actions.Delete() && r.DeposedKey == "" {
 			destroyed = append(destroyed, r)
@@ -36,7 +39,7 @@ func mostAlike(r *tfjson.ResourceChange, others []*tfjson.ResourceChange) (found
 		if other.Type != r.Type {
 			continue
 		}
-		likeness := []int{-differences(r.Change, other.Change), alike(r.Name, other.Name)}
+		likeness := []int{-unlike(r.Change, other.Change), alike(r.Name, other.Name)}
 		switch order := slices.Compare(likeness, best); {
 		case best == nil || order > 0:
 			found, best = other, likeness
@@ -47,14 +50,14 @@ func mostAlike(r *tfjson.ResourceChange, others []*tfjson.ResourceChange) (found
 	return found
 }
 
-// differences counts the known attributes of what is created that are not those of what is destroyed.
-func differences(a, b *tfjson.Change) (count int) {
+// unlike counts the known attributes of what is created that are not those of what is destroyed.
+func unlike(a, b *tfjson.Change) (count int) {
 	if a.Before == nil {
 		a, b = b, a
 	}
-	after, _ := b.After.(map[string]any)
+	after, _ := b.After.(object) // without what is unknown
 	for name, value := range after {
-		if !marked(at(b.AfterUnknown, name)) && changed(value, at(a.Before, name)) {
+		if !reflect.DeepEqual(value, part(a.Before, name)) {
 			count++
 		}
 	}

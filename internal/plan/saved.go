@@ -103,7 +103,7 @@ func apply(stack string, destroy bool) error {
 			return fmt.Errorf("the answer was not yes: %s stays as it is", stack)
 		}
 	}
-	if err := terraform(os.Stdout, "apply", "-input=false", planFile); err != nil {
+	if err := terraform(os.Stdout, "apply", "-input=false", "-no-color", planFile); err != nil {
 		return fmt.Errorf("%w (if the plan is stale, %s)", err, again)
 	}
 	return forget()

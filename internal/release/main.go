@@ -9,16 +9,15 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
-
-	"go.yaml.in/yaml/v3"
 
 	"tap/config"
 	"tap/internal/repository"
 )
 
 func main() {
-	err := errors.New("usage: release STACK IMAGE")
+	err := errors.New("usage: make release STACK=tap-prod IMAGE=REPOSITORY@sha256:DIGEST")
 	if len(os.Args) == 3 {
 		err = release(os.Args[1], os.Args[2])
 	}
@@ -33,46 +32,36 @@ func release(stack, image string) error {
 	if err := repository.CheckStack(stack); err != nil {
 		return err
 	}
-	suffix := strings.TrimPrefix(stack, "tap-")
-	name := "environments/" + suffix + ".yaml"
+	// The loader follows no link and waits for no pipe: what it has read is a file of this folder.
+	environments, _, err := config.Load("environments", config.RequestedSuffix{})
+	if err != nil {
+		return err
+	}
+	name := "environments/" + strings.TrimPrefix(stack, "tap-") + ".yaml"
+	i := slices.IndexFunc(environments, func(e config.Environment) bool { return "tap-"+e.Suffix == stack })
 	before, err := os.ReadFile(name)
-	if err != nil {
-		return fmt.Errorf("%s has no file: %w", stack, err)
+	if i < 0 || err != nil {
+		return fmt.Errorf("no environment file is that of %s", stack)
 	}
-	var file struct{ Service struct{ Image yaml.Node } }
-	_ = yaml.Unmarshal(before, &file) // the loader says what is wrong
-	old, lines := file.Service.Image, strings.Split(string(before), "\n")
-	if old.Value == "" || strings.Count(lines[old.Line-1], old.Value) != 1 {
-		return fmt.Errorf("%s: service.image: is missing, or not all on one line; write it there once", name)
+	old := environments[i].Service.Image
+	head, rest, _ := strings.Cut(string(before), old)
+	if old == "" || strings.Contains(rest, old) {
+		return fmt.Errorf("%s: service.image: is missing, or not in the file once; write it there once, on one line", name)
 	}
-	lines[old.Line-1] = strings.Replace(lines[old.Line-1], old.Value, image, 1)
-	after := []byte(strings.Join(lines, "\n"))
 
-	// The loader reads a copy, so that the file is changed only after it has accepted the content.
-	copied, err := os.MkdirTemp("", "release")
-	if err != nil {
+	// The loader judges the file as it would be; what it refuses is taken back.
+	if err := os.WriteFile(name, []byte(head+image+rest), 0o644); err != nil {
 		return err
 	}
-	defer os.RemoveAll(copied)
-	err = os.CopyFS(copied+"/environments", os.DirFS("environments"))
-	if accounts, missing := os.ReadFile("accounts.yaml"); missing == nil {
-		err = errors.Join(err, os.WriteFile(copied+"/accounts.yaml", accounts, 0o600))
-	}
-	if err = errors.Join(err, os.WriteFile(copied+"/"+name, after, 0o600)); err != nil {
-		return err
-	}
-	environments, _, err := config.Load(copied+"/environments", config.RequestedSuffix{})
-	if err != nil {
-		return errors.New(strings.ReplaceAll(err.Error(), copied+"/", ""))
-	}
-	for _, e := range environments {
+	if environments, _, err = config.Load("environments", config.RequestedSuffix{}); err == nil {
+		e := environments[i]
 		account, _, _, _ := e.Service.PrivateRepository()
-		if e.Suffix == suffix && e.Service.Image == image && strings.Contains(image, "@sha256:") &&
-			(e.StatesBucket == "" || account == e.Account) {
-			return os.WriteFile(name, after, 0o644)
+		if e.Service.Image == image && strings.Contains(image, "@sha256:") && (e.StatesBucket == "" || account == e.Account) {
+			return nil
 		}
+		err = fmt.Errorf("%s:%d: service.image: %q is not valid for a release; allowed: an image with a digest "+
+			"(@sha256:...), of the repository %s of the environment's account where accounts.yaml has that", name,
+			1+strings.Count(head, "\n"), image, config.Repository)
 	}
-	return fmt.Errorf("%s:%d: service.image: %q is not valid for a release; allowed: an image with a digest "+
-		"(@sha256:...), of the repository %s of the environment's account where accounts.yaml has that", name, old.Line,
-		image, config.Repository)
+	return errors.Join(err, os.WriteFile(name, before, 0o644))
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"strings"
+	"syscall"
 	"testing"
 
 	"tap/tests/must"
@@ -24,7 +25,7 @@ func TestReleaseChangesOneValue(t *testing.T) {
 		{"tap-qa", before, "a'\nprotect: true #" + digest, "environments/qa.yaml:"},
 		{"tap-qa", "class: development\n", "payment-api" + digest, "environments/qa.yaml: service.image: is missing"},
 		{"tap-qa", strings.Replace(before, "80", "0", 1), images + "payment-api" + digest, "environments/qa.yaml:6: "},
-		{"tap-other", before, images + "payment-api" + digest, "tap-other has no file"},
+		{"tap-other", before, images + "payment-api" + digest, "no environment file is that of tap-other"},
 		{"tap-../qa", before, images + "payment-api" + digest, `"tap-../qa" is not the name of a stack`},
 	} {
 		t.Chdir(t.TempDir())
@@ -39,6 +40,16 @@ func TestReleaseChangesOneValue(t *testing.T) {
 		got := must.Get(os.ReadFile("environments/qa.yaml"))(t)
 		if string(got) != want || (err == nil) != (test.problem == "") || !strings.HasPrefix(problem, test.problem) {
 			t.Errorf("%s: %v, expected %q\n%s", test.image, err, test.problem, got)
+		}
+	}
+
+	// A link is not followed, and a pipe not waited for.
+	must.Write(t, "outside", before)
+	must.Do(t, os.Symlink("../outside", "environments/link.yaml"), syscall.Mkfifo("environments/pipe.yaml", 0o644))
+	for _, stack := range []string{"tap-link", "tap-pipe"} {
+		err := release(stack, images+"payment-api"+digest)
+		if kept := must.Get(os.ReadFile("outside"))(t); err == nil || string(kept) != before {
+			t.Errorf("%s: %v, and what the link leads to is %s", stack, err, kept)
 		}
 	}
 }

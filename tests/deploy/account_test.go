@@ -57,17 +57,20 @@ func TestLongAccounts(t *testing.T) {
 		d.plan(t).expect(t)
 		d.refused(t, "Instance cannot be destroyed", destroying...)
 	})
-	r := newRun(t, "emulated", append(d.emulator.Environment(), "AWS_ENDPOINT_URL="+d.proxy.url, "REPOSITORY="+d.repository,
+	r := newRun(t, "emulated", append(d.emulator.Environment(),
+		"AWS_ENDPOINT_URL="+d.proxy.url, "REPOSITORY="+d.repository,
 		"TF_CLI_ARGS_init=-plugin-dir="+d.repository+"/.local/provider/.terraform/providers",
 		"PYTHON="+repository.Python(d.repository))...)
-	r.command(`cd "$REPOSITORY" && git ls-files -z -co --exclude-standard | tar --null -T - -cf - | tar -xf - -C "$FOLDER/checkout"`)
+	r.command(`cd "$REPOSITORY" && git ls-files -z -co --exclude-standard | tar --null -T - -cf - |
+		tar -xf - -C "$FOLDER/checkout"`)
 	latency := parameters{"AlarmNames": []string{"HighLatencyAlarm-dev"}}
 	// run runs the pipeline for an event, after which an alarm has a threshold, and notifies somebody or not.
 	run := func(t *testing.T, event string, failed, calls []string, words, alarm string) {
 		t.Helper()
 		r.T = t
 		r.expect(event, failed, calls, []string{words})
-		d.expectAnswers(t, request{"cloudwatch", "describe_alarms", latency, "MetricAlarms[0].[Threshold, ActionsEnabled]", alarm})
+		d.expectAnswers(t, request{"cloudwatch", "describe_alarms", latency,
+			"MetricAlarms[0].[Threshold, ActionsEnabled]", alarm})
 	}
 	const applies, keeps = "Apply complete!", "no Apply complete!"
 	dev, qa := in("tap-dev"), in("tap-qa", key)
@@ -118,15 +121,17 @@ func TestLongAccounts(t *testing.T) {
 		run(t, "push", nil, nil, keeps, "[3 true]")
 		must.Do(t, os.Remove(r.folder+"/given/head-apply"))
 	})
-	step(t, "a pull request calls what the planner may, and is applied with the password that is stored", func(t *testing.T) {
+	step(t, "a pull request calls what the planner may, and is applied with the stored password", func(t *testing.T) {
 		r.commit(inAccounts("latencySeconds: 3", "2"))
-		r.github["event"] = object{"pull_request": object{"number": 5, "head": object{"repo": object{"full_name": "example/tap"}}}}
+		r.github["event"] = object{"pull_request": object{"number": 5,
+			"head": object{"repo": object{"full_name": "example/tap"}}}}
 		before := must.Get(d.emulator.Calls(t.Context()))(t).Operations
 		run(t, "pull_request", nil, []string{"gh pr comment 5 --body-file comment.md"}, keeps, "[3 true]")
 		called := must.Get(d.emulator.Calls(t.Context()))(t).Operations
 		maps.DeleteFunc(called, func(name string, count int) bool { return before[name] == count })
 		got := slices.Sorted(maps.Keys(called))
-		if want := strings.Fields("cloudwatch:DescribeAlarms iam:GetRole rds:DescribeDBEngineVersions s3:GetObject s3:HeadObject " +
+		if want := strings.Fields("cloudwatch:DescribeAlarms iam:GetRole rds:DescribeDBEngineVersions s3:GetObject " +
+			"s3:HeadObject " +
 			"s3:ListObjectsV2 secretsmanager:GetRandomPassword sts:GetCallerIdentity"); !slices.Equal(got, want) {
 			t.Errorf("the plans and the test call %v, expected %v", got, want)
 		}

@@ -86,9 +86,7 @@ type deployment struct {
 	stack      string // tap-dev
 	emulator   *emulator.Emulator
 	proxy      *proxy
-	variables  []string            // of the environment of commands, beside the emulator's
-	zone       string              // the id that hostedZone means
-	given      []emulator.Resource // what the emulator contains because of it
+	variables  []string // of the environment of commands, beside the emulator's
 }
 
 // newDeployment starts an emulator for an environment of that suffix, at the same time as other tests. Everything ends
@@ -97,7 +95,7 @@ func newDeployment(t *testing.T, suffix string) *deployment {
 	t.Helper()
 	must.HaveTools(t)
 	t.Parallel()
-	d := &deployment{repository: must.Get(prepare())(t), root: t.TempDir(), stack: "tap-" + suffix, zone: hostedZone}
+	d := &deployment{repository: must.Get(prepare())(t), root: t.TempDir(), stack: "tap-" + suffix}
 	d.emulator = must.Get(emulator.Start(t.Context(), emulator.Options{Log: d.path("emulator.log")}))(t)
 	t.Cleanup(func() {
 		calls, err := d.emulator.Calls(context.Background()) // the test's own context has ended
@@ -122,10 +120,12 @@ func (d *deployment) stackFile() string { return filepath.Join(d.stackFolder(), 
 // synthesis lets one test at a time use the process that builds constructs.
 var synthesis sync.Mutex
 
-// configure synthesizes the environment that the file describes, in place of the one before, ready to be planned.
+// configure synthesizes the environment that the file describes, in place of the one before, ready to be planned: what
+// it names and does not make is there.
 func (d *deployment) configure(t *testing.T, file string) {
 	t.Helper()
 	d.synthesize(t, map[string]string{"environments/" + strings.TrimPrefix(d.stack, "tap-") + ".yaml": file})
+	must.Get(d.emulator.Give(t.Context(), must.Get(os.ReadFile(d.stackFile()))(t)))(t)
 	if _, err := os.Stat(filepath.Join(d.stackFolder(), ".terraform")); err != nil {
 		d.terraform(t, initializing...)
 	}
@@ -140,9 +140,6 @@ func (d *deployment) synthesize(t *testing.T, files map[string]string) {
 	}
 	environments, accounts, err := config.Load(root+"/environments", config.RequestedSuffix{})
 	must.Do(t, err)
-	if domain := &environments[0].LoadBalancer.Domain; domain.ZoneID == hostedZone {
-		domain.ZoneID = d.zone
-	}
 	synthesis.Lock()
 	defer synthesis.Unlock()
 	must.Do(t, constructs.Synthesize(environments, accounts, d.path("cdktf.out")))
@@ -257,9 +254,7 @@ func (d *deployment) inventory(t *testing.T) []emulator.Resource {
 func (d *deployment) expectNothingLeft(t *testing.T) {
 	t.Helper()
 	for _, left := range d.inventory(t) {
-		if !slices.Contains(d.given, left) {
-			t.Errorf("left in AWS: %s", left)
-		}
+		t.Errorf("left in AWS: %s", left)
 	}
 	var state struct{ Resources []any }
 	must.Do(t, json.Unmarshal(must.Get(os.ReadFile(d.path("terraform."+d.stack+".tfstate")))(t), &state))

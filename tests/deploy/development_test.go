@@ -55,6 +55,7 @@ func TestLongChanges(t *testing.T) {
 		}
 		d.proxy.expectPasswords(t, first, first)
 	})
+	step(t, "changes are planned as they are judged", func(t *testing.T) { d.expectRecorded(t, development) })
 	step(t, "a plan that would replace what cannot be replaced is refused", func(t *testing.T) {
 		d.configure(t, production+"region: eu-west-1\n")
 		d.expectWords(t, 1, "region is us-east-1 in", "class is development in", "network.cidr is 10.0.0.0/16 in")
@@ -86,16 +87,20 @@ func TestLongChanges(t *testing.T) {
 		d.expectAnswers(t, request{"ecs", "describe_task_definition", parameters{"taskDefinition": "PaymentTask-dev"},
 			"taskDefinition.containerDefinitions[0].image", image})
 	})
-	step(t, "a plan says in words what is lost", func(t *testing.T) {
-		expect := func(file string, status int, wanted ...string) {
-			t.Helper()
-			d.configure(t, file)
-			d.expectWords(t, status, wanted...)
+	step(t, "what weakens the stack is named, and nothing of it called harmless", func(t *testing.T) {
+		d.configure(t, deployed)
+		if said := d.expectWords(t, 12, d.weaken(t)...); strings.Contains(said, "Harmless") {
+			t.Error(said)
 		}
-		expect(deployed, 0, "No changes.")
-		expect(deployed+"monitoring: {latencySeconds: 3}\n", 10, "Harmless changes: 2.")
-		expect(deployed+"logs: {retentionDays: 7}\n", 12, "### Weakens protection", "from `30` to `7`")
-		expect(withPort(deployed), 12, "### Interrupts traffic")
+	})
+	step(t, "what is done by hand is named, and what it adds also after an apply of something else", func(t *testing.T) {
+		d.configure(t, deployed)
+		d.expectRefreshed(t, 0, "No changes.")
+		words := d.meddle(t)
+		d.configure(t, deployed+"monitoring: {latencySeconds: 3}\n")
+		d.expectRefreshed(t, 12, words...)
+		d.apply(t)
+		d.expectRefreshed(t, 12, words[len(words)-4:]...)
 	})
 	step(t, "a saved plan is applied as it was made or not at all", func(t *testing.T) {
 		d.configure(t, deployed+"logs: {retentionDays: 7}\n")
@@ -122,28 +127,33 @@ func TestLongChanges(t *testing.T) {
 
 func TestLongCommandLine(t *testing.T) {
 	d := newDeployment(t, "dev")
-	cdktf := func(t *testing.T, subcommand string, options ...string) {
+	cdktf := func(t *testing.T, subcommand string, options ...string) string {
 		t.Helper()
 		// Without --skip-provider-lock the provider is looked for in the public registry, whatever Terraform's
 		// configuration says.
-		arguments := append([]string{subcommand, d.stack, "--auto-approve", "--skip-provider-lock", "--no-color",
+		arguments := append([]string{subcommand, d.stack, "--skip-provider-lock", "--no-color",
 			"--output", d.path("cdktf.out")}, options...)
-		must.Get(d.run(t, d.repository, repository.CDKTF(d.repository), arguments...))(t)
+		return must.Get(d.run(t, d.repository, repository.CDKTF(d.repository), arguments...))(t)
 	}
 
 	step(t, "cdktf deploy deploys the repository's development environment", func(t *testing.T) {
-		cdktf(t, "deploy", "--outputs-file", d.path("outputs.json"))
+		cdktf(t, "deploy", "--auto-approve", "--outputs-file", d.path("outputs.json"))
 		var written map[string]map[string]any
 		must.Do(t, json.Unmarshal(must.Get(os.ReadFile(d.path("outputs.json")))(t), &written))
 		if want := d.outputs(t); fmt.Sprint(written[d.stack]) != fmt.Sprint(want) {
 			t.Errorf("cdktf has written the outputs %v, expected %v", written[d.stack], want)
 		}
 	})
+	step(t, "cdktf diff finds no changes", func(t *testing.T) {
+		if said := cdktf(t, "diff"); !strings.Contains(said, "No changes.") {
+			t.Errorf("cdktf diff says %s", said)
+		}
+	})
 	step(t, "cdktf destroy leaves nothing", func(t *testing.T) {
 		if len(d.inventory(t)) == 0 {
 			t.Fatal("nothing has been deployed")
 		}
-		cdktf(t, "destroy")
+		cdktf(t, "destroy", "--auto-approve")
 		d.expectNothingLeft(t)
 	})
 }

@@ -183,7 +183,8 @@ func TestRightsOfJobs(t *testing.T) {
 		for _, action := range regexp.MustCompile(`\./\.github/actions/\w+`).FindAllString(text, -1) {
 			text += string(must.Get(os.ReadFile("../../" + action + "/action.yml"))(t))
 		}
-		if got := fmt.Sprint(at(jobs[name], "permissions")); got != rights[0] || regexp.MustCompile(rights[1]).MatchString(text) {
+		got := fmt.Sprint(at(jobs[name], "permissions"))
+		if got != rights[0] || regexp.MustCompile(rights[1]).MatchString(text) {
 			t.Errorf("%s has %s, expected %s, or contains %s", name, got, rights[0], rights[1])
 		}
 		delete(jobs, name)

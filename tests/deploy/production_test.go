@@ -8,8 +8,7 @@ import (
 	"testing"
 )
 
-// hostedZone is the id of the hosted zone in environment files. The emulator's own ids do not begin with a Z, as all
-// of AWS's do and as an environment file has to say.
+// hostedZone is the id of the hosted zone in environment files.
 const hostedZone = "Z0EMULATEDZONE"
 
 const production = `
@@ -29,13 +28,13 @@ var finalSnapshot = regexp.MustCompile(`^paymentdb-prod-final-[0-9a-f]{8}(-[0-9a
 
 func TestLongProduction(t *testing.T) {
 	d := newDeployment(t, "prod")
-	d.newHostedZone(t)
 	d.configure(t, production)
 
 	step(t, "it is deployed", func(t *testing.T) { d.apply(t) })
 	step(t, "the outputs name what exists", d.expectOutputs)
 	step(t, "it answers over HTTPS only", d.expectHTTPS)
 	step(t, "a second plan is empty", func(t *testing.T) { d.plan(t).expect(t) })
+	step(t, "changes are planned as they are judged", func(t *testing.T) { d.expectRecorded(t, production) })
 	step(t, "what is renamed is missed, and kept by the moved blocks", d.expectGuarded)
 	step(t, "a destroy is refused before it destroys anything", func(t *testing.T) {
 		d.configure(t, production)
@@ -65,18 +64,9 @@ func TestLongProduction(t *testing.T) {
 			t.Fatalf("RDS lists the snapshots %q, expected one named %s", name, finalSnapshot)
 		}
 		d.ask(t, "rds", "delete_db_cluster_snapshot", parameters{"DBClusterSnapshotIdentifier": name}, "@")
-		d.ask(t, "route53", "delete_hosted_zone", parameters{"Id": d.zone}, "@") // fails while it contains records
+		d.ask(t, "route53", "delete_hosted_zone", parameters{"Id": hostedZone}, "@") // fails while it contains records
 		d.expectNothingLeft(t)
 	})
-}
-
-// newHostedZone creates a Route 53 hosted zone, which an environment with a domain needs to exist. From then on its id
-// takes the place of hostedZone in what is configured.
-func (d *deployment) newHostedZone(t *testing.T) {
-	t.Helper()
-	d.zone = strings.TrimPrefix(d.ask(t, "route53", "create_hosted_zone",
-		parameters{"Name": "payments.example.com", "CallerReference": "deploy"}, "HostedZone.Id"), "/hostedzone/")
-	d.given = d.inventory(t)
 }
 
 // expectHTTPS checks that the load balancer serves the domain over TLS, with a validated certificate and an alias.
@@ -92,7 +82,7 @@ func (d *deployment) expectHTTPS(t *testing.T) {
 			[]string{certificate, o["TargetGroupArn"]}},
 		{"acm", "describe_certificate", parameters{"CertificateArn": certificate}, "Certificate.[DomainName, Status]",
 			[]string{"api.payments.example.com", "ISSUED"}},
-		{"route53", "list_resource_record_sets", parameters{"HostedZoneId": d.zone},
+		{"route53", "list_resource_record_sets", parameters{"HostedZoneId": hostedZone},
 			"ResourceRecordSets[?Type=='A']|[0].[Name, starts_with(AliasTarget.DNSName, '" + o["LoadBalancerDNS"] + "')]",
 			[]any{"api.payments.example.com.", true}},
 	}...)

@@ -32,9 +32,9 @@ func New(scope constructs.Construct, id string, d deployment.Deployment, name st
 		return connection.Connection{
 			Name:      id,
 			Variables: map[string]string{URL: *queue.Url()},
-			Run: connection.Access{
+			Task: connection.Access{
 				Statements: []policy.Statement{{Sid: sid, Actions: actions, Resources: []*string{queue.Arn()}}},
-				Key:        map[string][]string{"sqs": key},
+				KMS:        map[string][]string{"sqs": key},
 			},
 			Endpoints: []string{"sqs"},
 		}

@@ -2,7 +2,7 @@
 // not accept, and on each waiver that nothing needs:
 //
 //	make scan                       # install checkov into .local/scan, then check
-//	go run ./tests/scan -waivers    # only write generated/waivers.md
+//	go run ./tests/scan -waivers .  # only write generated/waivers.md, below a folder
 //
 // It checks the environments of the repository and those of the tests, the accounts of both, and the stack in the
 // folder broken, which is never deployed. Since every waiver has to be needed, the waiver of that stack fails the
@@ -31,22 +31,20 @@ import (
 	"tap/internal/repository"
 )
 
-//go:generate go run . -waivers
-
 // Paths from the root of the repository.
 const waiversFile, tableFile = "tests/scan/waivers.yaml", "generated/waivers.md"
 
 func main() {
 	kernel.Accelerate()
-	onlyTable := flag.Bool("waivers", false, "only write "+tableFile)
+	tableIn := flag.String("waivers", "", "only write "+tableFile+", below this folder")
 	flag.Parse()
 	log.SetFlags(0)
-	if err := run(*onlyTable); err != nil {
+	if err := run(*tableIn); err != nil {
 		log.Fatal(err)
 	}
 }
 
-func run(onlyTable bool) error {
+func run(tableIn string) error {
 	root, err := repository.Root()
 	if err != nil {
 		return err
@@ -58,8 +56,8 @@ func run(onlyTable bool) error {
 	if err != nil {
 		return err
 	}
-	if onlyTable {
-		return os.WriteFile(tableFile, table(waivers), 0o644)
+	if tableIn != "" {
+		return os.WriteFile(filepath.Join(tableIn, tableFile), table(waivers), 0o644)
 	}
 	python := filepath.Join(root, ".local", "scan", "bin", "python")
 	if _, err := os.Stat(python); err != nil {
@@ -88,7 +86,7 @@ func synthesize(folder string) (stacks []*stack, err error) {
 			return nil, err
 		}
 		for _, environment := range loaded {
-			classes["tap-"+environment.Suffix] = string(environment.Class)
+			classes[environment.Stack()] = string(environment.Class)
 		}
 		environments, accounts = append(environments, loaded...), append(accounts, shared...)
 	}

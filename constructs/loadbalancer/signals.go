@@ -1,0 +1,127 @@
+package loadbalancer
+
+import (
+	"fmt"
+	"math"
+
+	"tap/config"
+	"tap/constructs/cloudwatch"
+)
+
+const (
+	// minimumErrors is how many failed requests raise an alarm at least, whatever their share.
+	minimumErrors = 3
+	// latencyMinimumRequests is the number of samples that a 99th percentile needs: of fewer it is the slowest request.
+	latencyMinimumRequests = 1000
+	// answered are all requests: the load balancer answers by itself when no target can, and does not count these.
+	answered = "(FILL(requests, 0) + FILL(unanswered, 0))"
+)
+
+// burnRates are how fast the failures that the availability allows in 30 days may be used up: 2 % of them in an hour,
+// 5 % in six hours. https://sre.google/workbook/alerting-on-slos/
+var burnRates = []struct {
+	id, name, exhausted, first string
+	rate                       float64
+	hours                      int
+}{
+	{"fast-burn", "FastBurnAlarm", "two days", "treat it as an outage: find what changed in the last hour.", 14.4, 1},
+	{"slow-burn", "SlowBurnAlarm", "five days", "find which requests fail in the service's log; not tonight.", 6, 6},
+}
+
+// newSignals are those of what clients see. The alarms are quiet where nobody calls and there is no data: that nobody
+// can call is for the alarm on the targets of a service. The metrics are
+// https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-cloudwatch-metrics.html
+func newSignals(balancer, certificate *string, limits config.Monitoring) cloudwatch.Signals {
+	metric := func(name, statistic string) cloudwatch.Metric {
+		return cloudwatch.Metric{Namespace: namespace, Name: name, Statistic: statistic,
+			Dimensions: map[string]*string{"LoadBalancer": balancer}}
+	}
+	latency := metric("TargetResponseTime", "p99")
+	requests := cloudwatch.Operand{ID: "requests", Metric: metric("RequestCount", "Sum")}
+	errors := cloudwatch.Operand{ID: "errors", Metric: metric("HTTPCode_Target_5XX_Count", "Sum")}
+	unanswered := cloudwatch.Operand{ID: "unanswered", Metric: metric("HTTPCode_ELB_5XX_Count", "Sum")}
+	alarms := []cloudwatch.Alarm{{
+		ID: "error-rate", Name: "HighErrorRateAlarm", RollsBack: true,
+		Description: fmt.Sprintf("At least %g %% of requests failed with a 5xx of the service in 5 minutes. "+
+			"First: read the service's latest log events and, if a deployment is under way, roll it back.",
+			limits.ErrorRatePercent),
+		Expression: ratio("FILL(errors, 0)", "requests", limits.MinimumRequests),
+		Operands:   []cloudwatch.Operand{errors, requests}, Threshold: limits.ErrorRatePercent, Period: 300,
+	}, {
+		ID: "latency", Name: "HighLatencyAlarm", RollsBack: true,
+		Description: fmt.Sprintf("The slowest 1 %% of requests took %g s or more over 5 minutes. "+
+			"First: compare the database's CPU and connections on the dashboard with the service's CPU.",
+			limits.LatencySeconds),
+		Expression: fmt.Sprintf("IF(requests >= %d, latency, 0)", latencyMinimumRequests),
+		Operands:   []cloudwatch.Operand{{ID: "latency", Metric: latency}, requests},
+		Threshold:  limits.LatencySeconds, Period: 300,
+	}, {
+		ID: "load-balancer-error-rate", Name: "HighLoadBalancerErrorRateAlarm",
+		Description: fmt.Sprintf("The load balancer itself answered at least %g %% of requests with a 5xx in 5 minutes. "+
+			"First: look at the healthy targets and at the reasons for which tasks stopped.", limits.ErrorRatePercent),
+		Expression: ratio("FILL(unanswered, 0)", answered, limits.MinimumRequests),
+		Operands:   []cloudwatch.Operand{unanswered, requests}, Threshold: limits.ErrorRatePercent, Period: 300,
+	}}
+	for _, burn := range burnRates {
+		allowed := 100 - limits.AvailabilityPercent
+		threshold := math.Round(min(burn.rate*allowed, 100)*1000) / 1000
+		alarms = append(alarms, cloudwatch.Alarm{
+			ID: burn.id, Name: burn.name,
+			Description: fmt.Sprintf("%g %% or more of requests failed over %d h: at this rate the failures that a month "+
+				"allows (%.3g %%) are used up in %s. First: %s", threshold, burn.hours, allowed, burn.exhausted, burn.first),
+			Expression: ratio("(FILL(errors, 0) + FILL(unanswered, 0))", answered, limits.MinimumRequests),
+			Operands:   []cloudwatch.Operand{errors, unanswered, requests}, Threshold: threshold, Period: burn.hours * 3600,
+		})
+	}
+	if certificate != nil {
+		// Published twice a day. ACM renews 60 or 45 days before the end, so 30 days mean that it could not:
+		// https://docs.aws.amazon.com/acm/latest/userguide/cloudwatch-metrics.html
+		alarms = append(alarms, cloudwatch.Alarm{
+			ID: "certificate", Name: "ExpiringCertificateAlarm",
+			Description: "The load balancer's certificate ends in 30 days or less. " +
+				"First: check that its DNS validation record still exists, or import a new certificate.",
+			Metric: cloudwatch.Metric{Namespace: "AWS/CertificateManager", Name: "DaysToExpiry", Statistic: "Minimum",
+				Dimensions: map[string]*string{"CertificateArn": certificate}},
+			Comparison: cloudwatch.AtMost, Threshold: 30, Period: 86400,
+		})
+	}
+	return cloudwatch.Signals{Alarms: alarms, Graphs: []cloudwatch.Graph{{
+		Title: "Traffic", Lines: [][]any{
+			cloudwatch.Line("requests", requests.Metric),
+			cloudwatch.Line("4xx", metric("HTTPCode_Target_4XX_Count", "Sum")),
+			cloudwatch.Line("5xx of the service", errors.Metric),
+			cloudwatch.Line("5xx of the load balancer", unanswered.Metric),
+		},
+	}, {
+		Title: "API Latency", Threshold: limits.LatencySeconds, Lines: [][]any{
+			cloudwatch.Line("average", latency.By("Average")),
+			cloudwatch.Line("p50", latency.By("p50")),
+			cloudwatch.Line("p90", latency.By("p90")),
+			cloudwatch.Line("p99", latency),
+		},
+	}, {
+		Title: "Error Rate", Threshold: limits.ErrorRatePercent, Lines: [][]any{
+			// Not the alarms' expressions: with few errors a minute, as in a slow burn, these are 0.
+			cloudwatch.Computed("% by the service", "100 * FILL(errors, 0) / "+answered),
+			cloudwatch.Computed("% by the load balancer", "100 * FILL(unanswered, 0) / "+answered),
+			cloudwatch.Hidden("errors", errors.Metric),
+			cloudwatch.Hidden("unanswered", unanswered.Metric),
+			cloudwatch.Hidden("requests", requests.Metric),
+		},
+	}}}
+}
+
+// ratio is the share of errors in requests, in percent, and 0 under the minimum of requests or of errors, where one
+// failure would already be a high share.
+func ratio(errors, requests string, minimum int) string {
+	return fmt.Sprintf("IF(%[1]s >= %d && %[3]s >= %d, 100 * %[3]s / %[1]s, 0)", requests, minimum, errors, minimumErrors)
+}
+
+// targetMetrics are those of a target group.
+func targetMetrics(balancer, targets *string) (healthy, unhealthy cloudwatch.Metric) {
+	dimensions := map[string]*string{"LoadBalancer": balancer, "TargetGroup": targets}
+	return cloudwatch.Metric{Namespace: namespace, Name: "HealthyHostCount", Statistic: "Minimum", Dimensions: dimensions},
+		cloudwatch.Metric{Namespace: namespace, Name: "UnHealthyHostCount", Statistic: "Maximum", Dimensions: dimensions}
+}
+
+const namespace = "AWS/ApplicationELB"

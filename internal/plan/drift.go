@@ -1,0 +1,125 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+
+	tfjson "github.com/hashicorp/terraform-json"
+)
+
+// outside judges what AWS has against what the state had, where the plan changes it: the rest is what AWS makes of
+// values. It returns what the plan starts from, in which what it puts back is there already, unless it was better.
+func (j *judgement) outside(r, drift *tfjson.ResourceChange, after attributes) (start attributes) {
+	had := attributesOf(r.Type, drift.Change.Before, nil)
+	has := attributesOf(r.Type, drift.Change.After, nil)
+	if loss, _ := ruleOf("destroyed", r.Type); len(has) == 0 {
+		j.findings = append(j.findings, finding{loss.heading, r.Address, "is gone: " + loss.means, true})
+		return had
+	}
+	start, seen := maps.Clone(has), maps.Clone(has)
+	for _, paths := range []attributes{had, has, after} {
+		for path := range paths {
+			done := difference{path, had[path], has[path], has, false}
+			better := slices.ContainsFunc(rules, func(rule rule) bool { return rule.judge(done, false) < 0 })
+			if reflect.DeepEqual(has[path], after[path]) {
+				seen[path] = had[path]
+			} else if reflect.DeepEqual(had[path], after[path]) && !better {
+				start[path] = had[path]
+			}
+		}
+	}
+	found := compare(drift, had, seen, "")
+	if found == nil && len(differences(had, seen)) > 0 {
+		found = []finding{{harmless, r.Address, "changed outside", false}}
+	}
+	for _, f := range found {
+		f.outside = true
+		j.findings = append(j.findings, f)
+	}
+	return start
+}
+
+// undeclared finds what roles and security groups have in AWS without a resource that declares it: somebody has added
+// it, and Terraform never plans to remove it.
+func (j *judgement) undeclared(plan *tfjson.Plan) {
+	if plan.PriorState == nil || plan.PriorState.Values == nil || plan.PriorState.Values.RootModule == nil {
+		return
+	}
+	declared := map[string]bool{}
+	for _, r := range plan.ResourceChanges {
+		if r.Change != nil {
+			declared[right(r.Type, r.Change.Before)], declared[right(r.Type, r.Change.After)] = true, true
+		}
+	}
+	for _, r := range plan.PriorState.Values.RootModule.Resources {
+		check := func(kind string, values object) {
+			if words := right(kind, values); !declared[words] {
+				j.findings = append(j.findings, finding{weakensProtection, r.Address, words + ", which nothing declares", true})
+			}
+		}
+		switch values := r.AttributeValues; r.Type {
+		case "aws_iam_role":
+			for _, policy := range all(values["inline_policy"]) {
+				check("aws_iam_role_policy", object{"role": values["name"], "name": part(policy, "name")})
+			}
+			for _, arn := range all(values["managed_policy_arns"]) {
+				check("aws_iam_role_policy_attachment", object{"role": values["name"], "policy_arn": arn})
+			}
+		case "aws_security_group":
+			for _, direction := range []string{"ingress", "egress"} {
+				for _, rule := range all(values[direction]) {
+					for _, source := range sources {
+						entries := all(part(rule, source.block))
+						if source.block == "security_groups" && part(rule, "self") == true {
+							entries = append(entries, values["id"])
+						}
+						for _, entry := range entries {
+							check("aws_vpc_security_group_"+direction+"_rule", object{
+								"security_group_id": values["id"], source.resource: entry, "ip_protocol": part(rule, "protocol"),
+								"from_port": part(rule, "from_port"), "to_port": part(rule, "to_port")})
+						}
+					}
+				}
+			}
+		}
+	}
+}
+
+// right says what a resource adds to a role or a security group, with whole names: another one is another right.
+func right(kind string, values any) string {
+	name := func(attribute string) string { return quote(fmt.Sprint(part(values, attribute))) }
+	switch kind {
+	case "aws_iam_role_policy":
+		return "lets " + name("role") + " do what its policy " + name("name") + " allows"
+	case "aws_iam_role_policy_attachment":
+		return "lets " + name("role") + " do what " + name("policy_arn") + " allows"
+	case "aws_vpc_security_group_ingress_rule":
+		return "lets " + connection(values) + " into " + name("security_group_id")
+	case "aws_vpc_security_group_egress_rule":
+		return "lets " + connection(values) + " out of " + name("security_group_id")
+	}
+	return ""
+}
+
+// sources are where a connection may come from or go to: in a group's own blocks, and in a resource.
+var sources = []struct{ block, resource string }{
+	{"cidr_blocks", "cidr_ipv4"}, {"ipv6_cidr_blocks", "cidr_ipv6"}, {"prefix_list_ids", "prefix_list_id"},
+	{"security_groups", "referenced_security_group_id"},
+}
+
+// connection says what a rule of a security group lets through.
+func connection(rule any) string {
+	other := "another security group"
+	for _, source := range sources {
+		if value, ok := part(rule, source.resource).(string); ok && value != "" {
+			other = quote(value)
+		}
+	}
+	if part(rule, "ip_protocol") == "-1" { // its ports are 0, -1 or none
+		return "everything, " + other + ","
+	}
+	return fmt.Sprintf("%s, ports %s to %s, %s,", show(part(rule, "ip_protocol")), show(part(rule, "from_port")),
+		show(part(rule, "to_port")), other)
+}
