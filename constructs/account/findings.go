@@ -7,6 +7,7 @@ import (
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/cloudwatcheventtarget"
 	scanning "github.com/cdktf/cdktf-provider-aws-go/aws/v19/ecrregistryscanningconfiguration"
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/kmskey"
+	"github.com/hashicorp/terraform-cdk-go/cdktf"
 
 	"tap/constructs/encryption"
 	"tap/constructs/monitoring"
@@ -30,7 +31,8 @@ func newFindings(scope constructs.Construct, account policy.Account, emails []st
 	})
 	key := kmskey.NewKmsKey(this, jsii.String("key"), &kmskey.KmsKeyConfig{
 		Description: jsii.String("Findings on their way to people"), EnableKeyRotation: jsii.Bool(true),
-		Policy: policy.Document(encryption.Administer(account), encryption.Publish("PublishFindings", eventBridge)),
+		Policy:    policy.Document(encryption.Administer(account), encryption.Publish("PublishFindings", eventBridge)),
+		Lifecycle: &cdktf.TerraformResourceLifecycle{PreventDestroy: jsii.Bool(true)},
 	})
 	// EventBridge supports no condition there:
 	// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html
