@@ -32,15 +32,15 @@ func NewTapStack(app constructs.Construct, environment config.Environment,
 	if environment.Network.IsExisting() {
 		place = environment.Network.Existing.PrivateSubnets[0]
 	}
-	account := policy.NewAccount(stack, "account", environment.Region)
+	arns := policy.NewARNs(stack, "account", environment.Region)
 	key := encryption.New(stack, "encryption", encryption.Props{
-		Suffix: environment.Suffix, Account: account, Protect: environment.Protect, Config: environment.Encryption,
+		Suffix: environment.Suffix, ARNs: arns, Protect: environment.Protect, Config: environment.Encryption,
 	})
 	deployed := deployment.Deployment{
 		Suffix:           environment.Suffix,
-		Account:          account,
+		ARNs:             arns,
 		Protect:          environment.Protect,
-		Shared:           environment.StatesBucket != "",
+		InAccountStack:   environment.StatesBucket != "",
 		LogRetentionDays: environment.Logs.RetentionDays,
 		KeyARN:           key.ARN,
 		ID: deployment.NewID(stack, "deployment", map[string]string{
@@ -109,9 +109,9 @@ func NewAccountStack(app constructs.Construct, file config.Account) cdktf.Terraf
 	stack := newStack(app, file.Stack(), "account", config.Environment{
 		Suffix: "account", Region: file.Region, Account: file.ID, StatesBucket: file.StatesBucket(),
 	})
-	shared := account.New(stack, "account", file)
-	output(stack, "StatesBucket", "S3 bucket of the Terraform states", shared.StatesBucket)
-	output(stack, "RepositoryURL", "ECR repository of the API's image", shared.RepositoryURL)
+	states, repository := account.New(stack, "account", file)
+	output(stack, "StatesBucket", "S3 bucket of the Terraform states", states)
+	output(stack, "RepositoryURL", "ECR repository of the API's image", repository)
 	return stack
 }
 

@@ -7,15 +7,15 @@ import (
 	"strings"
 	"testing"
 
-	"tap/constructs/deployment"
+	"tap/constructs/logs"
 )
 
-var cardNumber = regexp.MustCompile(deployment.CardNumberPattern)
+var cardNumber = regexp.MustCompile(logs.CardNumberPattern)
 
 func TestCardNumbersMatchHoweverGrouped(t *testing.T) {
-	if len(deployment.CardNumberPattern) > 200 || regexp.MustCompile(`[^]\[a-zA-Z0-9_#=@/;, ^$?{}|\\*+.-]`).
-		MatchString(deployment.CardNumberPattern) {
-		t.Errorf("CloudWatch Logs refuses %s", deployment.CardNumberPattern)
+	if len(logs.CardNumberPattern) > 200 || regexp.MustCompile(`[^]\[a-zA-Z0-9_#=@/;, ^$?{}|\\*+.-]`).
+		MatchString(logs.CardNumberPattern) {
+		t.Errorf("CloudWatch Logs refuses %s", logs.CardNumberPattern)
 	}
 	numbers := []string{"3782 822463 10005", "3056-930902-5904", "6304 0000 0000 0000 000"}
 	for length := 13; length <= 19; length++ {
@@ -49,7 +49,7 @@ func TestLogsMaskCardNumbers(t *testing.T) {
 			masked = append(masked, policy.follow("log_group_name").address())
 			policy = policy.part("policy_document")
 			policy.want("Configuration.CustomDataIdentifier", []any{
-				map[string]any{"Name": "CardNumber", "Regex": deployment.CardNumberPattern},
+				map[string]any{"Name": "CardNumber", "Regex": logs.CardNumberPattern},
 			})
 			// AWS wants both statements, with the same identifiers.
 			for i, operation := range []string{"Audit.FindingsDestination", "Deidentify.MaskConfig"} {

@@ -38,33 +38,27 @@ const (
 	sessionSeconds = 7200
 )
 
-// Account is what an account's stack hands to people.
-type Account struct {
-	StatesBucket  *string // output StatesBucket
-	RepositoryURL *string // output RepositoryURL
-}
-
-// New creates everything. The states' bucket exists already, since the state of this stack is in it too; Terraform
-// takes it over.
-func New(scope constructs.Construct, id string, file config.Account) Account {
+// New creates everything, and returns the outputs of the account's stack. The states' bucket exists already, since the
+// state of this stack is in it too; Terraform takes it over.
+func New(scope constructs.Construct, id string, account config.Account) (statesBucket, repositoryURL *string) {
 	this := constructs.NewConstruct(scope, jsii.String(id))
-	account := policy.AccountOf(this, "partition", file.ID, file.Region)
+	arns := policy.ARNsOf(this, "partition", account.ID, account.Region)
 	states := bucket.New(this, "states", bucket.Props{
-		Name: jsii.String(file.StatesBucket()), Exists: true, Protect: true, NoncurrentDays: replacedStateDays,
+		Name: jsii.String(account.StatesBucket()), Exists: true, Protect: true, NoncurrentDays: replacedStateDays,
 	})
-	newFindings(this, account, file.Emails)
-	firewall.AllowLogDelivery(this, "firewall-logs", "tap-firewall-logs", account, firewall.LogGroup("*"))
+	newFindings(this, arns, account.Emails)
+	firewall.AllowLogDelivery(this, "firewall-logs", "tap-firewall-logs", arns, firewall.LogGroup("*"))
 	// config.BoundaryPolicy is the most that a role of an environment can be allowed whatever its own policy says: the
 	// deployer creates roles, and could otherwise create one with more permissions than its own. Every environment of
 	// the account names its own, with a pipeline or without. Its text has the suffix and not the role's tag: whoever
 	// creates a role decides who may assume it and with which tags, and those of a session hide those of the role.
-	for _, environment := range file.Environments {
-		newPolicy(this, "boundary", environment.Suffix, file, account)
+	for _, environment := range account.Environments {
+		newPolicy(this, "boundary", environment.Suffix, account, arns)
 	}
-	if file.GitHub.Subject != "" {
-		addRoles(this, file, account)
+	if account.GitHub.Subject != "" {
+		addRoles(this, account, arns)
 	}
-	return Account{StatesBucket: states.Name, RepositoryURL: newRepository(this)}
+	return states.Name, newRepository(this)
 }
 
 // newRepository creates the repository of the API's image, of which a tag never moves and every image is scanned
@@ -112,20 +106,20 @@ type role struct {
 //   - a deployer applies, from the main branch and through the GitHub environment that is named as the stack;
 //   - an inspector compares the account's stack or an environment with AWS, from the main branch without an approval,
 //     as at night: it writes nothing, but the provider's refresh reads the database's secret.
-func addRoles(scope constructs.Construct, file config.Account, account policy.Account) {
+func addRoles(scope constructs.Construct, account config.Account, arns policy.ARNs) {
 	this := constructs.NewConstruct(scope, jsii.String("pipeline"))
-	provider := account.GlobalARN("iam", "oidc-provider/"+issuer)
-	if !file.GitHub.ProviderExists {
+	provider := arns.GlobalARN("iam", "oidc-provider/"+issuer)
+	if !account.GitHub.ProviderExists {
 		provider = iamopenidconnectprovider.NewIamOpenidConnectProvider(this, jsii.String("github"), &iamopenidconnectprovider.IamOpenidConnectProviderConfig{
 			Url: jsii.String("https://" + issuer), ClientIdList: jsii.Strings("sts.amazonaws.com"),
 		}).Arn()
 	}
-	branch, managed := "refs/heads/"+file.GitHub.Branch, map[string]*string{} // ARNs of policies
+	branch, managed := "refs/heads/"+account.GitHub.Branch, map[string]*string{} // ARNs of policies
 	add := func(r role) {
 		conditions := []policy.Condition{
 			policy.Equals(issuer+":aud", jsii.String("sts.amazonaws.com")),
 			policy.Equals(issuer+":sub", *jsii.Strings(r.subjects...)...),
-			policy.Equals(issuer+":repository_id", jsii.String(file.GitHub.RepositoryID)),
+			policy.Equals(issuer+":repository_id", jsii.String(account.GitHub.RepositoryID)),
 		}
 		if !r.onAnyBranch {
 			conditions = append(conditions, policy.Equals(issuer+":ref", jsii.String(branch)))
@@ -145,7 +139,7 @@ func addRoles(scope constructs.Construct, file config.Account, account policy.Ac
 		created := iamrole.NewIamRole(this, jsii.String(r.name+"-role"), props)
 		for _, name := range r.policies {
 			if managed[name] == nil {
-				managed[name] = newPolicy(this, name, "", file, account)
+				managed[name] = newPolicy(this, name, "", account, arns)
 			}
 			iamrolepolicyattachment.NewIamRolePolicyAttachment(this, jsii.String(r.name+"-has-"+name), &iamrolepolicyattachment.IamRolePolicyAttachmentConfig{
 				Role: created.Name(), PolicyArn: managed[name],
@@ -157,7 +151,7 @@ func addRoles(scope constructs.Construct, file config.Account, account policy.Ac
 			})
 		}
 	}
-	subject := file.GitHub.Subject
+	subject := account.GitHub.Subject
 	fromBranch := []string{subject + ":ref:" + branch}
 	add(role{name: "planner", description: "Plans: no write, no secret", policies: []string{"planner"},
 		subjects: append([]string{subject + ":pull_request"}, fromBranch...), onAnyBranch: true})
@@ -165,13 +159,13 @@ func addRoles(scope constructs.Construct, file config.Account, account policy.Ac
 		subjects: fromBranch, policies: []string{"account"}})
 	add(role{name: "publisher", description: "Pushes the images of the API",
 		subjects: fromBranch, policies: []string{"publisher"}})
-	for _, environment := range file.Environments {
+	for _, environment := range account.Environments {
 		suffix, policies := environment.Suffix, []string{"reader", "reader-own", "deployer-access", "deployer-data",
 			"deployer-edge", "deployer-network", "deployer-service"}
 		if environment.Class == config.Production {
 			policies = append(policies, "evidence")
 		}
-		reads, writes := zoneAndNetwork(this, environment, account)
+		reads, writes := zoneAndNetwork(this, environment, arns)
 		add(role{name: "deployer-" + suffix, description: "Applies tap-" + suffix + ", as its GitHub environment approves",
 			subjects: []string{subject + ":environment:tap-" + suffix}, environment: suffix,
 			policies: policies, further: append(writes, reads...)})
@@ -184,9 +178,9 @@ func addRoles(scope constructs.Construct, file config.Account, account policy.Ac
 // zoneAndNetwork is what an environment's roles may do with what exists before it: the zone of its domain, and the VPC,
 // which need not have the project's tags.
 func zoneAndNetwork(scope constructs.Construct, environment config.Environment,
-	account policy.Account) (reads, writes []policy.Statement) {
+	arns policy.ARNs) (reads, writes []policy.Statement) {
 	if domain := environment.LoadBalancer.Domain; domain.ZoneID != "" {
-		zone := jsii.Sprintf("arn:%s:route53:::hostedzone/%s", *account.Partition, domain.ZoneID)
+		zone := jsii.Sprintf("arn:%s:route53:::hostedzone/%s", *arns.Partition, domain.ZoneID)
 		reads = append(reads, policy.Allow("ReadZone", zone, "route53:GetHostedZone", "route53:ListResourceRecordSets"))
 		// The domain's own record and ACM's proof of it, but no proof of a name below: a set of keys that is missing
 		// matches ForAllValues. https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/specifying-rrset-conditions.html
@@ -205,9 +199,9 @@ func zoneAndNetwork(scope constructs.Construct, environment config.Environment,
 		found := dataawssubnet.NewDataAwsSubnet(scope, jsii.String("subnet-"+environment.Suffix), &dataawssubnet.DataAwsSubnetConfig{
 			Id: jsii.String(network.Existing.PrivateSubnets[0]),
 		})
-		resources := []*string{account.ARN("ec2", "vpc/"+*found.VpcId())}
+		resources := []*string{arns.ARN("ec2", "vpc/"+*found.VpcId())}
 		for _, id := range network.Existing.PrivateSubnets {
-			resources = append(resources, account.ARN("ec2", "subnet/"+id))
+			resources = append(resources, arns.ARN("ec2", "subnet/"+id))
 		}
 		writes = append(writes, policy.Statement{Sid: "ExistingNetwork", Resources: resources, Actions: []string{
 			"ec2:CreateSecurityGroup", "ec2:CreateVpcEndpoint", "ec2:ModifyVpcEndpoint",
@@ -226,14 +220,14 @@ func zoneAndNetwork(scope constructs.Construct, environment config.Environment,
 var policies embed.FS
 
 // newPolicy creates the managed policy tap-<name>, or tap-<name>-<suffix> of one environment, and returns its ARN.
-func newPolicy(scope constructs.Construct, name, suffix string, file config.Account, account policy.Account) *string {
+func newPolicy(scope constructs.Construct, name, suffix string, account config.Account, arns policy.ARNs) *string {
 	text, err := policies.ReadFile("policies/" + name + ".json")
 	if err != nil {
 		panic(err)
 	}
 	completed := strings.NewReplacer(
-		"${partition}", *account.Partition, "${account}", *account.ID, "${region}", account.Region,
-		"${states}", file.StatesBucket(), "${repository}", config.Repository, "${iamUsername}", config.IAMUsername,
+		"${partition}", *arns.Partition, "${account}", *arns.ID, "${region}", arns.Region,
+		"${states}", account.StatesBucket(), "${repository}", config.Repository, "${iamUsername}", config.IAMUsername,
 		"${suffix}", suffix, "${aws:", "$${aws:", // which is IAM's and not Terraform's
 	).Replace(*policy.JSON(json.RawMessage(text)))
 	id := strings.TrimSuffix(name+"-"+suffix, "-")

@@ -17,7 +17,7 @@ import (
 // newFindings has Inspector, which ECR switches on by itself, look for known vulnerabilities in the images of the
 // registry, again and again while they run, and tells people of those of high severity:
 // https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-scanning-enhanced.html
-func newFindings(scope constructs.Construct, account policy.Account, emails []string) {
+func newFindings(scope constructs.Construct, arns policy.ARNs, emails []string) {
 	const eventBridge = "events.amazonaws.com"
 	this := constructs.NewConstruct(scope, jsii.String("findings"))
 	scanning.NewEcrRegistryScanningConfiguration(this, jsii.String("scanning"), &scanning.EcrRegistryScanningConfigurationConfig{
@@ -31,7 +31,7 @@ func newFindings(scope constructs.Construct, account policy.Account, emails []st
 	})
 	key := kmskey.NewKmsKey(this, jsii.String("key"), &kmskey.KmsKeyConfig{
 		Description: jsii.String("Findings on their way to people"), EnableKeyRotation: jsii.Bool(true),
-		Policy:    policy.Document(encryption.Administer(account), encryption.Publish("PublishFindings", eventBridge)),
+		Policy:    policy.Document(encryption.Administer(arns), encryption.Publish("PublishFindings", eventBridge)),
 		Lifecycle: &cdktf.TerraformResourceLifecycle{PreventDestroy: jsii.Bool(true)},
 	})
 	// EventBridge supports no condition there:

@@ -19,6 +19,7 @@ import (
 	"tap/constructs/cloudwatch"
 	"tap/constructs/connection"
 	"tap/constructs/deployment"
+	"tap/constructs/logs"
 	"tap/constructs/network"
 	"tap/constructs/policy"
 )
@@ -70,7 +71,7 @@ func New(scope constructs.Construct, id string, props Props) Database {
 	secret := newSecret(this, props, identifier)
 	monitoring := newMonitoringRole(this, d, kind)
 	// Aurora exports to a log group of this name.
-	logs := d.NewMaskedLogGroup(this, "postgresql-logs", "/aws/rds/cluster/"+identifier+"/postgresql")
+	exported := logs.NewMaskedGroup(this, "postgresql-logs", d, "/aws/rds/cluster/"+identifier+"/postgresql")
 	clusterParameters, instanceParameters := newParameterGroups(this, props.Config, identifier)
 	version, ignored := newVersion(this, props)
 
@@ -108,7 +109,7 @@ func New(scope constructs.Construct, id string, props Props) Database {
 		ApplyImmediately: jsii.Bool(true),
 
 		Tags:      d.Tags(kind),
-		DependsOn: &[]cdktf.ITerraformDependable{logs},
+		DependsOn: &[]cdktf.ITerraformDependable{exported},
 		Lifecycle: d.Lifecycle(),
 	}
 	// It would replace the cluster to change or remove what it was made from.
@@ -200,11 +201,11 @@ func newParameterGroups(scope constructs.Construct, database config.Database, id
 // newMonitoringRole creates the role that sends enhanced monitoring, with the permissions of the AWS managed
 // policy AmazonRDSEnhancedMonitoringRole, narrowed to the account.
 func newMonitoringRole(scope constructs.Construct, d deployment.Deployment, kind string) policy.Role {
-	group := d.Account.ARN("logs", "log-group:RDS*")
+	group := d.ARNs.ARN("logs", "log-group:RDS*")
 	return d.NewRole(scope, "monitoring-role", policy.RoleProps{
 		Name: kind + "MonitoringRole", Description: "Sends the database's enhanced monitoring",
 		Service:    "monitoring.rds.amazonaws.com",
-		Conditions: []policy.Condition{policy.Equals("aws:SourceAccount", d.Account.ID)},
+		Conditions: []policy.Condition{policy.Equals("aws:SourceAccount", d.ARNs.ID)},
 		Statements: []policy.Statement{
 			policy.Allow("CreateGroups", group, "logs:CreateLogGroup", "logs:PutRetentionPolicy"),
 			policy.Allow("WriteStreams", jsii.String(*group+":log-stream:*"),

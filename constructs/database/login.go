@@ -87,7 +87,7 @@ func (s secret) credentials(version string) map[string]string {
 // newest password.
 func newConnections(props Props, cluster rdscluster.RdsCluster, secret secret, group network.SecurityGroup,
 	writer cdktf.ITerraformDependable) (api, owner connection.Connection) {
-	user := props.Deployment.Account.ARN("rds-db", "dbuser:"+*cluster.ClusterResourceId()+"/"+config.IAMUsername)
+	user := props.Deployment.ARNs.ARN("rds-db", "dbuser:"+*cluster.ClusterResourceId()+"/"+config.IAMUsername)
 	connect := policy.Allow("ConnectToDatabase", user, "rds-db:connect")
 	readSecret := policy.Allow("ReadDatabaseSecret", secret.arn,
 		"secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue")

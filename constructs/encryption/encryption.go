@@ -16,9 +16,9 @@ import (
 
 // Props configures New.
 type Props struct {
-	Suffix  string         // of the environment
-	Account policy.Account // whose principals use the key
-	Protect bool           // refuses plans that destroy it
+	Suffix  string      // of the environment
+	ARNs    policy.ARNs // of the account whose principals use the key
+	Protect bool        // refuses plans that destroy it
 	Config  config.Encryption
 }
 
@@ -27,7 +27,7 @@ type Key struct {
 	ARN *string
 
 	key      kmskey.KmsKey
-	account  policy.Account
+	arns     policy.ARNs
 	services []string // through which principals of the account use the key
 }
 
@@ -42,7 +42,7 @@ func New(scope constructs.Construct, id string, props Props) *Key {
 	kmsalias.NewKmsAlias(this, jsii.String("alias"), &kmsalias.KmsAliasConfig{
 		Name: jsii.String("alias/payment-" + suffix), TargetKeyId: key.KeyId(),
 	})
-	result := &Key{ARN: key.Arn(), key: key, account: props.Account}
+	result := &Key{ARN: key.Arn(), key: key, arns: props.ARNs}
 	result.AllowVia("rds", "secretsmanager") // the database and the secret of its password
 	return result
 }
@@ -58,34 +58,34 @@ func (k *Key) AllowVia(services ...string) {
 
 // statements is the key policy. In a key policy the resource * is the key itself.
 func (k *Key) statements() []policy.Statement {
-	account, key := k.account, *jsii.Strings("*")
+	arns, key := k.arns, *jsii.Strings("*")
 	via := []*string{}
 	for _, service := range k.services {
-		via = append(via, account.Endpoint(service))
+		via = append(via, arns.Endpoint(service))
 	}
-	return []policy.Statement{Administer(account), {
+	return []policy.Statement{Administer(arns), {
 		// These services work with the permissions of whoever calls them.
-		Sid: "UseThroughServices", Principal: account.Root(), Resources: key,
+		Sid: "UseThroughServices", Principal: arns.Root(), Resources: key,
 		Actions: []string{
 			"kms:CreateGrant", "kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*",
 		},
 		Conditions: []policy.Condition{
-			policy.Equals("kms:CallerAccount", account.ID), policy.Equals("kms:ViaService", via...),
+			policy.Equals("kms:CallerAccount", arns.ID), policy.Equals("kms:ViaService", via...),
 		},
 	}, {
 		// https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html
-		Sid: "EncryptLogs", Principal: policy.Service(*account.Endpoint("logs")), Resources: key,
+		Sid: "EncryptLogs", Principal: policy.Service(*arns.Endpoint("logs")), Resources: key,
 		Actions: []string{"kms:Decrypt*", "kms:Describe*", "kms:Encrypt*", "kms:GenerateDataKey*", "kms:ReEncrypt*"},
 		Conditions: []policy.Condition{
-			policy.ARNLike("kms:EncryptionContext:aws:logs:arn", account.ARN("logs", "log-group:*")),
+			policy.ARNLike("kms:EncryptionContext:aws:logs:arn", arns.ARN("logs", "log-group:*")),
 		},
 	}, Publish("PublishAlarms", "cloudwatch.amazonaws.com")}
 }
 
 // Administer lets the account administer a key: no principal of it can decrypt with the key directly.
-func Administer(account policy.Account) policy.Statement {
+func Administer(arns policy.ARNs) policy.Statement {
 	return policy.Statement{
-		Sid: "Administer", Principal: account.Root(), Resources: *jsii.Strings("*"),
+		Sid: "Administer", Principal: arns.Root(), Resources: *jsii.Strings("*"),
 		Actions: []string{
 			"kms:CancelKeyDeletion", "kms:CreateAlias", "kms:DeleteAlias", "kms:Describe*", "kms:Disable*", "kms:Enable*",
 			"kms:Get*", "kms:List*", "kms:Put*", "kms:Revoke*", "kms:RotateKeyOnDemand", "kms:ScheduleKeyDeletion",

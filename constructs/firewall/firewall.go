@@ -17,6 +17,7 @@ import (
 	"tap/config"
 	"tap/constructs/cloudwatch"
 	"tap/constructs/deployment"
+	"tap/constructs/logs"
 	"tap/constructs/policy"
 )
 
@@ -56,13 +57,13 @@ func New(scope constructs.Construct, id string, props Props) Firewall {
 	if other := deployment.Prefix(props.Name); other != "" {
 		logGroup += "-" + strings.ToLower(other)
 	}
-	logs := d.NewMaskedLogGroup(this, "logs", logGroup)
+	group := logs.NewMaskedGroup(this, "logs", d, logGroup)
 	ready := []cdktf.ITerraformDependable{}
-	if !d.Shared {
-		ready = append(ready, AllowLogDelivery(this, "logs-policy", name, d.Account, logGroup))
+	if !d.InAccountStack {
+		ready = append(ready, AllowLogDelivery(this, "logs-policy", name, d.ARNs, logGroup))
 	}
 	wafv2webaclloggingconfiguration.NewWafv2WebAclLoggingConfiguration(this, jsii.String("logging"), &wafv2webaclloggingconfiguration.Wafv2WebAclLoggingConfigurationConfig{
-		ResourceArn: acl.Arn(), LogDestinationConfigs: &[]*string{logs.Arn()}, DependsOn: &ready,
+		ResourceArn: acl.Arn(), LogDestinationConfigs: &[]*string{group.Arn()}, DependsOn: &ready,
 	})
 	return Firewall{ARN: acl.Arn(), Signals: newSignals(props, name)}
 }
@@ -74,7 +75,7 @@ const blockedRequests = 1000
 func newSignals(props Props, acl string) cloudwatch.Signals {
 	metric := func(name string) cloudwatch.Metric {
 		return cloudwatch.Metric{Namespace: "AWS/WAFV2", Name: name, Statistic: "Sum", Dimensions: map[string]*string{
-			"Region": jsii.String(props.Deployment.Account.Region), "Rule": jsii.String("ALL"), "WebACL": jsii.String(acl),
+			"Region": jsii.String(props.Deployment.ARNs.Region), "Rule": jsii.String("ALL"), "WebACL": jsii.String(acl),
 		}}
 	}
 	allowed, blocked := metric("AllowedRequests"), metric("BlockedRequests")
@@ -111,15 +112,15 @@ func LogGroup(suffix string) string { return "aws-waf-logs-tap-" + suffix }
 // AllowLogDelivery lets WAF write to log groups of that name, which may end in an asterisk. Without it WAF would add a
 // policy of its own, which stays when the environment is gone. An account and Region can have ten such policies:
 // https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html
-func AllowLogDelivery(scope constructs.Construct, id, name string, account policy.Account,
+func AllowLogDelivery(scope constructs.Construct, id, name string, arns policy.ARNs,
 	group string) cdktf.ITerraformDependable {
 	return cloudwatchlogresourcepolicy.NewCloudwatchLogResourcePolicy(scope, jsii.String(id), &cloudwatchlogresourcepolicy.CloudwatchLogResourcePolicyConfig{
 		PolicyName: jsii.String(name),
 		PolicyDocument: policy.Document(policy.Statement{
 			Sid: "DeliverFirewallLogs", Principal: policy.Service("delivery.logs.amazonaws.com"),
 			Actions:    []string{"logs:CreateLogStream", "logs:PutLogEvents"},
-			Resources:  []*string{account.ARN("logs", "log-group:"+group+":*")},
-			Conditions: account.Sources("logs", "*"),
+			Resources:  []*string{arns.ARN("logs", "log-group:"+group+":*")},
+			Conditions: arns.Sources("logs", "*"),
 		}),
 	})
 }

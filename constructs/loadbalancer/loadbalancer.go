@@ -192,17 +192,17 @@ func (l *LoadBalancer) newTargetGroup(scope constructs.Construct, target Target)
 // newAccessLogs creates the bucket of the access logs (ELB.5, CKV_AWS_91):
 // https://docs.aws.amazon.com/elasticloadbalancing/latest/application/enable-access-logging.html
 func newAccessLogs(scope constructs.Construct, props Props) bucket.Bucket {
-	d, account := props.Deployment, props.Deployment.Account
+	d, arns := props.Deployment, props.Deployment.ARNs
 	return bucket.New(scope, "access-logs", bucket.Props{
 		// The account makes the name unique among all buckets of the world.
-		Name:    jsii.Sprintf("%s-alb-logs-%s-%s-%s", strings.ToLower(props.Name), d.Suffix, *account.ID, account.Region),
+		Name:    jsii.Sprintf("%s-alb-logs-%s-%s-%s", strings.ToLower(props.Name), d.Suffix, *arns.ID, arns.Region),
 		Protect: d.Protect, ExpireDays: d.LogRetentionDays, NoncurrentDays: replacedLogDays,
 		Statements: func(arn string) []policy.Statement {
-			balancers := account.ARN("elasticloadbalancing", "loadbalancer/*")
+			balancers := arns.ARN("elasticloadbalancing", "loadbalancer/*")
 			return []policy.Statement{{
 				Sid: "DeliverAccessLogs", Principal: policy.Service("logdelivery.elasticloadbalancing.amazonaws.com"),
 				Actions:    []string{"s3:PutObject"},
-				Resources:  []*string{jsii.Sprintf("%s/AWSLogs/%s/*", arn, *account.ID)},
+				Resources:  []*string{jsii.Sprintf("%s/AWSLogs/%s/*", arn, *arns.ID)},
 				Conditions: []policy.Condition{policy.ARNLike("aws:SourceArn", balancers)},
 			}}
 		},

@@ -32,7 +32,7 @@ type Monitoring struct {
 func New(scope constructs.Construct, id, name string, d deployment.Deployment, emails []string) *Monitoring {
 	topic := NewTopic(scope, id, d.Name(name+"Alarms"), name+" API "+d.Suffix, d.KeyARN, emails, policy.Statement{
 		Sid: "PublishAlarms", Principal: policy.Service("cloudwatch.amazonaws.com"),
-		Conditions: d.Account.Sources("cloudwatch", "alarm:*"),
+		Conditions: d.ARNs.Sources("cloudwatch", "alarm:*"),
 	})
 	return &Monitoring{TopicARN: topic, name: name, deployment: d}
 }
@@ -100,7 +100,7 @@ func (m *Monitoring) NewDashboard(scope constructs.Construct, id string, rest ..
 	slices.SortStableFunc(m.graphs, func(a, b cloudwatch.Graph) int { return int(a.Row - b.Row) })
 	for index, graph := range m.graphs {
 		properties := map[string]any{
-			"view": "timeSeries", "title": graph.Title, "region": m.deployment.Account.Region, "period": 60,
+			"view": "timeSeries", "title": graph.Title, "region": m.deployment.ARNs.Region, "period": 60,
 			"metrics": graph.Lines,
 			"yAxis":   map[string]any{"left": map[string]any{"min": 0}}, // else noise fills the graph
 		}

@@ -119,13 +119,13 @@ func (n *Network) EnsureEndpoints(services ...string) {
 }
 
 func (n *Network) serviceName(service string) *string {
-	return jsii.String("com.amazonaws." + n.props.Deployment.Account.Region + "." + service)
+	return jsii.String("com.amazonaws." + n.props.Deployment.ARNs.Region + "." + service)
 }
 
 // ownAccountOnly lets only the account's own principals through an endpoint, and only to resources of the account (and
 // of that of private images), so that nobody can carry data out to, or with credentials of, another account.
 func (n *Network) ownAccountOnly() policy.Statement {
-	account := n.props.Deployment.Account.ID
+	account := n.props.Deployment.ARNs.ID
 	owners := []*string{account}
 	if n.props.ImageAccount != "" {
 		owners = append(owners, jsii.String(n.props.ImageAccount))
@@ -141,11 +141,11 @@ func (n *Network) ownAccountOnly() policy.Statement {
 // imageLayers admits what ECR asks of S3 while an image is pulled: its requests are signed by ECR, not by the account.
 // https://docs.aws.amazon.com/AmazonECR/latest/userguide/vpc-endpoints.html
 func (n *Network) imageLayers() policy.Statement {
-	account := n.props.Deployment.Account
+	arns := n.props.Deployment.ARNs
 	return policy.Statement{
 		Sid: "ImageLayers", Principal: policy.Anyone(), Actions: []string{"s3:GetObject"},
 		Resources: []*string{
-			jsii.Sprintf("arn:%s:s3:::prod-%s-starport-layer-bucket/*", *account.Partition, account.Region),
+			jsii.Sprintf("arn:%s:s3:::prod-%s-starport-layer-bucket/*", *arns.Partition, arns.Region),
 		},
 	}
 }

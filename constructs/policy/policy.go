@@ -149,49 +149,48 @@ func NewRole(scope constructs.Construct, id string, props RoleProps) Role {
 	return Role{ARN: role.Arn(), Permissions: permissions}
 }
 
-// Account is the AWS account and Region of a stack, the parts of its ARNs. Terraform learns ID and Partition
-// only when it plans.
-type Account struct {
-	ID        *string // 12 digits
+// ARNs names what is in an AWS account and Region. Terraform learns ID and Partition only when it plans.
+type ARNs struct {
+	ID        *string // of the account: 12 digits
 	Partition *string // aws or aws-us-gov
 	Region    string
 }
 
-// NewAccount looks the account up with the credentials that Terraform runs with.
-func NewAccount(scope constructs.Construct, id, region string) Account {
+// NewARNs are those of the account that the credentials are for which Terraform runs with.
+func NewARNs(scope constructs.Construct, id, region string) ARNs {
 	this := constructs.NewConstruct(scope, jsii.String(id))
 	identity := dataawscalleridentity.NewDataAwsCallerIdentity(this, jsii.String("identity"),
 		&dataawscalleridentity.DataAwsCallerIdentityConfig{})
-	return AccountOf(this, "partition", *identity.AccountId(), region)
+	return ARNsOf(this, "partition", *identity.AccountId(), region)
 }
 
-// AccountOf is an account whose ID is known already.
-func AccountOf(scope constructs.Construct, id, account, region string) Account {
+// ARNsOf are those of an account whose ID is known already.
+func ARNsOf(scope constructs.Construct, id, account, region string) ARNs {
 	partition := dataawspartition.NewDataAwsPartition(scope, jsii.String(id), &dataawspartition.DataAwsPartitionConfig{})
-	return Account{ID: jsii.String(account), Partition: partition.Partition(), Region: region}
+	return ARNs{ID: jsii.String(account), Partition: partition.Partition(), Region: region}
 }
 
 // ARN names a resource of a regional service in this account.
-func (a Account) ARN(service, resource string) *string {
+func (a ARNs) ARN(service, resource string) *string {
 	return jsii.Sprintf("arn:%s:%s:%s:%s:%s", *a.Partition, service, a.Region, *a.ID, resource)
 }
 
 // GlobalARN names a resource of a service without Regions, for example IAM.
-func (a Account) GlobalARN(service, resource string) *string {
+func (a ARNs) GlobalARN(service, resource string) *string {
 	return jsii.Sprintf("arn:%s:%s::%s:%s", *a.Partition, service, *a.ID, resource)
 }
 
 // Root is the principal that delegates to the account's own IAM policies.
-func (a Account) Root() Principal { return Principal{"AWS", a.GlobalARN("iam", "root")} }
+func (a ARNs) Root() Principal { return Principal{"AWS", a.GlobalARN("iam", "root")} }
 
 // Endpoint is the host name of a service in the Region, for example logs.us-east-1.amazonaws.com, which
 // policies name the service by.
-func (a Account) Endpoint(service string) *string {
+func (a ARNs) Endpoint(service string) *string {
 	return jsii.String(service + "." + a.Region + ".amazonaws.com")
 }
 
 // Sources are the conditions that a service acts for such resources of this account, and not for somebody else:
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html
-func (a Account) Sources(service, resource string) []Condition {
+func (a ARNs) Sources(service, resource string) []Condition {
 	return []Condition{Equals("aws:SourceAccount", a.ID), ARNLike("aws:SourceArn", a.ARN(service, resource))}
 }

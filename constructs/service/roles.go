@@ -21,16 +21,15 @@ func newRoles(scope constructs.Construct, props Props, uses []connection.Connect
 	newRole := func(id, kind, description string, accesses []connection.Access) policy.Role {
 		return d.NewRole(scope, id, policy.RoleProps{
 			Name: props.Name + kind, Description: description + props.LogName, Service: "ecs-tasks.amazonaws.com",
-			Conditions: d.Account.Sources("ecs", "*"), Statements: statements(d, accesses),
+			Conditions: d.ARNs.Sources("ecs", "*"), Statements: statements(d, accesses),
 		})
 	}
-	var start, run []connection.Access
+	var ofExecution, ofTask []connection.Access
 	for _, use := range uses {
-		start, run = append(start, use.Execution), append(run, use.Task)
+		ofExecution, ofTask = append(ofExecution, use.Execution), append(ofTask, use.Task)
 	}
-	execution = newRole("execution-role", "ExecutionRole", "Starts tasks (image, secrets, logs) of the service ", start)
-	task = newRole("task-role", "TaskRole", "What the program itself may do in the service ", run)
-	return execution, task
+	return newRole("execution-role", "ExecutionRole", "Starts tasks (image, secrets, logs) of the service ", ofExecution),
+		newRole("task-role", "TaskRole", "What the program itself may do in the service ", ofTask)
 }
 
 // statements are those of the accesses, each once, and the use of the key that goes with them.
@@ -50,7 +49,7 @@ func statements(d deployment.Deployment, accesses []connection.Access) []policy.
 	for _, service := range slices.Sorted(maps.Keys(key)) {
 		actions := slices.Compact(slices.Sorted(slices.Values(key[service])))
 		use := policy.Allow("UseKeyThrough"+strings.ToUpper(service[:1])+service[1:], d.KeyARN, actions...)
-		use.Conditions = []policy.Condition{policy.Equals("kms:ViaService", d.Account.Endpoint(service))}
+		use.Conditions = []policy.Condition{policy.Equals("kms:ViaService", d.ARNs.Endpoint(service))}
 		all = append(all, use)
 	}
 	return all
@@ -61,8 +60,8 @@ func logGroup(props Props) string { return "/tap-" + props.Deployment.Suffix + "
 // platform is what every task uses: its log group, the repository of its image, the variables and secrets of the
 // environment file, and ECS Exec.
 func platform(props Props) []connection.Connection {
-	account, every := props.Deployment.Account, jsii.String("*") // where AWS takes no resource
-	events := func(group string) *string { return jsii.String(*account.ARN("logs", "log-group:"+group) + ":*") }
+	arns, every := props.Deployment.ARNs, jsii.String("*") // where AWS takes no resource
+	events := func(group string) *string { return jsii.String(*arns.ARN("logs", "log-group:"+group) + ":*") }
 	uses := []connection.Connection{{
 		Name: "logs",
 		Execution: connection.Access{Statements: []policy.Statement{
@@ -73,7 +72,7 @@ func platform(props Props) []connection.Connection {
 		Name: "service.environment", Variables: props.Config.Environment,
 	}}
 	if owner, region, name, private := props.Config.PrivateRepository(); private {
-		repository := jsii.Sprintf("arn:%s:ecr:%s:%s:repository/%s", *account.Partition, region, owner, name)
+		repository := jsii.Sprintf("arn:%s:ecr:%s:%s:repository/%s", *arns.Partition, region, owner, name)
 		uses = append(uses, connection.Connection{
 			Name: "image",
 			Execution: connection.Access{Statements: []policy.Statement{
@@ -110,7 +109,7 @@ func platform(props Props) []connection.Connection {
 			Task: connection.Access{Statements: []policy.Statement{
 				policy.Allow("OpenSessions", every, "ssmmessages:CreateControlChannel", "ssmmessages:CreateDataChannel",
 					"ssmmessages:OpenControlChannel", "ssmmessages:OpenDataChannel"),
-				policy.Allow("FindSessionLog", account.ARN("logs", "log-group:*"), "logs:DescribeLogGroups"),
+				policy.Allow("FindSessionLog", arns.ARN("logs", "log-group:*"), "logs:DescribeLogGroups"),
 				policy.Allow("LogSessions", events(sessionsLogGroup(props.Deployment.Suffix)),
 					"logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"),
 			}},

@@ -20,6 +20,7 @@ import (
 	"tap/constructs/connection"
 	"tap/constructs/deployment"
 	"tap/constructs/encryption"
+	"tap/constructs/logs"
 	"tap/constructs/network"
 )
 
@@ -45,8 +46,8 @@ func NewCluster(scope constructs.Construct, id, name string, d deployment.Deploy
 	this := constructs.NewConstruct(scope, jsii.String(id))
 	kind := name + "Cluster"
 	name = d.Name(kind)
-	insights := d.NewLogGroup(this, "container-insights-logs", "/aws/ecs/containerinsights/"+name+"/performance")
-	sessions := d.NewMaskedLogGroup(this, "sessions-logs", sessionsLogGroup(d.Suffix))
+	insights := logs.NewGroup(this, "container-insights-logs", d, "/aws/ecs/containerinsights/"+name+"/performance")
+	sessions := logs.NewMaskedGroup(this, "sessions-logs", d, sessionsLogGroup(d.Suffix))
 	cluster := ecscluster.NewEcsCluster(this, jsii.String("cluster"), &ecscluster.EcsClusterConfig{
 		Name: jsii.String(name),
 		Setting: []*ecscluster.EcsClusterSetting{

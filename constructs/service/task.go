@@ -11,6 +11,7 @@ import (
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/ecstaskdefinition"
 
 	"tap/constructs/connection"
+	"tap/constructs/logs"
 	"tap/constructs/policy"
 )
 
@@ -59,7 +60,7 @@ type tmpfs struct {
 func newTaskDefinition(scope constructs.Construct, props Props,
 	executionRole, taskRole *string) ecstaskdefinition.EcsTaskDefinition {
 	d := props.Deployment
-	logs := d.NewMaskedLogGroup(scope, "logs", logGroup(props))
+	group := logs.NewMaskedGroup(scope, "logs", d, logGroup(props))
 	return ecstaskdefinition.NewEcsTaskDefinition(scope, jsii.String("task-definition"), &ecstaskdefinition.EcsTaskDefinitionConfig{
 		Family:                  jsii.String(d.Name(props.Name + "Task")),
 		RequiresCompatibilities: jsii.Strings("FARGATE"),
@@ -70,7 +71,7 @@ func newTaskDefinition(scope constructs.Construct, props Props,
 			OperatingSystemFamily: jsii.String("LINUX"),
 			CpuArchitecture:       jsii.String(strings.ToUpper(props.Config.Architecture)),
 		},
-		ContainerDefinitions: policy.JSON(newContainers(props, *logs.Name())),
+		ContainerDefinitions: policy.JSON(newContainers(props, *group.Name())),
 		// A deployment that fails is rolled back to the old revision, also when its alarms end after the apply; and
 		// whoever deploys needs no right to deregister a revision, which AWS cannot limit to some.
 		SkipDestroy: jsii.Bool(true),
@@ -108,8 +109,7 @@ func newContainers(props Props, logGroup string) []containerDefinition {
 	return []containerDefinition{program, migration}
 }
 
-// newContainer is a container with the variables and secrets of the connections, instead of which it has those of the
-// overriding ones.
+// newContainer is a container with the variables and secrets of the connections; overriding ones win.
 func newContainer(props Props, name, logPrefix string, command []string, logGroup string,
 	overriding ...connection.Connection) containerDefinition {
 	values := map[string]map[string]string{}
@@ -148,7 +148,7 @@ func newContainer(props Props, name, logPrefix string, command []string, logGrou
 			}},
 		},
 		LogConfiguration: logConfiguration{LogDriver: "awslogs", Options: map[string]string{
-			"awslogs-group": logGroup, "awslogs-region": props.Deployment.Account.Region, "awslogs-stream-prefix": logPrefix,
+			"awslogs-group": logGroup, "awslogs-region": props.Deployment.ARNs.Region, "awslogs-stream-prefix": logPrefix,
 			// Since 25 June 2025 a setting of the account decides it where nothing is said:
 			// https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_LogConfiguration.html
 			"mode": "blocking",
