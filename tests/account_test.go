@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"tap/config"
+	"tap/tests/terraform"
 )
 
 // accountStack returns the stack of the tests' account.
@@ -36,8 +37,8 @@ func TestAccountHasWhatEnvironmentsShare(t *testing.T) {
 	s.want("aws_ecr_lifecycle_policy.policy.rules.1.selection.countNumber", 500)
 	s.want("aws_ecr_repository.image_scanning_configuration.scan_on_push", true)
 	s.want("aws_ecr_repository.encryption_configuration.0.encryption_type", "KMS")
-	imported := map[string]any{"id": states, "to": s.only("aws_s3_bucket").address()}
-	resource{s, "import", "block", s.root}.want("import", []any{imported})
+	s.want("import.id", states)
+	s.want("import.to", s.only("aws_s3_bucket").Address())
 	for key, of := range map[string]stack{"account": s, "tap-options": stacks(t)["options"].in(t)} {
 		of.want("terraform.backend", map[string]any{"s3": map[string]any{
 			"bucket": states, "key": key + "/terraform.tfstate", "region": "eu-west-1", "encrypt": true,
@@ -46,9 +47,9 @@ func TestAccountHasWhatEnvironmentsShare(t *testing.T) {
 		of.want("provider.allowed_account_ids", []string{"123456789012"})
 	}
 	delivery := s.only("aws_cloudwatch_log_resource_policy").policy()
-	if len(delivery) != 1 || !delivery[0].allows("delivery.logs.amazonaws.com", "logs:PutLogEvents") ||
+	if len(delivery) != 1 || !delivery[0].Allows("delivery.logs.amazonaws.com", "logs:PutLogEvents") ||
 		!strings.HasSuffix(delivery[0].Resource[0], ":123456789012:log-group:aws-waf-logs-tap-*:*") ||
-		!delivery[0].hasCondition("aws:SourceAccount", regexp.MustCompile("^123456789012$")) {
+		!delivery[0].HasCondition("aws:SourceAccount", regexp.MustCompile("^123456789012$")) {
 		s.Errorf("the delivery of logs is allowed by %v", delivery)
 	}
 }
@@ -97,7 +98,7 @@ func TestRolesTrustExactSubjects(t *testing.T) {
 		if name != "planner" {
 			equal[issuer+":ref"] = texts{"refs/heads/main"}
 		}
-		provider := map[string]texts{"Federated": {s.only("aws_iam_openid_connect_provider").ref("arn")}}
+		provider := map[string]texts{"Federated": {s.only("aws_iam_openid_connect_provider").Ref("arn")}}
 		role := s.find("aws_iam_role", "name", "tap-"+name)
 		trust := role.policy()
 		if len(trust) != 1 || encoded(trust[0].Condition) != encoded(map[string]any{"StringEquals": equal}) ||
@@ -140,10 +141,10 @@ func TestPoliciesFitIAM(t *testing.T) {
 	})
 	for kind, most := range map[string]int{"aws_iam_policy": 6144, "aws_iam_role": 2048, "aws_iam_role_policy": 10240} {
 		for _, r := range s.some(kind) {
-			text := numbered.ReplaceAllString(partition.ReplaceAllString(r.text(policyAttributes[kind]), "aws-us-gov"),
+			text := numbered.ReplaceAllString(partition.ReplaceAllString(r.Text(terraform.PolicyAttributes[kind]), "aws-us-gov"),
 				"arn:aws-us-gov:iam::123456789012:oidc-provider/token.actions.githubusercontent.com")
 			if len(text) > most {
-				s.Errorf("%s has %d characters, at most %d", r.address(), len(text), most)
+				s.Errorf("%s has %d characters, at most %d", r.Address(), len(text), most)
 			}
 		}
 	}
@@ -157,17 +158,17 @@ func TestBoundaryTakesNothingFromRoles(t *testing.T) {
 	s, boundary := stacks(t)["options"].in(t), accountStack(t).may("boundary-options")
 	const here = ":eu-west-1:123456789012:"
 	concrete := []string{
-		s.only("aws_secretsmanager_secret").ref("arn"), "arn:aws:secretsmanager" + here + "secret:PaymentDB-options-x-AbCdEf",
-		s.only("aws_kms_key").ref("arn"), "arn:aws:kms" + here + "key/1",
+		s.only("aws_secretsmanager_secret").Ref("arn"), "arn:aws:secretsmanager" + here + "secret:PaymentDB-options-x-AbCdEf",
+		s.only("aws_kms_key").Ref("arn"), "arn:aws:kms" + here + "key/1",
 	}
 	for _, group := range s.each("aws_cloudwatch_log_group") {
-		concrete = append(concrete, group.ref("arn"), "arn:aws:logs"+here+"log-group:"+group.text("name"))
+		concrete = append(concrete, group.Ref("arn"), "arn:aws:logs"+here+"log-group:"+group.Text("name"))
 	}
 	for _, role := range s.some("aws_iam_role") {
 		for _, permission := range permissions(role) {
 			call := aws(strings.NewReplacer(concrete...).Replace(permission))
 			if !allowed(boundary, call+" kms:ViaService=secretsmanager.eu-west-1.amazonaws.com") {
-				s.Errorf("the boundary takes %s from %s", call, role.text("name"))
+				s.Errorf("the boundary takes %s from %s", call, role.Text("name"))
 			}
 		}
 	}

@@ -56,7 +56,7 @@ func TestControls(t *testing.T) {
 		kind, path, _ := strings.Cut(attribute, ".")
 		controls, _, _ := strings.Cut(says, ":")
 		explained := regexp.MustCompile(`(?m)^\| ` + controls + ` \|[^|]+\|[^|]+\|$`).MatchString(read(t, "../docs/audit.md"))
-		one, other := development(t).some(kind)[0].at(path), production(t).some(kind)[0].at(path)
+		one, other := development(t).some(kind)[0].At(path), production(t).some(kind)[0].At(path)
 		if differs := encoded(one) != encoded(other); differs != explained {
 			t.Errorf("%s is %v in development and %v in production; docs/audit.md explains it: %v", says, one, other, explained)
 		}
@@ -111,7 +111,7 @@ func TestEveryControlIsTestedOrAccepted(t *testing.T) {
 	}
 	eachStack(t, func(s stack) {
 		for _, r := range s.all() {
-			kinds[r.kind] = true
+			kinds[r.Kind] = true
 		}
 	})
 	for kind := range kinds {

@@ -51,7 +51,7 @@ func TestRestoreNamesTheSource(t *testing.T) {
 	} {
 		cluster := example(t, test.key).only("aws_rds_cluster")
 		cluster.want(test.attribute, json.RawMessage(test.source))
-		conditions := encoded(cluster.at("lifecycle.postcondition"))
+		conditions := encoded(cluster.At("lifecycle.postcondition"))
 		for _, part := range []string{"self.master_username ==", "self.iam_database_authentication_enabled"} {
 			if !strings.Contains(conditions, part) {
 				t.Errorf("%s: nothing checks %s", test.key, part)
@@ -67,7 +67,7 @@ func TestWriterIsFirstAndPreferred(t *testing.T) {
 		writer := s.find("aws_rds_cluster_instance", "identifier", "paymentdb-"+s.suffix+"-writer")
 		s.service().waitsFor(writer)
 		for _, instance := range instances {
-			if instance.name == writer.name {
+			if instance.Name == writer.Name {
 				instance.want("promotion_tier", 0)
 				continue
 			}

@@ -69,7 +69,7 @@ var harmlessName = regexp.MustCompile(
 
 func TestNoAttributeKeepsSecrets(t *testing.T) {
 	eachStack(t, func(s stack) {
-		walk(s.root, []string{s.suffix}, func(path []string, _ any) {
+		walk(map[string]any(s.root), []string{s.suffix}, func(path []string, _ any) {
 			if name := path[len(path)-1]; secretName.MatchString(name) && !harmlessName.MatchString(name) {
 				s.Errorf("%s is an attribute that Terraform keeps", strings.Join(path, "."))
 			}
@@ -85,7 +85,7 @@ func TestNoAttributeKeepsSecrets(t *testing.T) {
 func TestEphemeralValuesAreOnlyWritten(t *testing.T) {
 	eachEnvironment(t, func(s stack) {
 		var uses []string
-		walk(s.root, nil, func(path []string, value any) {
+		walk(map[string]any(s.root), nil, func(path []string, value any) {
 			if text, _ := value.(string); strings.Contains(text, "ephemeral.") {
 				uses = append(uses, path[1]+"."+path[len(path)-1])
 			}
@@ -104,17 +104,17 @@ func TestClusterGetsTheStoredPassword(t *testing.T) {
 		random.want("password_length", 32)
 		random.want("exclude_punctuation", true)
 		s.want("aws_secretsmanager_secret_version.secret_string_wo", encoded(map[string]any{
-			"username":            cluster.at("master_username"),
-			"password":            random.ref("random_password"),
+			"username":            cluster.At("master_username"),
+			"password":            random.Ref("random_password"),
 			"engine":              "postgres",
 			"port":                5432,
-			"dbClusterIdentifier": cluster.at("cluster_identifier"),
+			"dbClusterIdentifier": cluster.At("cluster_identifier"),
 		}))
 		back := s.only("ephemeral.aws_secretsmanager_secret_version")
 		// Unknown until the apply, so that no plan reads the password.
-		back.want("secret_id", `${timestamp() == "" ? "" : `+s.only("aws_secretsmanager_secret").address()+".id}")
+		back.want("secret_id", `${timestamp() == "" ? "" : `+s.only("aws_secretsmanager_secret").Address()+".id}")
 		back.want("version_id", "${aws_secretsmanager_secret_version.version_id}") // and so after it is stored
-		cluster.want("master_password_wo", `${jsondecode(`+back.address()+`.secret_string)["password"]}`)
+		cluster.want("master_password_wo", `${jsondecode(`+back.Address()+`.secret_string)["password"]}`)
 		cluster.want("manage_master_user_password", nil)
 	})
 }
@@ -126,11 +126,11 @@ func TestClusterGetsTheStoredPassword(t *testing.T) {
 func TestRotationReplacesTasks(t *testing.T) {
 	eachEnvironment(t, func(s stack) {
 		version, master := s.only("aws_secretsmanager_secret_version"), s.environment.Database.Login == config.LoginMaster
-		version.want("secret_string_wo_version", s.only("aws_rds_cluster").at("master_password_wo_version"))
+		version.want("secret_string_wo_version", s.only("aws_rds_cluster").At("master_password_wo_version"))
 		version.want("lifecycle.create_before_destroy", true)
 		s.want("aws_rds_cluster.apply_immediately", true)
-		definitions := s.service().follow("task_definition").text("container_definitions")
-		if strings.Contains(definitions, version.address()) != master {
+		definitions := s.service().follow("task_definition").Text("container_definitions")
+		if strings.Contains(definitions, version.Address()) != master {
 			s.Errorf("with login %s the task definition is %s", s.environment.Database.Login, definitions)
 		}
 	})
@@ -142,24 +142,24 @@ func TestContainerVariablesHoldNoSecret(t *testing.T) {
 		service, database, cluster := s.environment.Service, s.environment.Database, s.only("aws_rds_cluster")
 		for name, container := range s.containers() {
 			variables := map[string]string{
-				"DB_HOST": cluster.ref("endpoint"), "DB_PORT": "5432", "DB_NAME": database.Name, "DB_SSLMODE": "verify-full",
+				"DB_HOST": cluster.Ref("endpoint"), "DB_PORT": "5432", "DB_NAME": database.Name, "DB_SSLMODE": "verify-full",
 			}
 			maps.Copy(variables, service.Environment)
 			for _, queue := range s.each("aws_sqs_queue") {
-				variables["QUEUE_URL"] = queue.ref("url")
+				variables["QUEUE_URL"] = queue.Ref("url")
 			}
 			if database.Readers > 0 {
-				variables["DB_READER_HOST"] = cluster.ref("reader_endpoint")
+				variables["DB_READER_HOST"] = cluster.Ref("reader_endpoint")
 			}
 			secrets, version := map[string]string{}, "" // any
 			maps.Copy(secrets, service.Secrets)
 			if name == "PaymentContainer" {
-				version = s.only("aws_secretsmanager_secret_version").ref("version_id")
+				version = s.only("aws_secretsmanager_secret_version").Ref("version_id")
 			}
 			if version != "" && database.Login == config.LoginIAM {
 				variables["DB_USERNAME"] = "payment_api"
 			} else {
-				secret := s.only("aws_secretsmanager_secret").ref("arn")
+				secret := s.only("aws_secretsmanager_secret").Ref("arn")
 				secrets["DB_USERNAME"] = secret + ":username::" + version
 				secrets["DB_PASSWORD"] = secret + ":password::" + version
 			}

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"tap/config"
+	"tap/tests/terraform"
 )
 
 // Names and priorities are a contract with logs, dashboards and environment files: add rules, never renumber them
@@ -47,10 +48,10 @@ func TestFirewallBlocksUnlessCounted(t *testing.T) {
 		}
 		s.want("aws_wafv2_web_acl_association.resource_arn", "${aws_lb.arn}") // ELB.16
 		s.want("aws_wafv2_web_acl_association.web_acl_arn", "${aws_wafv2_web_acl.arn}")
-		own := opened(fmt.Sprintf(ownStatements, s.environment.Firewall.RateLimit)).(map[string]any)
+		own := terraform.Open(fmt.Sprintf(ownStatements, s.environment.Firewall.RateLimit)).(map[string]any)
 		var names []string
 		for _, rule := range s.only("aws_wafv2_web_acl").parts("rule") {
-			name := rule.text("name")
+			name := rule.Text("name")
 			names = append(names, name)
 			rule.want("priority", firewallPriorities[name])
 			attribute, action := "action", "block"
@@ -77,7 +78,7 @@ func TestFirewallIsObserved(t *testing.T) {
 		acl, logging := s.only("aws_wafv2_web_acl"), s.only("aws_wafv2_web_acl_logging_configuration")
 		for _, holder := range append(acl.parts("rule"), acl) {
 			holder.want("visibility_config", map[string]any{
-				"cloudwatch_metrics_enabled": true, "sampled_requests_enabled": true, "metric_name": holder.at("name"),
+				"cloudwatch_metrics_enabled": true, "sampled_requests_enabled": true, "metric_name": holder.At("name"),
 			})
 		}
 		acl.want("data_protection_config.data_protection", json.RawMessage(`[
@@ -86,7 +87,7 @@ func TestFirewallIsObserved(t *testing.T) {
 			{"action": "SUBSTITUTION", "field": {"field_type": "QUERY_STRING"}},
 			{"action": "SUBSTITUTION", "field": {"field_type": "BODY"}}]`))
 		logging.want("resource_arn", "${aws_wafv2_web_acl.arn}")
-		group := logging.follow("log_destination_configs.0").text("name")
+		group := logging.follow("log_destination_configs.0").Text("name")
 		if !strings.HasPrefix(group, "aws-waf-logs-") { // AWS takes no other
 			s.Errorf("the log goes to %s", group)
 		}
@@ -96,7 +97,7 @@ func TestFirewallIsObserved(t *testing.T) {
 		}
 		delivery := s.only("aws_cloudwatch_log_resource_policy")
 		logging.waitsFor(delivery)
-		if statement := delivery.policy()[0]; !statement.allows("delivery.logs.amazonaws.com", "logs:PutLogEvents") ||
+		if statement := delivery.policy()[0]; !statement.Allows("delivery.logs.amazonaws.com", "logs:PutLogEvents") ||
 			len(statement.Resource) != 1 || !strings.HasSuffix(statement.Resource[0], ":log-group:"+group+":*") {
 			s.Errorf("the delivery of logs is allowed by %v", statement)
 		}

@@ -13,6 +13,7 @@ import (
 
 	"tap/internal/repository"
 	"tap/tests/must"
+	"tap/tests/terraform"
 )
 
 // update is set by make golden, which puts everything in its place once all of it is complete.
@@ -64,7 +65,7 @@ func TestStacksAreValidTerraform(t *testing.T) {
 	folder, modules := t.TempDir(), map[string]any{}
 	for suffix, stack := range stacks(t) {
 		// A backend and an import are only taken from the root; TestStatesAreApart and the account's test look at each.
-		root := opened(stack.json).(map[string]any)
+		root := terraform.Open(stack.json).(map[string]any)
 		delete(root["terraform"].(map[string]any), "backend")
 		delete(root, "import")
 		text := must.Get(json.MarshalIndent(root, "", "  "))(t) // errors show a line

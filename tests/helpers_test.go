@@ -4,7 +4,6 @@ package tests
 
 import (
 	"encoding/json"
-	"fmt"
 	"maps"
 	"os"
 	"os/exec"
@@ -20,6 +19,7 @@ import (
 	"tap/constructs"
 	"tap/internal/kernel"
 	"tap/tests/must"
+	"tap/tests/terraform"
 )
 
 func TestMain(m *testing.M) {
@@ -101,7 +101,7 @@ type stack struct {
 	suffix      string
 	environment *config.Environment // nil for that of an account
 	json        string              // the Terraform JSON,
-	root        map[string]any      // and decoded
+	root        terraform.Stack     // and decoded
 }
 
 // synthesize returns the stacks of environments with extensions, and of accounts, by suffix.
@@ -112,7 +112,7 @@ func synthesize(t *testing.T, environments []config.Environment, accounts []conf
 	must.Do(t, constructs.Synthesize(environments, accounts, output, extensions...))
 	for _, file := range must.Get(filepath.Glob(output + "/stacks/*/cdk.tf.json"))(t) {
 		text, suffix := read(t, file), strings.TrimPrefix(filepath.Base(filepath.Dir(file)), "tap-")
-		s := stack{suffix: suffix, json: text, root: opened(text).(map[string]any)}
+		s := stack{suffix: suffix, json: text, root: must.Get(terraform.Parse([]byte(text)))(t)}
 		if i := slices.IndexFunc(environments, func(e config.Environment) bool { return e.Suffix == suffix }); i >= 0 {
 			s.environment = &environments[i]
 		}
@@ -171,46 +171,29 @@ func (s stack) production() bool { return s.environment.Class == config.Producti
 // resource is one resource of a stack, or a part of one.
 type resource struct {
 	stack
-	kind, name string
-	attributes map[string]any
+	terraform.Resource
 }
-
-// address is how Terraform refers to the resource.
-func (r resource) address() string { return r.kind + "." + r.name }
-
-// ref is the reference to an attribute of the resource.
-func (r resource) ref(attribute string) string { return "${" + r.address() + "." + attribute + "}" }
 
 // addresses returns the addresses of resources.
 func addresses(resources []resource) []string {
 	var all []string
 	for _, r := range resources {
-		all = append(all, r.address())
+		all = append(all, r.Address())
 	}
 	return all
 }
 
-// blocks are what a stack has one of, beside its resources, with the path in the JSON.
-var blocks = map[string]string{"output": "output", "provider": "provider.aws.0", "terraform": "terraform"}
-
-// each returns the resources of a kind, in the order of names; a data source is of the kind data.aws_subnet, an
-// ephemeral resource likewise.
-func (s stack) each(kind string) []resource {
-	whole := resource{s, "stack", s.suffix, s.root}
-	if path, isBlock := blocks[kind]; isBlock {
-		return []resource{{s, kind, "block", whole.part(path).attributes}}
-	}
-	path := kind
-	if !strings.Contains(kind, ".") {
-		path = "resource." + kind
-	}
-	named, _ := whole.at(path).(map[string]any)
-	var all []resource
-	for _, name := range slices.Sorted(maps.Keys(named)) {
-		all = append(all, resource{s, kind, name, named[name].(map[string]any)})
+// of returns resources as the test of the stack looks at them.
+func (s stack) of(resources []terraform.Resource) (all []resource) {
+	for _, r := range resources {
+		all = append(all, resource{s, r})
 	}
 	return all
 }
+
+// each returns the resources of a kind, and all those of every kind.
+func (s stack) each(kind string) []resource { return s.of(s.root.Each(kind)) }
+func (s stack) all() []resource             { return s.of(s.root.All()) }
 
 // some returns the resources of a kind, of which there has to be one at least.
 func (s stack) some(kind string) []resource {
@@ -246,7 +229,7 @@ func (s stack) none(kinds ...string) {
 func (s stack) find(kind, path string, value any) resource {
 	s.Helper()
 	all := s.each(kind)
-	i := slices.IndexFunc(all, func(r resource) bool { return r.at(path) == value })
+	i := slices.IndexFunc(all, func(r resource) bool { return r.At(path) == value })
 	if i < 0 {
 		s.Fatalf("there is no %s with the %s %v", kind, path, value)
 	}
@@ -262,66 +245,22 @@ func (s stack) want(kindAndPath string, expected any) {
 	}
 }
 
-// all returns every resource of the stack, in the order of addresses.
-func (s stack) all() []resource {
-	var all []resource
-	kinds, _ := s.root["resource"].(map[string]any)
-	for _, kind := range slices.Sorted(maps.Keys(kinds)) {
-		all = append(all, s.each(kind)...)
-	}
-	return all
-}
-
-// at returns the value at a path of names and, in lists, numbers: rule.0.name. It leads into JSON that is a text, too.
-func (r resource) at(path string) any {
-	var value any = r.attributes
-	for step := range strings.SplitSeq(path, ".") {
-		switch within := opened(value).(type) {
-		case map[string]any:
-			value = within[step]
-		case []any:
-			number, err := strconv.Atoi(step)
-			if err != nil || number >= len(within) {
-				return nil
-			}
-			value = within[number]
-		default:
-			return nil
-		}
-	}
-	return value
-}
-
-// opened decodes a text that contains JSON; of another text it is nil.
-func opened(value any) any {
-	if text, isText := value.(string); isText {
-		value = nil
-		json.Unmarshal([]byte(text), &value)
-	}
-	return value
-}
-
-// text returns the text at a path; empty where there is none.
-func (r resource) text(path string) string {
-	text, _ := r.at(path).(string)
-	return text
-}
-
 // part returns the object at a path.
 func (r resource) part(path string) resource {
 	r.Helper()
-	attributes, isObject := opened(r.at(path)).(map[string]any)
+	attributes, isObject := terraform.Open(r.At(path)).(map[string]any)
 	if !isObject {
-		r.Fatalf("%s: %s is %v, expected an object", r.address(), path, r.at(path))
+		r.Fatalf("%s: %s is %v, expected an object", r.Address(), path, r.At(path))
 	}
-	return resource{r.stack, r.kind, r.name + "." + path, attributes}
+	name := r.Name + "." + path
+	return resource{r.stack, terraform.Resource{Kind: r.Kind, Name: name, Attributes: attributes}}
 }
 
 // every returns what another method returns for the path of each item of the list at a path.
 func (r resource) every(path string, get func(path string) resource) []resource {
 	r.Helper()
 	var all []resource
-	list, _ := opened(r.at(path)).([]any)
+	list, _ := terraform.Open(r.At(path)).([]any)
 	for i := range list {
 		all = append(all, get(path+"."+strconv.Itoa(i)))
 	}
@@ -340,12 +279,12 @@ func (r resource) want(path string, expected any) {
 	r.Helper()
 	text := toTheOnly.ReplaceAllStringFunc(encoded(expected), func(short string) string {
 		match := toTheOnly.FindStringSubmatch(short)
-		return r.only(match[1]).ref(match[2])
+		return r.only(match[1]).Ref(match[2])
 	})
 	var normal any
-	must.Do(r, json.Unmarshal([]byte(text), &normal))
-	if got := r.at(path); !reflect.DeepEqual(got, normal) {
-		r.Errorf("%s: %s is %s, expected %s", r.address(), path, encoded(got), text)
+	must.Do(r.T, json.Unmarshal([]byte(text), &normal))
+	if got := r.At(path); !reflect.DeepEqual(got, normal) {
+		r.Errorf("%s: %s is %s, expected %s", r.Address(), path, encoded(got), text)
 	}
 }
 
@@ -365,14 +304,14 @@ var (
 // follow returns the resource that the value at a path refers to.
 func (r resource) follow(path string) resource {
 	r.Helper()
-	if match := reference.FindStringSubmatch(r.text(path)); match != nil {
+	if match := reference.FindStringSubmatch(r.Text(path)); match != nil {
 		for _, found := range r.each(match[1]) {
-			if found.name == match[2] {
+			if found.Name == match[2] {
 				return found
 			}
 		}
 	}
-	r.Fatalf("%s: %s is %v, expected a reference to a resource", r.address(), path, r.at(path))
+	r.Fatalf("%s: %s is %v, expected a reference to a resource", r.Address(), path, r.At(path))
 	panic("unreachable")
 }
 
@@ -382,8 +321,8 @@ func (r resource) followAll(path string) []resource { return r.every(path, r.fol
 // waitsFor checks that Terraform makes the resource after another.
 func (r resource) waitsFor(other resource) {
 	r.Helper()
-	if !slices.Contains(addresses(r.followAll("depends_on")), other.address()) {
-		r.Errorf("%s does not wait for %s", r.address(), other.address())
+	if !slices.Contains(addresses(r.followAll("depends_on")), other.Address()) {
+		r.Errorf("%s does not wait for %s", r.Address(), other.Address())
 	}
 }
 
@@ -413,14 +352,14 @@ func (s stack) changesFrom(base stack) []string {
 	values := func(s stack) map[key]string {
 		all := map[key]string{}
 		for _, r := range append(s.all(), s.only("terraform"), s.only("provider")) {
-			all[key{r.kind, r.name, ""}] = "exists"
-			for attribute, value := range r.attributes {
-				all[key{r.kind, r.name, attribute}] = encoded(value)
+			all[key{r.Kind, r.Name, ""}] = "exists"
+			for attribute, value := range r.Attributes {
+				all[key{r.Kind, r.Name, attribute}] = encoded(value)
 			}
 		}
 		return all
 	}
-	s.root = opened(strings.ReplaceAll(s.json, s.suffix, base.suffix)).(map[string]any)
+	s.root = must.Get(terraform.Parse([]byte(strings.ReplaceAll(s.json, s.suffix, base.suffix))))(s)
 	before, after, changed := values(base), values(s), map[string]bool{}
 	both := maps.Clone(before)
 	maps.Copy(both, after)
@@ -439,7 +378,7 @@ func (r resource) containers() map[string]resource {
 	r.Helper()
 	all := map[string]resource{}
 	for _, container := range r.parts("container_definitions") {
-		all[strings.TrimSuffix(container.text("name"), "-"+r.suffix)] = container
+		all[strings.TrimSuffix(container.Text("name"), "-"+r.suffix)] = container
 	}
 	return all
 }
@@ -467,91 +406,23 @@ func (r resource) named(path, key string) map[string]string {
 	r.Helper()
 	all := map[string]string{}
 	for _, entry := range r.parts(path) {
-		if _, twice := all[entry.text("name")]; twice || entry.text("name") == "" {
-			r.Errorf("%v is not an entry of its own with a name", entry.attributes)
+		if _, twice := all[entry.Text("name")]; twice || entry.Text("name") == "" {
+			r.Errorf("%v is not an entry of its own with a name", entry.Attributes)
 		}
-		all[entry.text("name")] = entry.text(key)
+		all[entry.Text("name")] = entry.Text(key)
 	}
 	return all
 }
 
-// policyAttributes are the attributes that contain a policy, by kind of resource.
-var policyAttributes = map[string]string{
-	"aws_cloudwatch_log_resource_policy": "policy_document",
-	"aws_iam_role":                       "assume_role_policy",
-	"aws_iam_policy":                     "policy",
-	"aws_iam_role_policy":                "policy",
-	"aws_kms_key":                        "policy",
-	"aws_s3_bucket_policy":               "policy",
-	"aws_sns_topic_policy":               "policy",
-	"aws_vpc_endpoint":                   "policy",
-}
-
-// statement is one statement of a policy.
-type statement struct {
-	of        resource // that has the policy
-	Sid       string
-	Effect    string
-	Action    texts
-	Resource  texts
-	Principal map[string]texts
-	Condition map[string]map[string]texts
-
-	// Nothing here uses these; a statement that did would escape the tests.
-	NotAction, NotResource, NotPrincipal any
-}
-
-// texts is what a policy writes as a string or as a list of strings.
-type texts []string
-
-func (l *texts) UnmarshalJSON(text []byte) error {
-	var one string
-	if json.Unmarshal(text, &one) == nil {
-		*l = texts{one}
-		return nil
-	}
-	return json.Unmarshal(text, (*[]string)(l))
-}
-
-func (s statement) String() string { return fmt.Sprintf("%s, statement %s", s.of.address(), s.Sid) }
-
-// hasCondition reports whether the statement compares a key, in whichever way, with values that all match the
-// expression.
-func (s statement) hasCondition(key string, expression *regexp.Regexp) bool {
-	other := func(value string) bool { return !expression.MatchString(value) }
-	for _, keys := range s.Condition {
-		for name, values := range keys {
-			if strings.EqualFold(name, key) && len(values) > 0 && !slices.ContainsFunc(values, other) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// allows reports whether the statement allows a service an action.
-func (s statement) allows(service, action string) bool {
-	return s.Effect == "Allow" && slices.Equal(s.Principal["Service"], texts{service}) &&
-		slices.Contains(s.Action, action)
-}
+type (
+	statement = terraform.Statement
+	texts     = terraform.Texts
+)
 
 // policy returns the statements of the resource's policy.
 func (r resource) policy() []statement {
 	r.Helper()
-	var policy struct {
-		Version   string
-		Statement []statement
-	}
-	text := r.text(policyAttributes[r.kind])
-	decoder := json.NewDecoder(strings.NewReader(text))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&policy); err != nil || policy.Version != "2012-10-17" || len(policy.Statement) == 0 {
-		r.Fatalf("%s: %q is not a policy of version 2012-10-17 with a statement: %v", r.address(), text, err)
-	}
-	for i := range policy.Statement {
-		policy.Statement[i].of = r
-	}
-	return policy.Statement
+	return must.Get(r.Policy())(r.T)
 }
 
 // statements returns every statement of every policy in the stack.
@@ -559,7 +430,7 @@ func (s stack) statements() []statement {
 	s.Helper()
 	var all []statement
 	for _, r := range s.all() {
-		if policyAttributes[r.kind] != "" && r.at(policyAttributes[r.kind]) != nil {
+		if terraform.PolicyAttributes[r.Kind] != "" && r.At(terraform.PolicyAttributes[r.Kind]) != nil {
 			all = append(all, r.policy()...)
 		}
 	}

@@ -31,8 +31,8 @@ func TestHTTPSIsServedAlone(t *testing.T) {
 		s.want("aws_lb_target_group.health_check.matcher", "200")
 		s.want("aws_lb_target_group.lifecycle.create_before_destroy", true)
 		for _, group := range s.some("aws_lb_target_group") { // AWS refuses a time-out that is not smaller
-			if group.at("health_check.interval").(float64) <= group.at("health_check.timeout").(float64) {
-				s.Errorf("the health check is %v", group.at("health_check"))
+			if group.At("health_check.interval").(float64) <= group.At("health_check.timeout").(float64) {
+				s.Errorf("the health check is %v", group.At("health_check"))
 			}
 		}
 	})

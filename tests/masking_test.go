@@ -46,7 +46,7 @@ func TestLogsMaskCardNumbers(t *testing.T) {
 	eachEnvironment(t, func(s stack) {
 		var masked []string
 		for _, policy := range s.some("aws_cloudwatch_log_data_protection_policy") {
-			masked = append(masked, policy.follow("log_group_name").address())
+			masked = append(masked, policy.follow("log_group_name").Address())
 			policy = policy.part("policy_document")
 			policy.want("Configuration.CustomDataIdentifier", []any{
 				map[string]any{"Name": "CardNumber", "Regex": logs.CardNumberPattern},
@@ -56,14 +56,14 @@ func TestLogsMaskCardNumbers(t *testing.T) {
 				statement := policy.parts("Statement")[i]
 				statement.want("Operation."+operation, map[string]any{})
 				statement.want("DataIdentifier.1", "CardNumber")
-				if managed := statement.text("DataIdentifier.0"); !strings.HasSuffix(managed, "/CreditCardNumber") {
+				if managed := statement.Text("DataIdentifier.0"); !strings.HasSuffix(managed, "/CreditCardNumber") {
 					s.Errorf("AWS's own identifier is %s", managed)
 				}
 			}
 		}
 		for _, group := range s.some("aws_cloudwatch_log_group") {
-			name := strings.ReplaceAll(group.text("name"), s.suffix, "SUFFIX")
-			if isMasked := slices.Contains(masked, group.address()); isMasked == (unmasked[name] != "") {
+			name := strings.ReplaceAll(group.Text("name"), s.suffix, "SUFFIX")
+			if isMasked := slices.Contains(masked, group.Address()); isMasked == (unmasked[name] != "") {
 				s.Errorf("%s is masked: %v", name, isMasked)
 			}
 		}

@@ -15,7 +15,7 @@ func TestAlarmsWatchThisEnvironment(t *testing.T) {
 	eachEnvironment(t, func(s stack) {
 		type dimensions map[string]string
 		const balancer, cluster = "${aws_lb.arn_suffix}", "${aws_rds_cluster.cluster_identifier}"
-		firewall := s.only("aws_wafv2_web_acl").text("name")
+		firewall := s.only("aws_wafv2_web_acl").Text("name")
 		expected := map[string]any{ // of an alarm, a metric or a namespace
 			"AWS/ApplicationELB": dimensions{"LoadBalancer": balancer},
 			"HealthyHostCount":   dimensions{"LoadBalancer": balancer, "TargetGroup": "${aws_lb_target_group.arn_suffix}"},
@@ -27,7 +27,7 @@ func TestAlarmsWatchThisEnvironment(t *testing.T) {
 		}
 		if s.environment.LoadBalancer.HTTPS() {
 			listener := s.find("aws_lb_listener", "port", 443.0)
-			expected["AWS/CertificateManager"] = dimensions{"CertificateArn": listener.text("certificate_arn")}
+			expected["AWS/CertificateManager"] = dimensions{"CertificateArn": listener.Text("certificate_arn")}
 		}
 		var names []string
 		watched := map[string][]string{} // names of alarms by the name of a service
@@ -35,20 +35,20 @@ func TestAlarmsWatchThisEnvironment(t *testing.T) {
 			name := alarm.alarmName()
 			names = append(names, name)
 			for _, metric := range metrics(alarm) {
-				if service := metric.text("dimensions.ServiceName"); service != "" {
+				if service := metric.Text("dimensions.ServiceName"); service != "" {
 					metric.want("dimensions.ClusterName", "${aws_ecs_cluster.name}")
 					watched[service] = append(watched[service], name)
 					continue
 				}
 				metric.want("dimensions",
-					cmp.Or(expected[name], expected[metric.text("metric_name")], expected[metric.text("namespace")]))
+					cmp.Or(expected[name], expected[metric.Text("metric_name")], expected[metric.Text("namespace")]))
 			}
 		}
 		for _, service := range s.some("aws_ecs_service") {
-			prefix := strings.TrimPrefix(strings.TrimSuffix(service.text("name"), "Service-"+s.suffix), "Payment")
-			alarms := watched[service.ref("name")]
+			prefix := strings.TrimPrefix(strings.TrimSuffix(service.Text("name"), "Service-"+s.suffix), "Payment")
+			alarms := watched[service.Ref("name")]
 			slices.Sort(alarms)
-			same(s, "the alarms on "+service.address()+" (cloudwatch.Signals that monitoring watches)", slices.Compact(alarms),
+			same(s, "the alarms on "+service.Address()+" (cloudwatch.Signals that monitoring watches)", slices.Compact(alarms),
 				[]string{prefix + "HighServiceCPUAlarm", prefix + "HighServiceMemoryAlarm",
 					prefix + "ServiceBelowDesiredCountAlarm"})
 		}
@@ -70,18 +70,18 @@ func TestAlarmsAreHeard(t *testing.T) {
 		s.want("aws_cloudwatch_metric_alarm.ok_actions", []string{"${aws_sns_topic.arn}"})
 		s.want("aws_cloudwatch_metric_alarm.actions_enabled", nil) // true by default
 		for _, alarm := range s.some("aws_cloudwatch_metric_alarm") {
-			symptom, advice, found := strings.Cut(alarm.text("alarm_description"), " First: ")
+			symptom, advice, found := strings.Cut(alarm.Text("alarm_description"), " First: ")
 			if !found || len(symptom) < 20 || len(advice) < 20 || !strings.HasSuffix(advice, ".") {
-				s.Errorf("%s does not say what to do first: %q", alarm.address(), alarm.at("alarm_description"))
+				s.Errorf("%s does not say what to do first: %q", alarm.Address(), alarm.At("alarm_description"))
 			}
-			if missing := alarm.text("treat_missing_data"); missing != "breaching" && missing != "notBreaching" {
-				s.Errorf("%s leaves open what missing data mean", alarm.address())
+			if missing := alarm.Text("treat_missing_data"); missing != "breaching" && missing != "notBreaching" {
+				s.Errorf("%s leaves open what missing data mean", alarm.Address())
 			}
 		}
 		var heard []string
 		for _, subscription := range s.each("aws_sns_topic_subscription") {
 			subscription.want("topic_arn", "${aws_sns_topic.arn}")
-			heard = append(heard, subscription.text("endpoint"))
+			heard = append(heard, subscription.Text("endpoint"))
 		}
 		same(s, "those who hear alarms", heard, s.environment.Monitoring.Emails)
 		s.want("aws_sns_topic_policy.policy.Statement.0", json.RawMessage(`{"Sid": "DenyClearText", "Effect": "Deny",
@@ -90,8 +90,8 @@ func TestAlarmsAreHeard(t *testing.T) {
 		alarms := regexp.MustCompile(
 			`^arn:[^:]+:cloudwatch:` + s.environment.Region + `:` + accountID.String() + `:alarm:\*$`)
 		for _, statement := range s.only("aws_sns_topic_policy").policy() {
-			if statement.Effect == "Allow" && (!statement.allows("cloudwatch.amazonaws.com", "sns:Publish") ||
-				len(statement.Principal) != 1 || !statement.hasCondition("aws:SourceArn", alarms)) {
+			if statement.Effect == "Allow" && (!statement.Allows("cloudwatch.amazonaws.com", "sns:Publish") ||
+				len(statement.Principal) != 1 || !statement.HasCondition("aws:SourceArn", alarms)) {
 				s.Errorf("%s lets others publish than alarms of the account", statement)
 			}
 		}
@@ -107,34 +107,34 @@ func TestDashboardShowsEveryAlarmAndNoOverlap(t *testing.T) {
 		watched := map[string]bool{} // a metric, its statistic and the threshold of an alarm on it
 		for _, alarm := range s.some("aws_cloudwatch_metric_alarm") {
 			for _, metric := range metrics(alarm) {
-				watched[fmt.Sprint(metric.at("metric_name"), statistic(metric), alarm.at("threshold"))] = true
+				watched[fmt.Sprint(metric.At("metric_name"), statistic(metric), alarm.At("threshold"))] = true
 			}
 		}
-		if strings.Contains(encoded(dashboard.attributes), "ReplicaLag") != (s.environment.Database.Readers > 0) {
+		if strings.Contains(encoded(dashboard.Attributes), "ReplicaLag") != (s.environment.Database.Readers > 0) {
 			s.Errorf("there are %d readers, which the dashboard does not know", s.environment.Database.Readers)
 		}
 		taken := map[[2]float64]any{} // cells of the grid
 		for _, widget := range widgets {
-			title := widget.at("properties.title")
-			x, y := widget.at("x").(float64), widget.at("y").(float64)
-			for column := x; column < x+widget.at("width").(float64); column++ {
-				for row := y; row < y+widget.at("height").(float64); row++ {
+			title := widget.At("properties.title")
+			x, y := widget.At("x").(float64), widget.At("y").(float64)
+			for column := x; column < x+widget.At("width").(float64); column++ {
+				for row := y; row < y+widget.At("height").(float64); row++ {
 					if other := taken[[2]float64{column, row}]; other != nil || column >= 24 {
 						s.Errorf("%v is over %v or the edge of the screen", title, other)
 					}
 					taken[[2]float64{column, row}] = title
 				}
 			}
-			if widget.at("type") == "metric" {
+			if widget.At("type") == "metric" {
 				widget.want("properties.region", s.environment.Region)
 				widget.want("properties.yAxis.left.min", 0)
 				for _, threshold := range widget.parts("properties.annotations.horizontal") {
-					if !slices.ContainsFunc(widget.at("properties.metrics").([]any), func(line any) bool {
+					if !slices.ContainsFunc(widget.At("properties.metrics").([]any), func(line any) bool {
 						metric := line.([]any)
 						options := metric[len(metric)-1].(map[string]any)
-						return len(metric) > 1 && watched[fmt.Sprint(metric[1], options["stat"], threshold.at("value"))]
+						return len(metric) > 1 && watched[fmt.Sprint(metric[1], options["stat"], threshold.At("value"))]
 					}) {
-						s.Errorf("%v has a threshold, %v, of no alarm on it", title, threshold.at("value"))
+						s.Errorf("%v has a threshold, %v, of no alarm on it", title, threshold.At("value"))
 					}
 				}
 			}

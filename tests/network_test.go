@@ -8,6 +8,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"tap/tests/must"
+	"tap/tests/terraform"
 )
 
 // Who reaches whom is computed from routes and security groups in the JSON, and not from the constructs that are meant
@@ -31,27 +34,27 @@ func TestOnlyLoadBalancerIsInPublicSubnets(t *testing.T) {
 		s.want("aws_subnet.map_public_ip_on_launch", false) // EC2.15
 		leads := map[string]string{}                        // where the one route of a route table leads
 		for _, route := range s.some("aws_route") {
-			table := route.text("route_table_id")
+			table := route.Text("route_table_id")
 			if leads[table] != "" {
-				s.Errorf("%s is the second route of %s", route.address(), table)
+				s.Errorf("%s is the second route of %s", route.Address(), table)
 			}
 			route.want("destination_cidr_block", "0.0.0.0/0")
-			if leads[table] = theInternet; route.at("nat_gateway_id") == nil {
+			if leads[table] = theInternet; route.At("nat_gateway_id") == nil {
 				route.want("gateway_id", "${aws_internet_gateway.id}")
 			} else {
-				leads[table] = route.follow("nat_gateway_id").follow("subnet_id").text("availability_zone")
+				leads[table] = route.follow("nat_gateway_id").follow("subnet_id").Text("availability_zone")
 			}
 		}
 		var subnets, tables []resource
 		var ways, expected, public, private, privateTables []string
 		for _, association := range s.some("aws_route_table_association") {
-			subnet, table := association.follow("subnet_id"), association.text("route_table_id")
+			subnet, table := association.follow("subnet_id"), association.Text("route_table_id")
 			subnets, tables = append(subnets, subnet), append(tables, association.follow("route_table_id"))
-			ways = append(ways, subnet.text("availability_zone")+" -> "+leads[table])
+			ways = append(ways, subnet.Text("availability_zone")+" -> "+leads[table])
 			if leads[table] == theInternet {
-				public = append(public, subnet.ref("id"))
+				public = append(public, subnet.Ref("id"))
 			} else {
-				private, privateTables = append(private, subnet.ref("id")), append(privateTables, table)
+				private, privateTables = append(private, subnet.Ref("id")), append(privateTables, table)
 			}
 		}
 		same(s, "the subnets with a route table", addresses(subnets), addresses(s.each("aws_subnet")))
@@ -77,7 +80,7 @@ func TestOnlyLoadBalancerIsInPublicSubnets(t *testing.T) {
 		s.want("aws_rds_cluster.db_subnet_group_name", "${aws_db_subnet_group.name}")
 		s.want("aws_db_subnet_group.subnet_ids", private)
 		for _, endpoint := range s.some("aws_vpc_endpoint") {
-			if endpoint.at("vpc_endpoint_type") == "Gateway" { // costs nothing, and so is always there
+			if endpoint.At("vpc_endpoint_type") == "Gateway" { // costs nothing, and so is always there
 				endpoint.want("service_name", "com.amazonaws."+s.environment.Region+".s3")
 				endpoint.want("route_table_ids", privateTables)
 				continue
@@ -100,9 +103,9 @@ func TestExistingNetworkIsUsedAsItIs(t *testing.T) {
 	s.none("aws_vpc", "aws_subnet", "aws_route", "aws_eip", "aws_flow_log")
 	// All subnets are in the VPC of the first private one, and no private one is public.
 	subnet := func(id string) resource { return s.find("data.aws_subnet", "id", id) }
-	s.want("aws_security_group.vpc_id", subnet(named.PrivateSubnets[0]).ref("vpc_id"))
+	s.want("aws_security_group.vpc_id", subnet(named.PrivateSubnets[0]).Ref("vpc_id"))
 	for i, id := range append(named.PrivateSubnets, named.PublicSubnets...) {
-		conditions := encoded(subnet(id).at("lifecycle.postcondition"))
+		conditions := encoded(subnet(id).At("lifecycle.postcondition"))
 		if strings.Contains(conditions, "self.vpc_id") != (i > 0) ||
 			strings.Contains(conditions, "!self.map_public_ip_on_launch") != (i < len(named.PrivateSubnets)) {
 			t.Errorf("of %s it is asked that %s", id, conditions)
@@ -117,8 +120,8 @@ func TestEndpointsLeadToTheAccount(t *testing.T) {
 		allowed := regexp.MustCompile(`^(` + accountID.String() + `|` + imageAccount + `)$`)
 		for _, endpoint := range s.some("aws_vpc_endpoint") {
 			for _, statement := range endpoint.policy() {
-				if !statement.isImageLayers() && !(statement.hasCondition("aws:PrincipalAccount", accountID) &&
-					statement.hasCondition("aws:ResourceAccount", allowed)) {
+				if !isImageLayers(statement, s.environment.Region) && !(statement.HasCondition("aws:PrincipalAccount", accountID) &&
+					statement.HasCondition("aws:ResourceAccount", allowed)) {
 					s.Errorf("%s leads to other accounts", statement)
 				}
 			}
@@ -128,10 +131,10 @@ func TestEndpointsLeadToTheAccount(t *testing.T) {
 
 // tasksOf names the tasks of a service: those of the API are the tasks.
 func tasksOf(service resource) string {
-	if service.text("name") == "PaymentService-"+service.suffix {
+	if service.Text("name") == "PaymentService-"+service.suffix {
 		return "tasks"
 	}
-	return "tasks of " + service.text("name")
+	return "tasks of " + service.Text("name")
 }
 
 // peers returns by address what a rule of a security group may name: other groups, for what is in them, and S3.
@@ -140,10 +143,10 @@ func peers(s stack) map[string]string {
 	names := map[string]string{"0.0.0.0/0": theInternet, "::/0": theInternet}
 	add := func(name string, all ...resource) {
 		for _, r := range all {
-			if other := cmp.Or(names[r.address()], name); other != name {
-				s.Errorf("%s is that of %s and of %s", r.address(), other, name)
+			if other := cmp.Or(names[r.Address()], name); other != name {
+				s.Errorf("%s is that of %s and of %s", r.Address(), other, name)
 			}
-			names[r.address()] = name
+			names[r.Address()] = name
 		}
 	}
 	add("load balancer", s.only("aws_lb").followAll("security_groups")...)
@@ -153,13 +156,13 @@ func peers(s stack) map[string]string {
 	add("database", s.only("aws_rds_cluster").followAll("vpc_security_group_ids")...)
 	for _, endpoint := range s.each("aws_vpc_endpoint") {
 		add("endpoints", endpoint.followAll("security_group_ids")...)
-		if strings.HasSuffix(endpoint.text("service_name"), ".s3") {
+		if strings.HasSuffix(endpoint.Text("service_name"), ".s3") {
 			add(theS3, endpoint)
 		}
 	}
 	for _, group := range s.each("aws_security_group") {
-		if names[group.address()] == "" {
-			s.Errorf("%s has nothing in it", group.address())
+		if names[group.Address()] == "" {
+			s.Errorf("%s has nothing in it", group.Address())
 		}
 	}
 	return names
@@ -173,26 +176,26 @@ func connections(s stack) []string {
 	const ingress = "aws_vpc_security_group_ingress_rule"
 	for _, rule := range append(s.some("aws_vpc_security_group_egress_rule"), s.some(ingress)...) {
 		rule.want("ip_protocol", "tcp")
-		rule.want("to_port", rule.at("from_port"))
+		rule.want("to_port", rule.At("from_port"))
 		var others []string
 		for _, attribute := range []string{"cidr_ipv4", "cidr_ipv6", "prefix_list_id", "referenced_security_group_id"} {
-			other := rule.text(attribute)
+			other := rule.Text(attribute)
 			if strings.HasPrefix(other, "$") {
-				other = rule.follow(attribute).address()
+				other = rule.follow(attribute).Address()
 			}
 			if other != "" {
 				others = append(others, cmp.Or(names[other], other))
 			}
 		}
 		if len(others) != 1 {
-			s.Fatalf("%s is about %q, expected one", rule.address(), others)
+			s.Fatalf("%s is about %q, expected one", rule.Address(), others)
 		}
-		from, to := names[rule.follow("security_group_id").address()], others[0]
-		if rule.kind == ingress {
+		from, to := names[rule.follow("security_group_id").Address()], others[0]
+		if rule.Kind == ingress {
 			from, to = to, from
 		}
-		connection := fmt.Sprintf("%s -> %s:%v", from, to, rule.at("to_port"))
-		allowed[connection] = append(allowed[connection], rule.kind)
+		connection := fmt.Sprintf("%s -> %s:%v", from, to, rule.At("to_port"))
+		allowed[connection] = append(allowed[connection], rule.Kind)
 	}
 	for connection, kinds := range allowed {
 		isOutside := strings.Contains(connection, theInternet) || strings.Contains(connection, theS3)
@@ -270,11 +273,11 @@ func TestPicturesShowEveryConnection(t *testing.T) {
 		same(t, "the arrows of tap-"+s.suffix+".md", shown, allowed)
 		// One more rule is one more connection, which this picture lacks.
 		changed := s
-		changed.root = opened(s.json).(map[string]any)
+		changed.root = must.Get(terraform.Parse([]byte(s.json)))(t)
 		rule := changed.some("aws_vpc_security_group_ingress_rule")[0]
-		one := maps.Clone(rule.attributes)
+		one := maps.Clone(rule.Attributes)
 		one["from_port"], one["to_port"] = 22.0, 22.0
-		changed.root["resource"].(map[string]any)[rule.kind].(map[string]any)["opened"] = one
+		changed.root["resource"].(map[string]any)[rule.Kind].(map[string]any)["opened"] = one
 		if slices.Equal(shown, connections(changed)) {
 			t.Errorf("one more rule of %s is not noticed", s.suffix)
 		}

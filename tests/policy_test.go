@@ -7,36 +7,37 @@ import (
 	"testing"
 
 	"tap/config"
+	"tap/tests/terraform"
 )
 
 // isImageLayers reports whether the statement is about ECR's layers: these come from a bucket of AWS's own, with
 // requests that ECR signs.
-func (s statement) isImageLayers() bool {
-	return s.Sid == "ImageLayers" && s.of.at("vpc_endpoint_type") == "Gateway" &&
+func isImageLayers(s statement, region string) bool {
+	return s.Sid == "ImageLayers" && s.Of.At("vpc_endpoint_type") == "Gateway" &&
 		slices.Equal(s.Action, texts{"s3:GetObject"}) && len(s.Resource) == 1 &&
-		strings.HasSuffix(s.Resource[0], ":s3:::prod-"+s.of.environment.Region+"-starport-layer-bucket/*")
+		strings.HasSuffix(s.Resource[0], ":s3:::prod-"+region+"-starport-layer-bucket/*")
 }
 
 func TestEveryPolicyIsRead(t *testing.T) {
 	eachEnvironment(t, func(s stack) {
 		for _, r := range s.all() {
-			attribute := policyAttributes[r.kind]
-			if attribute != "" && r.at(attribute) == nil {
-				s.Errorf("%s has no %s: AWS would choose one", r.address(), attribute)
+			attribute := terraform.PolicyAttributes[r.Kind]
+			if attribute != "" && r.At(attribute) == nil {
+				s.Errorf("%s has no %s: AWS would choose one", r.Address(), attribute)
 			}
-			walk(r.attributes, nil, func(path []string, value any) {
+			walk(r.Attributes, nil, func(path []string, value any) {
 				text, _ := value.(string)
-				if r.kind == "aws_cloudwatch_log_data_protection_policy" { // says what is masked, and allows nothing
+				if r.Kind == "aws_cloudwatch_log_data_protection_policy" { // says what is masked, and allows nothing
 					return
 				}
 				if strings.Contains(text, `"Statement"`) && !slices.Equal(path, []string{attribute}) {
-					s.Errorf("%s has a policy in %v, which no test reads", r.address(), path)
+					s.Errorf("%s has a policy in %v, which no test reads", r.Address(), path)
 				}
 			})
-			switch r.kind {
+			switch r.Kind {
 			case "aws_iam_policy", "aws_iam_policy_attachment", "aws_iam_role_policy_attachment", "aws_iam_user",
 				"aws_iam_group", "aws_iam_access_key":
-				s.Errorf("%s gives permissions that no test reads", r.address())
+				s.Errorf("%s gives permissions that no test reads", r.Address())
 			case "aws_iam_role":
 				r.want("managed_policy_arns", nil)
 				r.want("inline_policy", nil)
@@ -82,19 +83,19 @@ func TestStatementsAreNarrow(t *testing.T) {
 	needed := map[string]bool{}
 	eachEnvironment(t, func(s stack) {
 		for _, statement := range s.statements() {
-			if (len(statement.Resource) == 0) != (statement.of.kind == "aws_iam_role") { // whose trust policy has none
+			if (len(statement.Resource) == 0) != (statement.Of.Kind == "aws_iam_role") { // whose trust policy has none
 				s.Errorf("%s names the resources %v", statement, statement.Resource)
 			}
 			// In a key policy * is the key itself.
-			everything := statement.of.kind != "aws_kms_key" && slices.ContainsFunc(statement.Resource, unlimited.MatchString)
+			everything := statement.Of.Kind != "aws_kms_key" && slices.ContainsFunc(statement.Resource, unlimited.MatchString)
 			for _, action := range statement.Action {
 				if statement.Effect == "Deny" || !everything && !strings.Contains(action, "*") {
 					continue
 				}
-				if !slices.Contains(exceptions[statement.of.kind], action) {
+				if !slices.Contains(exceptions[statement.Of.Kind], action) {
 					s.Errorf("%s allows %s for %v", statement, action, statement.Resource)
 				}
-				needed[statement.of.kind+action] = true
+				needed[statement.Of.Kind+action] = true
 			}
 		}
 	})
@@ -114,12 +115,12 @@ func TestOnlyTheAccountIsAllowed(t *testing.T) {
 	eachEnvironment(t, func(s stack) {
 		services := map[string]bool{}
 		for _, statement := range s.statements() {
-			if isIdentity := statement.of.kind == "aws_iam_role_policy"; isIdentity != (len(statement.Principal) == 0) {
+			if isIdentity := statement.Of.Kind == "aws_iam_role_policy"; isIdentity != (len(statement.Principal) == 0) {
 				s.Errorf("%s has the principals %v", statement, statement.Principal)
 			}
 			for _, names := range statement.Principal {
-				if slices.Contains(names, "*") && statement.Effect == "Allow" && !statement.isImageLayers() &&
-					!statement.hasCondition("aws:PrincipalAccount", accountID) {
+				if slices.Contains(names, "*") && statement.Effect == "Allow" && !isImageLayers(statement, s.environment.Region) &&
+					!statement.HasCondition("aws:PrincipalAccount", accountID) {
 					s.Errorf("%s allows everybody, of any account", statement)
 				}
 			}
@@ -128,13 +129,13 @@ func TestOnlyTheAccountIsAllowed(t *testing.T) {
 					s.Errorf("%s allows %s, who is of another account", statement, name)
 				}
 			}
-			ownAccount := statement.hasCondition("aws:SourceAccount", accountID) ||
-				statement.hasCondition("aws:SourceArn", accountID) ||
+			ownAccount := statement.HasCondition("aws:SourceAccount", accountID) ||
+				statement.HasCondition("aws:SourceArn", accountID) ||
 				// CloudWatch Logs sends the group's ARN instead.
-				statement.hasCondition("kms:EncryptionContext:aws:logs:arn", accountID) ||
+				statement.HasCondition("kms:EncryptionContext:aws:logs:arn", accountID) ||
 				// AWS documents no condition; the topic's policy is limited to alarms of the account:
 				// https://repost.aws/knowledge-center/cloudwatch-configure-alarm-sns
-				statement.of.kind == "aws_kms_key" && statement.Sid == "PublishAlarms"
+				statement.Of.Kind == "aws_kms_key" && statement.Sid == "PublishAlarms"
 			for _, name := range statement.Principal["Service"] {
 				if services[name] = true; !ownAccount {
 					s.Errorf("%s allows %s for any account", statement, name)
@@ -158,13 +159,13 @@ func TestRolesAreAssumedByOneService(t *testing.T) {
 		for _, role := range s.some("aws_iam_role") {
 			service := ""
 			for kind, principal := range services {
-				if strings.HasSuffix(role.text("name"), kind+"-"+s.suffix) {
+				if strings.HasSuffix(role.Text("name"), kind+"-"+s.suffix) {
 					service = principal
 				}
 			}
-			if trust := role.policy(); len(trust) != 1 || !trust[0].allows(service, "sts:AssumeRole") ||
+			if trust := role.policy(); len(trust) != 1 || !trust[0].Allows(service, "sts:AssumeRole") ||
 				len(trust[0].Principal) != 1 || len(trust[0].Action) != 1 {
-				s.Errorf("%s is assumed by %v with %v", role.address(), trust[0].Principal, trust[0].Action)
+				s.Errorf("%s is assumed by %v with %v", role.Address(), trust[0].Principal, trust[0].Action)
 			}
 		}
 	})
@@ -175,12 +176,12 @@ func (r resource) permitted() []statement {
 	r.Helper()
 	var all []statement
 	for _, policy := range r.some("aws_iam_role_policy") {
-		if policy.follow("role").address() == r.address() {
+		if policy.follow("role").Address() == r.Address() {
 			all = append(all, policy.policy()...)
 		}
 	}
 	if len(all) == 0 {
-		r.Errorf("%s may do nothing", r.address())
+		r.Errorf("%s may do nothing", r.Address())
 	}
 	return all
 }
@@ -238,26 +239,26 @@ func TestTaskRolesHaveTheirOwnRights(t *testing.T) {
 		same(s, "the services that the task role uses", services(running), slices.Compact(slices.Sorted(slices.Values(runs))))
 
 		for _, action := range []string{"secretsmanager:DescribeSecret ", "secretsmanager:GetSecretValue "} {
-			permission := action + s.only("aws_secretsmanager_secret").ref("arn")
+			permission := action + s.only("aws_secretsmanager_secret").Ref("arn")
 			if slices.Contains(starting, permission) != (master || len(service.Migration) > 0) ||
 				slices.Contains(running, permission) != master {
-				s.Errorf("of %s and %s the wrong one may %s", execution.address(), task.address(), permission)
+				s.Errorf("of %s and %s the wrong one may %s", execution.Address(), task.Address(), permission)
 			}
 		}
-		group := s.container().follow("logConfiguration.options.awslogs-group").text("name")
+		group := s.container().follow("logConfiguration.options.awslogs-group").Text("name")
 		if !slices.ContainsFunc(starting, func(permission string) bool {
 			return strings.HasPrefix(permission, "logs:PutLogEvents ") && strings.HasSuffix(permission, ":"+group+":*")
 		}) {
-			s.Errorf("%s may not write to %s", execution.address(), group)
+			s.Errorf("%s may not write to %s", execution.Address(), group)
 		}
 		for _, permission := range running {
 			expected := "rds-db:connect arn:aws:rds-db:" + s.environment.Region + ":123456789012:dbuser:" +
-				cluster.ref("cluster_resource_id") + "/payment_api"
+				cluster.Ref("cluster_resource_id") + "/payment_api"
 			if strings.HasPrefix(permission, "rds-db:") && aws(permission) != expected {
-				s.Errorf("%s may %s, expected %s", task.address(), permission, expected)
+				s.Errorf("%s may %s, expected %s", task.Address(), permission, expected)
 			}
 		}
-		if cluster.at("master_username") == "payment_api" {
+		if cluster.At("master_username") == "payment_api" {
 			s.Error("tasks connect as the master user")
 		}
 	})

@@ -42,7 +42,7 @@ func startPostgres(t *testing.T, s stack) postgres {
 		"PATH=" + os.Getenv("PATH"), "PGHOST=127.0.0.1", "PGPORT=" + port, "PGUSER=postgres", "PGDATABASE=postgres",
 	}
 	cluster, parameters := s.only("aws_rds_cluster"), s.only("aws_rds_cluster_parameter_group")
-	cluster.want("db_cluster_parameter_group_name", parameters.ref("name"))
+	cluster.want("db_cluster_parameter_group_name", parameters.Ref("name"))
 	settings := fmt.Sprintf("port = %s\nlisten_addresses = '127.0.0.1'\nunix_socket_directories = ''\nssl = on\n"+
 		"ssl_cert_file = '%s'\nssl_key_file = '%s'\nhba_file = '%s/hba'\n", port, certificate, key, folder)
 	for name, value := range parameters.named("parameter", "value") {
@@ -51,7 +51,7 @@ func startPostgres(t *testing.T, s stack) postgres {
 		}
 	}
 	must.Write(t, folder+"/settings", settings)
-	must.Write(t, folder+"/hba", "host all postgres 127.0.0.1/32 trust\nhostssl all "+cluster.text("master_username")+
+	must.Write(t, folder+"/hba", "host all postgres 127.0.0.1/32 trust\nhostssl all "+cluster.Text("master_username")+
 		" 127.0.0.1/32 scram-sha-256\nhostssl all +rds_iam 127.0.0.1/32 trust\n")
 	attributes := &syscall.SysProcAttr{}
 	if os.Getuid() == 0 { // PostgreSQL refuses to run as root; Debian's package has a user
@@ -117,18 +117,18 @@ func TestMigrationMakesTheUserOfTheAPI(t *testing.T) {
 		"class: production\nnetwork: {cidr: 10.20.0.0/16}\ndatabase: {name: payments}\nloadBalancer: {allowPlainHttp: true}\n"
 	s := synthesize(t, []config.Environment{parse(t, "sql", file)}, nil)["sql"].in(t)
 	server, cluster := startPostgres(t, s), s.only("aws_rds_cluster")
-	owns, password := cluster.text("master_username"), "nobody-may-read-this"
+	owns, password := cluster.Text("master_username"), "nobody-may-read-this"
 	server.psql(t, "SET log_statement = 'none'; SET log_min_duration_statement = -1; CREATE ROLE rds_iam; CREATE ROLE "+
 		owns+" LOGIN CREATEDB CREATEROLE PASSWORD '"+password+"'; GRANT rds_iam TO "+owns+" WITH ADMIN OPTION")
 
 	migration := filepath.Join(t.TempDir(), "migration.sql")
 	must.Write(t, migration, pageBlock(t, "sql"))
-	values := strings.NewReplacer(cluster.ref("endpoint"), "localhost", cluster.ref("reader_endpoint"), "localhost",
+	values := strings.NewReplacer(cluster.Ref("endpoint"), "localhost", cluster.Ref("reader_endpoint"), "localhost",
 		"5432", server.port)
 	// run runs a command, or the container's own, with the container's variables.
 	run := func(container resource, password string, words ...string) (string, error) {
 		if len(words) == 0 {
-			for _, word := range container.at("command").([]any) {
+			for _, word := range container.At("command").([]any) {
 				words = append(words, word.(string))
 			}
 		}

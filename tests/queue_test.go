@@ -41,14 +41,14 @@ func through(statements []statement, key string) []string {
 // is encrypted with a key that they may not use, or that the key's policy refuses.
 func unusable(s stack) []string {
 	s.Helper()
-	key, admitted := s.only("aws_kms_key").ref("arn"), through(s.only("aws_kms_key").policy(), "*")
+	key, admitted := s.only("aws_kms_key").Ref("arn"), through(s.only("aws_kms_key").policy(), "*")
 	isReached, encrypted := map[string]bool{}, map[string]string{} // addresses by ARN
 	for _, endpoint := range s.each("aws_vpc_endpoint") {
-		isReached[strings.TrimPrefix(endpoint.text("service_name"), "com.amazonaws."+s.environment.Region+".")] = true
+		isReached[strings.TrimPrefix(endpoint.Text("service_name"), "com.amazonaws."+s.environment.Region+".")] = true
 	}
 	for _, r := range s.all() {
-		if r.text("kms_key_id") == key || r.text("kms_master_key_id") == key {
-			encrypted[r.ref("arn")] = r.address()
+		if r.Text("kms_key_id") == key || r.Text("kms_master_key_id") == key {
+			encrypted[r.Ref("arn")] = r.Address()
 		}
 	}
 	var problems []string
@@ -59,7 +59,7 @@ func unusable(s stack) []string {
 			reference, _, _ := strings.Cut(name, "}") // without what follows the ARN
 			if address := encrypted[reference+"}"]; address != "" {
 				if !slices.Contains(through(role.permitted(), key), host) {
-					problem("%s may not use the key of %s", role.address(), address)
+					problem("%s may not use the key of %s", role.Address(), address)
 				}
 				if !slices.Contains(admitted, host) {
 					problem("the key refuses %s", host)
@@ -157,11 +157,11 @@ func TestForgottenPartOfAConnectionIsNoticed(t *testing.T) {
 // an extension changes of what was there is what it has to.
 func TestEverythingFollowsFromConnections(t *testing.T) {
 	s, base := withQueue(t, func(*connection.Connection) {}), stacks(t)["isolated"].in(t)
-	queue, key := s.only("aws_sqs_queue"), s.only("aws_kms_key").ref("arn")
+	queue, key := s.only("aws_sqs_queue"), s.only("aws_kms_key").Ref("arn")
 	queue.want("kms_master_key_id", key) // SQS.1
 	s.none("aws_sqs_queue_policy")       // SQS.3: nobody of another account
 	same(t, "what tasks cannot use", unusable(s), nil)
-	endpoint, arn := s.find("aws_vpc_endpoint", "service_name", "com.amazonaws.us-east-1.sqs"), " "+queue.ref("arn")
+	endpoint, arn := s.find("aws_vpc_endpoint", "service_name", "com.amazonaws.us-east-1.sqs"), " "+queue.Ref("arn")
 	for name, allowed := range map[string][]string{
 		"Payment": {"sqs:SendMessage" + arn, "kms:Decrypt " + key, "kms:GenerateDataKey " + key},
 		"Worker": {"sqs:ChangeMessageVisibility" + arn, "sqs:DeleteMessage" + arn, "sqs:ReceiveMessage" + arn,
@@ -169,7 +169,7 @@ func TestEverythingFollowsFromConnections(t *testing.T) {
 	} {
 		definition := s.find("aws_ecs_task_definition", "family", name+"Task-isolated")
 		variables := definition.containers()[name+"Container"].named("environment", "value")
-		if url := variables["QUEUE_URL"]; url != queue.ref("url") {
+		if url := variables["QUEUE_URL"]; url != queue.Ref("url") {
 			t.Errorf("%s: the variable is %q", name, url)
 		}
 		got := slices.DeleteFunc(permissions(definition.follow("task_role_arn")),

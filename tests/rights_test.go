@@ -50,8 +50,8 @@ func holds(test string, values texts, value string, present bool) bool {
 
 // session returns the statements of a policy for whoever has that tag, which is also what AWS is to number.
 func (r resource) session(environment string) []statement {
-	text := strings.ReplaceAll(aws(r.text("policy")), "$${aws:PrincipalTag/Environment}", environment)
-	r.attributes = map[string]any{"policy": numbered.ReplaceAllString(text, environment)}
+	text := strings.ReplaceAll(aws(r.Text("policy")), "$${aws:PrincipalTag/Environment}", environment)
+	r.Attributes = map[string]any{"policy": numbered.ReplaceAllString(text, environment)}
 	return r.policy()
 }
 
@@ -64,11 +64,11 @@ func (s stack) may(name string) (all []statement) {
 	role := s.find("aws_iam_role", "name", "tap-"+name)
 	for _, r := range slices.Concat(s.some("aws_iam_role_policy_attachment"), s.each("aws_iam_role_policy")) {
 		policy := r
-		if r.at("policy_arn") != nil {
+		if r.At("policy_arn") != nil {
 			policy = r.follow("policy_arn")
 		}
-		if r.follow("role").address() == role.address() {
-			all = append(all, policy.session(role.text("tags.Environment"))...)
+		if r.follow("role").Address() == role.Address() {
+			all = append(all, policy.session(role.Text("tags.Environment"))...)
 		}
 	}
 	for _, statement := range all {
@@ -162,12 +162,12 @@ func arns(t *testing.T, suffix string, of ...string) map[string][]string {
 		here := strings.NewReplacer("SUFFIX", suffix, name, suffix, strings.ToUpper(name), strings.ToUpper(suffix),
 			"//", "/", "alias/alias/", "alias/")
 		for _, r := range append(s.all(), s.only("terraform"), s.only("provider")) {
-			if rows[r.kind] == nil {
-				t.Errorf("resources.txt has no %s: nothing compares its ARN with the roles' rights", r.kind)
+			if rows[r.Kind] == nil {
+				t.Errorf("resources.txt has no %s: nothing compares its ARN with the roles' rights", r.Kind)
 			}
-			for _, row := range rows[r.kind] {
+			for _, row := range rows[r.Kind] {
 				arn := regexp.MustCompile(`\{[^}]*\}`).ReplaceAllStringFunc(row[len(row)-1], func(attribute string) string {
-					return numbered.ReplaceAllString(aws(r.text(strings.Trim(attribute, "{}"))), suffix)
+					return numbered.ReplaceAllString(aws(r.Text(strings.Trim(attribute, "{}"))), suffix)
 				})
 				if arn = here.Replace(strings.TrimSpace(arn)); !strings.HasSuffix(arn, ":") { // the attribute is set
 					all[row[0]] = append(all[row[0]], arn)

@@ -62,15 +62,15 @@ func raises(alarm resource, values data) bool {
 	alarm.Helper()
 	expression := "value"
 	for _, query := range alarm.parts("metric_query") {
-		expression = cmp.Or(query.text("expression"), expression)
+		expression = cmp.Or(query.Text("expression"), expression)
 	}
-	result := evaluate(alarm.T, must.Get(parser.ParseExpr(expression))(alarm), values)
+	result := evaluate(alarm.T, must.Get(parser.ParseExpr(expression))(alarm.T), values)
 	if result.Kind() == constant.Unknown {
-		return alarm.at("treat_missing_data") == "breaching"
+		return alarm.At("treat_missing_data") == "breaching"
 	}
 	value, _ := constant.Float64Val(result)
-	threshold := alarm.at("threshold").(float64)
-	switch alarm.at("comparison_operator") {
+	threshold := alarm.At("threshold").(float64)
+	switch alarm.At("comparison_operator") {
 	case "GreaterThanOrEqualToThreshold":
 		return value >= threshold
 	case "LessThanOrEqualToThreshold":
@@ -78,7 +78,7 @@ func raises(alarm resource, values data) bool {
 	case "LessThanThreshold":
 		return value < threshold
 	}
-	alarm.Fatalf("%s compares by %v", alarm.address(), alarm.at("comparison_operator"))
+	alarm.Fatalf("%s compares by %v", alarm.Address(), alarm.At("comparison_operator"))
 	panic("unreachable")
 }
 
@@ -133,15 +133,15 @@ func TestAlarmsAreRaisedAtTheirThresholds(t *testing.T) {
 }
 
 // alarmName returns the alarm's name without the suffix.
-func (r resource) alarmName() string { return strings.TrimSuffix(r.text("alarm_name"), "-"+r.suffix) }
+func (r resource) alarmName() string { return strings.TrimSuffix(r.Text("alarm_name"), "-"+r.suffix) }
 
 // metrics returns what an alarm looks at, by the ids in its expression; without one the id is value.
 func metrics(alarm resource) map[string]resource {
 	alarm.Helper()
 	all := map[string]resource{}
 	for _, query := range alarm.parts("metric_query") {
-		if query.text("expression") == "" {
-			all[query.text("id")] = query.part("metric")
+		if query.Text("expression") == "" {
+			all[query.Text("id")] = query.part("metric")
 		}
 	}
 	if len(all) == 0 {
@@ -152,7 +152,7 @@ func metrics(alarm resource) map[string]resource {
 
 // statistic names how CloudWatch makes one value of a metric from the samples of a period.
 func statistic(metric resource) string {
-	return cmp.Or(metric.text("stat"), metric.text("statistic"), metric.text("extended_statistic"))
+	return cmp.Or(metric.Text("stat"), metric.Text("statistic"), metric.Text("extended_statistic"))
 }
 
 // summarize returns that value.
@@ -173,7 +173,7 @@ func summarize(metric resource, samples []float64) float64 {
 	case "p99":
 		return slices.Sorted(slices.Values(samples))[(len(samples)*99+99)/100-1]
 	default:
-		metric.Fatalf("%s: the function summarize in scenarios_test.go cannot compute %q yet", metric.address(), name)
+		metric.Fatalf("%s: the function summarize in scenarios_test.go cannot compute %q yet", metric.Address(), name)
 		panic("unreachable")
 	}
 }
@@ -187,8 +187,8 @@ func states(alarm resource, minutes []traffic, from int) []bool {
 	alarm.Helper()
 	values, period := make([]data, len(minutes)), 0 // of the periods that end with each minute
 	for id, metric := range metrics(alarm) {
-		name := strings.TrimSpace(metric.text("metric_name") + " " + metric.text("dimensions.Role"))
-		period = int(metric.at("period").(float64)) / 60
+		name := strings.TrimSpace(metric.Text("metric_name") + " " + metric.Text("dimensions.Role"))
+		period = int(metric.At("period").(float64)) / 60
 		var samples []*float64
 		for end, minute := range minutes {
 			samples = append(samples, minute[name])
@@ -214,7 +214,7 @@ func states(alarm resource, minutes []traffic, from int) []bool {
 			bad[end] = raises(alarm, values[end])
 		}
 	}
-	periods, enough := int(alarm.at("evaluation_periods").(float64)), int(alarm.at("datapoints_to_alarm").(float64))
+	periods, enough := int(alarm.At("evaluation_periods").(float64)), int(alarm.At("datapoints_to_alarm").(float64))
 	var raised []bool
 	for end := from; end < len(minutes); end++ {
 		count := 0
@@ -292,7 +292,7 @@ func TestGoldenSaysWhatAlarmsDo(t *testing.T) {
 	table.WriteString("\n## What to do first\n\n| Alarm | Says | First |\n| --- | --- | --- |\n")
 	var descriptions []string
 	for _, alarm := range alarms {
-		description := strings.Replace(alarm.text("alarm_description"), " First: ", " | ", 1)
+		description := strings.Replace(alarm.Text("alarm_description"), " First: ", " | ", 1)
 		descriptions = append(descriptions, fmt.Sprintf("| %s | %s |\n", alarm.alarmName(), description))
 		if !raised[alarm.alarmName()] {
 			t.Errorf("%s is raised in no scenario: add one to scenarios.yaml", alarm.alarmName())

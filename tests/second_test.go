@@ -32,15 +32,15 @@ func expectDistinctNames(s stack) {
 	owner := map[[3]string]string{}
 	for _, r := range s.all() {
 		for _, attribute := range nameAttributes {
-			name := r.text(attribute)
-			if name == "" || name[0] == '$' || slices.Contains(others, r.kind+"."+attribute) {
+			name := r.Text(attribute)
+			if name == "" || name[0] == '$' || slices.Contains(others, r.Kind+"."+attribute) {
 				continue
 			}
-			key := [3]string{r.kind, attribute, name}
+			key := [3]string{r.Kind, attribute, name}
 			if other := owner[key]; other != "" {
-				s.Errorf("%s and %s have the %s %s", other, r.address(), attribute, name)
+				s.Errorf("%s and %s have the %s %s", other, r.Address(), attribute, name)
 			}
-			owner[key] = r.address()
+			owner[key] = r.Address()
 		}
 	}
 }
@@ -79,8 +79,8 @@ func TestSecondOfEachHasItsOwn(t *testing.T) {
 
 	one, two := s.find("aws_rds_cluster", "cluster_identifier", "paymentdb-dev"),
 		s.find("aws_rds_cluster", "cluster_identifier", "ledgerdb-dev")
-	if one.text("master_password_wo") == two.text("master_password_wo") {
-		t.Errorf("both clusters have the password %s", one.text("master_password_wo"))
+	if one.Text("master_password_wo") == two.Text("master_password_wo") {
+		t.Errorf("both clusters have the password %s", one.Text("master_password_wo"))
 	}
 	if passwords := s.each("ephemeral.aws_secretsmanager_random_password"); len(passwords) != 2 {
 		t.Errorf("there are %d passwords, expected 2", len(passwords))
@@ -95,8 +95,8 @@ func TestSecondOfEachHasItsOwn(t *testing.T) {
 	portal.waitsFor(rule)
 	targets := portal.follow("load_balancer.0.target_group_arn")
 	targets.want("port", 8080)
-	if rule.follow("action.0.target_group_arn").address() != targets.address() {
-		t.Errorf("the route leads to %s", rule.text("action.0.target_group_arn"))
+	if rule.follow("action.0.target_group_arn").Address() != targets.Address() {
+		t.Errorf("the route leads to %s", rule.Text("action.0.target_group_arn"))
 	}
 	var alarms []string
 	for _, alarm := range s.each("aws_cloudwatch_metric_alarm") {

@@ -41,14 +41,14 @@ func TestAutoscalingOwnsTheNumberOfTasks(t *testing.T) {
 		s.want("aws_ecs_service.lifecycle.ignore_changes", []string{"desired_count"})
 		for _, service := range s.some("aws_ecs_service") {
 			target := s.find("aws_appautoscaling_target", "resource_id",
-				"service/"+s.only("aws_ecs_cluster").ref("name")+"/"+service.ref("name"))
-			target.want("min_capacity", service.at("desired_count"))
+				"service/"+s.only("aws_ecs_cluster").Ref("name")+"/"+service.Ref("name"))
+			target.want("min_capacity", service.At("desired_count"))
 		}
 		for _, policy := range s.some("aws_appautoscaling_policy") {
 			metric := policy.part("target_tracking_scaling_policy_configuration.predefined_metric_specification")
 			metrics := map[string]string{"CPUScaling": "ECSServiceAverageCPUUtilization",
 				"MemoryScaling": "ECSServiceAverageMemoryUtilization", "RequestScaling": "ALBRequestCountPerTarget"}
-			kind := regexp.MustCompile(`(CPU|Memory|Request)Scaling`).FindString(policy.text("name"))
+			kind := regexp.MustCompile(`(CPU|Memory|Request)Scaling`).FindString(policy.Text("name"))
 			metric.want("predefined_metric_type", metrics[kind])
 			if kind == "RequestScaling" {
 				metric.want("resource_label", "${aws_lb.arn_suffix}/${aws_lb_target_group.arn_suffix}")
@@ -71,7 +71,7 @@ func TestRollbackIsAFailure(t *testing.T) {
 			service.want("deployment_maximum_percent", 200)
 			service.want("deployment_circuit_breaker", map[string]bool{"enable": true, "rollback": true})
 			service.want("wait_for_steady_state", true)
-			service.want("lifecycle.postcondition.0.condition", "${(self.task_definition == "+definition.address()+".arn)}")
+			service.want("lifecycle.postcondition.0.condition", "${(self.task_definition == "+definition.Address()+".arn)}")
 			service.want("timeouts", json.RawMessage(`{"create": "15m", "update": "15m"}`))
 		}
 		api := s.service()
@@ -96,7 +96,7 @@ func TestMigrationSucceedsBeforeTheAPIStarts(t *testing.T) {
 		migrates++
 		same(s, "the containers", slices.Collect(maps.Keys(s.containers())), []string{"PaymentContainer", "PaymentMigration"})
 		migration := s.containers()["PaymentMigration"]
-		api.want("dependsOn", []any{map[string]any{"containerName": migration.text("name"), "condition": "SUCCESS"}})
+		api.want("dependsOn", []any{map[string]any{"containerName": migration.Text("name"), "condition": "SUCCESS"}})
 		api.want("essential", true)
 		migration.want("essential", false) // its end is not the task's
 		migration.want("command", words)
@@ -104,7 +104,7 @@ func TestMigrationSucceedsBeforeTheAPIStarts(t *testing.T) {
 		for _, shared := range []string{
 			"image", "linuxParameters", "stopTimeout", "logConfiguration.options.awslogs-group",
 		} {
-			migration.want(shared, api.at(shared))
+			migration.want(shared, api.At(shared))
 		}
 	})
 	if migrates < 2 {
@@ -196,8 +196,8 @@ func TestContainersKeepWhatTheyNeed(t *testing.T) {
 			container.want("linuxParameters.tmpfs.0.mountOptions", []string{"nosuid", "nodev", "noexec"})
 			container.want("privileged", nil)
 			container.want("readonlyRootFilesystem", !s.environment.Service.ExecuteCommand)
-			if user := container.text("user"); notRoot.MatchString(user) == s.environment.Service.IsPlaceholder() {
-				s.Errorf("the user is %q with the image %v", user, container.at("image"))
+			if user := container.Text("user"); notRoot.MatchString(user) == s.environment.Service.IsPlaceholder() {
+				s.Errorf("the user is %q with the image %v", user, container.At("image"))
 			}
 		}
 		s.want("aws_ecs_service.enable_execute_command", s.environment.Service.ExecuteCommand)

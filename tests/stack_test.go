@@ -24,21 +24,21 @@ func TestOutputsAreTheResources(t *testing.T) {
 	}
 	eachEnvironment(t, func(s stack) {
 		outputs := s.only("output")
-		outputs.want("ECSServiceName.value", s.service().ref("name"))
+		outputs.want("ECSServiceName.value", s.service().Ref("name"))
 		for name, source := range expected {
 			outputs.want(name+".value", "${"+source+"}")
 		}
 		if !s.environment.Network.IsExisting() {
 			outputs.want("VPCId.value", "${aws_vpc.id}")
 		}
-		for name := range outputs.attributes {
-			if outputs.text(name+".description") == "" {
+		for name := range outputs.Attributes {
+			if outputs.Text(name+".description") == "" {
 				s.Errorf("%s says nothing of itself", name)
 			}
 		}
 		var addresses []string // an acquirer allows every address that the tasks may call from
 		for _, address := range s.each("aws_eip") {
-			addresses = append(addresses, address.ref("public_ip"))
+			addresses = append(addresses, address.Ref("public_ip"))
 		}
 		outputs.want("NATAddresses.value", addresses)
 	})
@@ -54,7 +54,7 @@ func TestEverythingIsTagged(t *testing.T) {
 			maps.Copy(expected, s.environment.Tags)
 			provider.want("region", s.environment.Region)
 		}
-		for attribute := range provider.attributes {
+		for attribute := range provider.Attributes {
 			if !slices.Contains([]string{"region", "default_tags", "allowed_account_ids"}, attribute) {
 				s.Errorf("the provider has the attribute %s", attribute)
 			}
@@ -68,7 +68,7 @@ func TestEverythingIsTagged(t *testing.T) {
 		for _, r := range s.all() {
 			for _, tag := range config.OwnTags {
 				// A role of a pipeline has the tag of its environment.
-				if tag != config.TagName && (s.environment != nil || r.kind != "aws_iam_role") {
+				if tag != config.TagName && (s.environment != nil || r.Kind != "aws_iam_role") {
 					r.want("tags."+tag, nil)
 				}
 			}
@@ -79,7 +79,7 @@ func TestEverythingIsTagged(t *testing.T) {
 func TestStatesAreApart(t *testing.T) {
 	seen := map[string]string{}
 	eachStack(t, func(s stack) {
-		state := encoded(s.only("terraform").at("backend"))
+		state := encoded(s.only("terraform").At("backend"))
 		if other := seen[state]; other != "" && other != s.suffix {
 			s.Errorf("tap-%s has the state of tap-%s", s.suffix, other)
 		}
@@ -100,10 +100,10 @@ func TestNamesHaveSuffix(t *testing.T) {
 	eachEnvironment(t, func(s stack) {
 		for _, r := range s.all() {
 			for _, attribute := range attributes {
-				name := r.text(attribute)
-				isLiteral := name != "" && name[0] != '$' && !slices.Contains(shared, r.kind)
+				name := r.Text(attribute)
+				isLiteral := name != "" && name[0] != '$' && !slices.Contains(shared, r.Kind)
 				if isLiteral && !strings.Contains(name, "-"+s.suffix) {
-					s.Errorf("%s has the %s %s", r.address(), attribute, name)
+					s.Errorf("%s has the %s %s", r.Address(), attribute, name)
 				}
 			}
 		}
@@ -115,8 +115,8 @@ func TestNamesHaveSuffix(t *testing.T) {
 func TestDestroyLeavesWhatClassKeeps(t *testing.T) {
 	dev := development(t)
 	for _, r := range dev.all() {
-		if r.at("lifecycle.prevent_destroy") == true {
-			t.Errorf("%s cannot be destroyed", r.address())
+		if r.At("lifecycle.prevent_destroy") == true {
+			t.Errorf("%s cannot be destroyed", r.Address())
 		}
 	}
 	dev.want("aws_rds_cluster.skip_final_snapshot", true)
@@ -146,7 +146,7 @@ func TestLogGroupsExistBeforeTheirWriters(t *testing.T) {
 		s.want("aws_cloudwatch_log_group.retention_in_days", s.environment.Logs.RetentionDays)
 		cluster, tasks := s.only("aws_rds_cluster"), s.only("aws_ecs_cluster")
 		cluster.want("enabled_cloudwatch_logs_exports", []string{"postgresql"}) // RDS.37
-		cluster.waitsFor(group("/aws/rds/cluster/" + cluster.text("cluster_identifier") + "/postgresql"))
-		tasks.waitsFor(group("/aws/ecs/containerinsights/" + tasks.text("name") + "/performance"))
+		cluster.waitsFor(group("/aws/rds/cluster/" + cluster.Text("cluster_identifier") + "/postgresql"))
+		tasks.waitsFor(group("/aws/ecs/containerinsights/" + tasks.Text("name") + "/performance"))
 	})
 }

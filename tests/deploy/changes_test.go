@@ -127,8 +127,7 @@ func (r *recorded) trim() {
 // edit puts what an object contains into the stack's JSON.
 func (d *deployment) edit(t *testing.T, part map[string]any) {
 	t.Helper()
-	var stack map[string]any
-	must.Do(t, json.Unmarshal(must.Get(os.ReadFile(d.stackFile()))(t), &stack))
+	stack := d.configuration(t)
 	keys.Merge(stack, part)
 	must.Write(t, d.stackFile(), string(must.Get(json.Marshal(stack))(t)))
 }

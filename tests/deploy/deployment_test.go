@@ -13,12 +13,10 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"maps"
 	"os"
 	"os/exec"
 	"os/signal"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -32,6 +30,7 @@ import (
 	"tap/internal/kernel"
 	"tap/internal/repository"
 	"tap/tests/must"
+	"tap/tests/terraform"
 )
 
 // Region and account of all deployments.
@@ -221,26 +220,20 @@ func (d *deployment) outputs(t *testing.T) map[string]string {
 	return values
 }
 
-// resources returns the names of the stack's resources by their types.
-func (d *deployment) resources(t *testing.T) map[string][]string {
+// configuration returns what has been synthesized.
+func (d *deployment) configuration(t *testing.T) terraform.Stack {
 	t.Helper()
-	var stack struct{ Resource map[string]map[string]any }
-	must.Do(t, json.Unmarshal(must.Get(os.ReadFile(d.stackFile()))(t), &stack))
-	names := map[string][]string{}
-	for kind, named := range stack.Resource {
-		names[kind] = slices.Collect(maps.Keys(named))
-	}
-	return names
+	return must.Get(terraform.Parse(must.Get(os.ReadFile(d.stackFile()))(t)))(t)
 }
 
 // target returns the argument that limits a command to the only resource of a type, and to what it needs.
 func (d *deployment) target(t *testing.T, kind string) string {
 	t.Helper()
-	names := d.resources(t)[kind]
-	if len(names) != 1 {
-		t.Fatalf("%s has the resources %v of type %s, expected one", d.stack, names, kind)
+	all := d.configuration(t).Each(kind)
+	if len(all) != 1 {
+		t.Fatalf("%s has %d resources of type %s, expected one", d.stack, len(all), kind)
 	}
-	return "-target=" + kind + "." + names[0]
+	return "-target=" + all[0].Address()
 }
 
 // inventory returns what exists in the emulator.

@@ -93,18 +93,16 @@ func (d *deployment) expectGuarded(t *testing.T) {
 	t.Helper()
 	renamed := string(must.Get(os.ReadFile(d.stackFile()))(t))
 	var destroyed, moved []string
-	for kind, names := range d.resources(t) {
+	for _, r := range d.configuration(t).All() {
 		if strings.Contains(" aws_cloudwatch_dashboard aws_db_parameter_group aws_db_subnet_group aws_ecr_lifecycle_policy "+
 			"aws_ecs_task_definition aws_kms_alias aws_rds_cluster_parameter_group aws_s3_bucket_lifecycle_configuration ",
-			" "+kind+" ") {
+			" "+r.Kind+" ") {
 			continue
 		}
-		for _, name := range names {
-			old, other := kind+"."+name, kind+".new_"+name
-			renamed = strings.NewReplacer(`"`+name+`": {`, `"new_`+name+`": {`, old, other).Replace(renamed)
-			destroyed = append(destroyed, "`"+old+"` is destroyed")
-			moved = append(moved, `{"from": "`+old+`", "to": "`+other+`"}`)
-		}
+		old, other := r.Address(), r.Kind+".new_"+r.Name
+		renamed = strings.NewReplacer(`"`+r.Name+`": {`, `"new_`+r.Name+`": {`, old, other).Replace(renamed)
+		destroyed = append(destroyed, "`"+old+"` is destroyed")
+		moved = append(moved, `{"from": "`+old+`", "to": "`+other+`"}`)
 	}
 	t.Logf("%d resources renamed", len(moved))
 	must.Write(t, d.stackFile(), renamed)

@@ -14,6 +14,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"tap/tests/terraform"
 )
 
 // stack is a synthesized stack, and what checkov says of it.
@@ -58,28 +60,16 @@ func prepare(file, folder string) (*stack, error) {
 	name := filepath.Base(filepath.Dir(file))
 	s := &stack{name: name, resources: map[string]resource{}, checked: map[string]bool{}}
 	text, err := os.ReadFile(file)
-	var root map[string]any
-	var content struct {
-		Resource map[string]map[string]struct {
-			Comment struct{ Metadata struct{ Path string } } `json:"//"`
-			Policy  any
-		}
-	}
-	err = errors.Join(err, json.Unmarshal(text, &root), json.Unmarshal(text, &content))
-	if terraform, isObject := root["terraform"].(map[string]any); isObject {
-		delete(terraform, "required_version")
-	}
+	root, problem := terraform.Parse(text)
+	err = errors.Join(err, problem)
+	delete(root.Each("terraform")[0].Attributes, "required_version")
 	delete(root, "import") // checkov cannot read the block, which creates nothing
 	documents := map[string]any{}
-	for kind, named := range content.Resource {
-		for id, r := range named {
-			s.resources[id] = resource{kind, strings.TrimPrefix(r.Comment.Metadata.Path, name+"/")}
-			if policy, isText := r.Policy.(string); isText && strings.HasPrefix(kind, "aws_iam_") {
-				document, problem := policyDocument(policy)
-				if documents[id] = document; problem != nil {
-					err = errors.Join(err, fmt.Errorf("policy of %s: %w", r.Comment.Metadata.Path, problem))
-				}
-			}
+	for _, r := range root.All() {
+		s.resources[r.Name] = resource{r.Kind, strings.TrimPrefix(r.Text("//.metadata.path"), name+"/")}
+		if strings.HasPrefix(r.Kind, "aws_iam_") && r.Text("policy") != "" {
+			documents[r.Name], problem = policyDocument(r)
+			err = errors.Join(err, problem)
 		}
 	}
 	folder = filepath.Join(folder, name)
@@ -96,20 +86,13 @@ func prepare(file, folder string) (*stack, error) {
 
 // policyDocument translates an IAM policy into the arguments of aws_iam_policy_document. What it does not know is an
 // error: left out, it would make the policy look narrower or wider than it is.
-func policyDocument(text string) (any, error) {
-	var policy struct {
-		Version   string
-		Statement []struct {
-			Sid, Effect                              string
-			Action, NotAction, Resource, NotResource []string
-			Condition                                map[string]map[string]any
-		}
-	}
-	decoder := json.NewDecoder(strings.NewReader(text))
-	decoder.DisallowUnknownFields()
-	err := decoder.Decode(&policy)
+func policyDocument(r terraform.Resource) (any, error) {
+	policy, err := r.Policy()
 	var statements []any
-	for _, s := range policy.Statement {
+	for _, s := range policy {
+		if s.Principal != nil || s.NotPrincipal != nil {
+			err = errors.Join(err, fmt.Errorf("%s has a principal", s))
+		}
 		var conditions []any
 		for test, variables := range s.Condition {
 			for variable, values := range variables {

@@ -13,6 +13,7 @@ import (
 
 	"tap/config"
 	"tap/tests/must"
+	"tap/tests/terraform"
 )
 
 // file writes a file into a folder of its own and returns its path.
@@ -111,7 +112,8 @@ func TestWaiverCoversItsClassControlAndConstruct(t *testing.T) {
 
 var small = strings.ReplaceAll(`{"terraform": {"required_version": ">= 1.11", "backend": {}}, "resource": {
 "aws_rds_cluster": {"cluster_1": {"//": {"metadata": {"path": "tap-a/database/cluster"}}}},
-"aws_iam_role_policy": {"policy_2": {"//": {"metadata": {"path": "tap-a/role/policy"}}, "policy": "{\"Statement\":[
+"aws_iam_role_policy": {"policy_2": {"//": {"metadata": {"path": "tap-a/role/policy"}}, "policy": "{
+\"Version\":\"2012-10-17\",\"Statement\":[
 {\"Sid\":\"Read\",\"Effect\":\"Allow\",\"Action\":[\"s3:Get*\"],\"Resource\":[\"${aws_x.a.arn}\"],
 \"Condition\":{\"Bool\":{\"a\":[\"true\"]}}},
 {\"Effect\":\"Deny\",\"NotAction\":[\"s3:*\"],\"NotResource\":[\"a\"],\"Condition\":{}}]}"}}}}`, "\n", "")
@@ -137,10 +139,12 @@ func TestReadableStackLosesOnlyItsVersion(t *testing.T) {
 		}
 	}
 	for policy, want := range map[string]string{
-		`{"Statement":[{"Principal":"*"}]}`: `unknown field "Principal"`, `{"Statements":[]}`: `unknown field "Statements"`,
-		`{"Statement":[{"Action":"*"}]}`: "cannot unmarshal string", "${jsonencode({})}": "invalid character '$'",
+		`{"Version":"2012-10-17","Statement":[{"Principal":{}}]}`:        "has a principal",
+		`{"Version":"2012-10-17","Statement":[{"NotPrincipal":"*"}]}`:    "has a principal",
+		`{"Version":"2012-10-17","Statement":[{"Actions":["s3:Get*"]}]}`: `unknown field "Actions"`,
+		"${jsonencode({})}": "invalid character '$'",
 	} {
-		_, err := policyDocument(policy)
+		_, err := policyDocument(terraform.Resource{Kind: "aws_iam_policy", Attributes: map[string]any{"policy": policy}})
 		expect(t, err, want)
 	}
 }
