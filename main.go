@@ -28,22 +28,25 @@ func main() {
 
 // run reads every environment before it starts anything: a wrong file leaves the last synthesis as it was.
 func run(arguments []string) error {
-	// The cdktf command hands the context over in this variable.
+	const variable = "CDKTF_CONTEXT_JSON" // in which the cdktf command hands the context over
 	var project struct{ Context json.RawMessage }
 	content, _ := os.ReadFile("cdktf.json") // which only that command needs
-	if json.Unmarshal(content, &project) == nil && os.Getenv("CDKTF_CONTEXT_JSON") == "" {
-		os.Setenv("CDKTF_CONTEXT_JSON", string(project.Context))
+	if json.Unmarshal(content, &project) == nil && os.Getenv(variable) == "" {
+		os.Setenv(variable, string(project.Context))
 	}
 	kernel.Accelerate()
 	defer kernel.Close()
+	var requested struct {
+		Suffix string `json:"environment_suffix"`
+	}
+	if err := json.Unmarshal([]byte(cmp.Or(os.Getenv(variable), "{}")), &requested); err != nil {
+		return fmt.Errorf("%s: is not JSON with text as environment_suffix: %w", variable, err)
+	}
 	const option = "-unlocked"
 	unlocked := slices.Contains(arguments, option)
 	stack := strings.Join(slices.DeleteFunc(arguments, func(a string) bool { return a == option }), " ")
-	requested, err := config.FindRequestedSuffix(os.Getenv)
-	if err != nil {
-		return err
-	}
-	environments, accounts, err := config.Load("environments", requested)
+	environments, accounts, err := config.Load("environments",
+		cmp.Or(requested.Suffix, os.Getenv(config.SuffixVariable)))
 	if err != nil {
 		return err
 	}
@@ -63,7 +66,7 @@ func run(arguments []string) error {
 	}
 	warnings := config.Warnings(environments)
 	for _, environment := range environments {
-		if accounts != nil && environment.StatesBucket == "" {
+		if accounts != nil && !environment.InAccountStack() {
 			warnings = append(warnings, environment.Stack()+": account: none of accounts.yaml, so that the state is a file on "+
 				"this machine")
 		}

@@ -77,13 +77,26 @@ func loadAccounts(root *os.Root, parent string) (*file, []Account) {
 const imageStays = "production needs an image that stays the same: one with a digest (@sha256:...), or of the " +
 	"repository of its account in accounts.yaml"
 
-// applyRulesBetween checks what environments and accounts have to be together, and says where the states are.
+// assign gives each account its environments, and these the bucket of their states.
+func assign(files []*file, accounts []Account) {
+	for i := range accounts {
+		for _, f := range files {
+			if f.environment.Account == accounts[i].ID {
+				f.environment.StatesBucket = accounts[i].StatesBucket()
+				accounts[i].Environments = append(accounts[i].Environments, f.environment)
+			}
+		}
+	}
+}
+
+// applyRulesBetween checks what environments and accounts have to be together.
 func applyRulesBetween(files []*file, shared *file, accounts []Account) {
 	for i, f := range files {
 		e := &f.environment
-		f.forbid(accounts != nil && e.Account != "" && shared.lines[e.Account] == 0, "is not in accounts.yaml", "account")
+		f.forbid(accounts != nil && e.Account != "" && !e.InAccountStack() && !shared.refused(e.Account),
+			"is not in accounts.yaml", "account")
 		owner, region, _, private := e.Service.PrivateRepository()
-		immutable := private && owner == e.Account && shared.lines[owner] > 0 && region == e.Region // the account's own
+		immutable := private && e.InAccountStack() && owner == e.Account && region == e.Region // the account's own
 		f.forbid(e.Class == Production && !strings.Contains(e.Service.Image, "@") && !immutable, imageStays, "service.image")
 		for _, other := range files[:i] {
 			o := &other.environment
@@ -103,12 +116,10 @@ func applyRulesBetween(files []*file, shared *file, accounts []Account) {
 			}
 		}
 	}
-	for i := range accounts {
-		account := &accounts[i]
+	for _, account := range accounts {
 		for _, f := range files {
 			if f.environment.Account == account.ID {
-				f.applyAccountRules(*account, files)
-				account.Environments = append(account.Environments, f.environment)
+				f.applyAccountRules(account, files)
 			}
 		}
 		github, section := account.GitHub, account.ID+".github"
@@ -121,7 +132,6 @@ func applyRulesBetween(files []*file, shared *file, accounts []Account) {
 
 func (f *file) applyAccountRules(account Account, files []*file) {
 	e := &f.environment
-	e.StatesBucket = account.StatesBucket()
 	f.forbid(account.Region != "" && e.Region != account.Region, "an environment in another Region than its account's, "+
 		account.Region+", is not supported yet", "region")
 	// What a policy or a person names all of one environment by, for example paymentdb-prod-*, would match the other's.

@@ -40,8 +40,8 @@ type Environment struct {
 	// buckets.
 	Protect bool `yaml:"protect"`
 
-	// StatesBucket is the S3 bucket of the environment's state, that of its account in accounts.yaml. Empty: a local file
-	// beside cdktf.out.
+	// StatesBucket is the S3 bucket of the environment's state, that of its account in accounts.yaml. Empty: accounts.yaml
+	// has none, and the state is a local file beside cdktf.out.
 	StatesBucket string `yaml:"-"`
 
 	Encryption   Encryption   `yaml:"-"`
@@ -56,6 +56,9 @@ type Environment struct {
 
 // Stack is the name of the environment's stack.
 func (e Environment) Stack() string { return "tap-" + e.Suffix }
+
+// InAccountStack reports whether the account has a stack, with what its environments share.
+func (e Environment) InAccountStack() bool { return e.StatesBucket != "" }
 
 // Encryption configures the environment's customer-managed KMS key.
 type Encryption struct {

@@ -2,7 +2,6 @@ package config
 
 import (
 	"cmp"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -17,8 +16,9 @@ import (
 )
 
 // Load returns the environments of a folder, sorted by suffix: one for each *.yaml file, and one of class development
-// for the requested suffix, or without any file for dev, when no file has it. A missing folder counts as one without
-// files. It also returns the accounts of accounts.yaml beside the folder, sorted by ID, with their environments.
+// for the requested suffix, or without any file for dev, when no file has it; "" requests none. A missing folder counts
+// as one without files. It also returns the accounts of accounts.yaml beside the folder, sorted by ID, with their
+// environments.
 //
 // Every environment is complete with the defaults of its class and the Region's zones (Network.Zones), and keeps
 // every rule. Otherwise the error contains all that is wrong with all files, a line for each.
@@ -26,7 +26,7 @@ import (
 // A folder that contains anything else than *.yaml files, README.md, dot files and editors' backups (ending in ~) is
 // refused: a misnamed file would be an environment that is missing. Links are refused: one that leads out of the
 // repository could put any file of the machine into an error.
-func Load(folder string, requested RequestedSuffix) ([]Environment, []Account, error) {
+func Load(folder string, requested string) ([]Environment, []Account, error) {
 	parent, name := path.Split(path.Clean(filepath.ToSlash(folder)))
 	root, err := os.OpenRoot(cmp.Or(parent, "."))
 	if err != nil {
@@ -47,16 +47,17 @@ func Load(folder string, requested RequestedSuffix) ([]Environment, []Account, e
 		}
 	}
 	if len(files) == 0 {
-		requested.Value = cmp.Or(requested.Value, "dev")
+		requested = cmp.Or(requested, "dev")
 	}
-	hasFile := slices.ContainsFunc(files, func(f *file) bool { return f.environment.Suffix == requested.Value })
-	if requested.Value != "" && !hasFile {
-		f := newFile(requested.Source)
-		f.setSuffix(requested.Value)
+	hasFile := slices.ContainsFunc(files, func(f *file) bool { return f.environment.Suffix == requested })
+	if requested != "" && !hasFile {
+		f := newFile(SuffixVariable + " or context key environment_suffix")
+		f.setSuffix(requested)
 		f.environment.complete()
 		files = append(files, f)
 	}
 	shared, accounts := loadAccounts(root, parent)
+	assign(files, accounts)
 	applyRulesBetween(files, shared, accounts)
 
 	problems := shared.errors()
@@ -136,27 +137,5 @@ func (f *file) load(root *os.Root, name string, limit Limit) *yaml.Node {
 	return f.parse(content, limit)
 }
 
-// SuffixVariable is the environment variable that asks for an environment when the CDKTF context does not.
+// SuffixVariable is the environment variable that requests an environment, whether or not it has a file.
 const SuffixVariable = "ENVIRONMENT_SUFFIX"
-
-// RequestedSuffix is the suffix of an environment that the command asks for, whether or not there is a file for it.
-type RequestedSuffix struct {
-	Value  string // empty: none is asked for
-	Source string // where the value comes from, for errors
-}
-
-// FindRequestedSuffix reads the suffix from the CDKTF context key environment_suffix, or else from ENVIRONMENT_SUFFIX.
-// An empty value counts as none. The argument returns a variable of the process, as os.Getenv does.
-func FindRequestedSuffix(getenv func(string) string) (RequestedSuffix, error) {
-	const variable = "CDKTF_CONTEXT_JSON" // how the CDKTF command line hands the context to the program
-	var context struct {
-		Suffix string `json:"environment_suffix"`
-	}
-	if err := json.Unmarshal([]byte(cmp.Or(getenv(variable), "{}")), &context); err != nil {
-		return RequestedSuffix{}, fmt.Errorf("%s: is not JSON with text as environment_suffix: %w", variable, err)
-	}
-	if context.Suffix != "" {
-		return RequestedSuffix{context.Suffix, "context key environment_suffix in " + variable}, nil
-	}
-	return RequestedSuffix{getenv(SuffixVariable), SuffixVariable}, nil
-}

@@ -34,7 +34,7 @@ func load(t *testing.T, files map[string]string, requested string) ([]Environmen
 	for name, content := range files {
 		must.Write(t, "environments/"+name, content)
 	}
-	return Load("environments", RequestedSuffix{requested, "ENVIRONMENT_SUFFIX"})
+	return Load("environments", requested)
 }
 
 func TestEnvironmentsAreTheFilesAndTheRequested(t *testing.T) {
@@ -59,7 +59,7 @@ func TestEnvironmentsAreTheFilesAndTheRequested(t *testing.T) {
 			t.Errorf("%s: got%s, %v, want %s", test.name, got, err, test.want)
 		}
 	}
-	if got, _, err := Load("nowhere", RequestedSuffix{}); err != nil || len(got) != 1 || got[0].Suffix != "dev" {
+	if got, _, err := Load("nowhere", ""); err != nil || len(got) != 1 || got[0].Suffix != "dev" {
 		t.Errorf("without a folder: got %v, %v", got, err)
 	}
 }
@@ -125,7 +125,7 @@ func TestProblemsOfAllFilesComeTogether(t *testing.T) {
 		"environments/d.yaml:2: service.port: 0 is not valid",
 	}, slices.Repeat([]string{"environments/d.yaml:"}, 49)...)
 	want = append(want, "environments/d.yaml: more problems: 11",
-		`"environments/t\u202eb.yaml": "t\u202eb" is not a suffix`, `ENVIRONMENT_SUFFIX: "Mine" is not a suffix; allowed: `)
+		`"environments/t\u202eb.yaml": "t\u202eb" is not a suffix`, `ENVIRONMENT_SUFFIX or context key environment_suffix: "Mine" is not a suffix; allowed: `)
 	if wantProblems(t, err, want...); environments != nil {
 		t.Error("environments came with the error")
 	}
@@ -249,12 +249,12 @@ func TestOnlyRegularFilesAreRead(t *testing.T) {
 		os.Symlink("nowhere", "environments/c.yaml"), os.Mkdir("environments/d.yaml", 0o755), syscall.Mkfifo(
 			"environments/e.yaml", 0o644), os.Symlink("environments", "linked"), os.Symlink("elsewhere", "accounts.yaml"))
 	const refused = ".yaml: is not a regular file; links are not followed"
-	_, _, err = Load("environments", RequestedSuffix{})
+	_, _, err = Load("environments", "")
 	wantProblems(t, err, "accounts"+refused, "environments/a"+refused, "environments/b"+refused, "environments/c"+refused,
 		"environments/d"+refused, "environments/e"+refused)
 	must.Do(t, os.Remove("accounts.yaml"))
 	for _, folder := range []string{"linked", "environments/ok.yaml"} {
-		_, _, err = Load(folder, RequestedSuffix{})
+		_, _, err = Load(folder, "")
 		wantProblems(t, err, folder+": is not a folder; links are not followed")
 	}
 }
@@ -265,23 +265,4 @@ func TestUnreadableFileIsNamedOnce(t *testing.T) {
 	f := newFile("a.yaml")
 	f.load(root, "t\u202eb.yaml", environmentLimit) // a name that nobody should see as it is
 	wantProblems(t, errors.Join(f.errors()...), "a.yaml: cannot be read: no such file or directory")
-}
-
-func TestRequestedSuffixIsFound(t *testing.T) {
-	const notJSON = "{ } CDKTF_CONTEXT_JSON: is not JSON with text as environment_suffix: "
-	for context, want := range map[string]string{
-		`{"environment_suffix": "one"}`: "{one context key environment_suffix in CDKTF_CONTEXT_JSON} <nil>",
-		`{"other": 1}`:                  "{two ENVIRONMENT_SUFFIX} <nil>",
-		`{"environment_suffix": ""}`:    "{two ENVIRONMENT_SUFFIX} <nil>",
-		"":                              "{two ENVIRONMENT_SUFFIX} <nil>",
-		`{"environment_suffix": 7}`:     notJSON + "json: cannot unmarshal number",
-		`{`:                             notJSON + "unexpected end of JSON input",
-	} {
-		requested, err := FindRequestedSuffix(func(name string) string {
-			return map[string]string{"CDKTF_CONTEXT_JSON": context, "ENVIRONMENT_SUFFIX": "two"}[name]
-		})
-		if got := fmt.Sprint(requested, err); !strings.HasPrefix(got, want) {
-			t.Errorf("%s: got %s, want %s", context, got, want)
-		}
-	}
 }

@@ -68,6 +68,10 @@ const (
 	IAMUsername = "payment_api"
 )
 
+// LocalState is the path of a stack's state where that is a file, from the folder of the configuration. It is beside
+// cdktf.out, since the CDKTF command line deletes the folders of stacks that a synthesis did not produce.
+func LocalState(stack string) string { return "../../../terraform." + stack + ".tfstate" }
+
 // BoundaryPolicy is the permissions boundary of every role of the environment, where its account is in accounts.yaml.
 func BoundaryPolicy(suffix string) string { return "tap-boundary-" + suffix }
 

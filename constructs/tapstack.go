@@ -26,8 +26,14 @@ import (
 // NewTapStack declares the stack tap-<suffix>: everything of one environment, and the extensions.
 func NewTapStack(app constructs.Construct, environment config.Environment,
 	extensions ...Extension) cdktf.TerraformStack {
-	name := environment.Stack()
-	stack := newStack(app, name, name, environment)
+	stack := newStack(app, environment.Stack(), environment.Region, environment.Account, environment.Suffix,
+		environment.Tags)
+	if environment.InAccountStack() {
+		keepState(stack, environment.Stack(), environment.StatesBucket, environment.Region, environment.Account)
+	} else {
+		path := jsii.String(config.LocalState(environment.Stack()))
+		cdktf.NewLocalBackend(stack, &cdktf.LocalBackendConfig{Path: path})
+	}
 	place := environment.Network.CIDR
 	if environment.Network.IsExisting() {
 		place = environment.Network.Existing.PrivateSubnets[0]
@@ -40,7 +46,7 @@ func NewTapStack(app constructs.Construct, environment config.Environment,
 		Suffix:           environment.Suffix,
 		ARNs:             arns,
 		Protect:          environment.Protect,
-		InAccountStack:   environment.StatesBucket != "",
+		InAccountStack:   environment.InAccountStack(),
 		LogRetentionDays: environment.Logs.RetentionDays,
 		KeyARN:           key.ARN,
 		ID: deployment.NewID(stack, "deployment", map[string]string{
@@ -106,18 +112,18 @@ func NewTapStack(app constructs.Construct, environment config.Environment,
 // NewAccountStack declares the stack tap-account-<account>: what the account's environments share. Its state is in its
 // own bucket from the start, under a key that the pipeline's roles cannot reach.
 func NewAccountStack(app constructs.Construct, file config.Account) cdktf.TerraformStack {
-	stack := newStack(app, file.Stack(), "account", config.Environment{
-		Suffix: "account", Region: file.Region, Account: file.ID, StatesBucket: file.StatesBucket(),
-	})
+	stack := newStack(app, file.Stack(), file.Region, file.ID, "account", nil)
+	keepState(stack, "account", file.StatesBucket(), file.Region, file.ID)
 	states, repository := account.New(stack, "account", file)
 	output(stack, "StatesBucket", "S3 bucket of the Terraform states", states)
 	output(stack, "RepositoryURL", "ECR repository of the API's image", repository)
 	return stack
 }
 
-// newStack declares a stack with its provider, the tags that every resource has, and where its state is: encrypted in a
-// folder of the account's bucket and locked while it is in use, or in a local file.
-func newStack(app constructs.Construct, name, folder string, environment config.Environment) cdktf.TerraformStack {
+// newStack declares a stack with its provider, which takes credentials of the account only if one is named, and the
+// tags that every resource has.
+func newStack(app constructs.Construct, name, region, account, tag string,
+	further map[string]string) cdktf.TerraformStack {
 	stack := cdktf.NewTerraformStack(app, jsii.String(name))
 	stack.AddOverride(jsii.String("terraform.required_version"), versions.Terraform)
 	// The bindings ask for exactly the version that they are made from.
@@ -125,33 +131,29 @@ func newStack(app constructs.Construct, name, folder string, environment config.
 		"source": versions.Provider, "version": versions.ProviderVersions,
 	})
 	tags := map[string]*string{
-		config.TagProject: jsii.String("tap"), config.TagEnvironment: jsii.String(environment.Suffix),
-		config.TagManagedBy: jsii.String("cdktf"),
+		config.TagProject: jsii.String("tap"), config.TagEnvironment: jsii.String(tag), config.TagManagedBy: jsii.String("cdktf"),
 	}
-	for key, value := range environment.Tags {
+	for key, value := range further {
 		tags[key] = jsii.String(value)
 	}
 	aws := &provider.AwsProviderConfig{
-		Region: jsii.String(environment.Region), DefaultTags: []*provider.AwsProviderDefaultTags{{Tags: &tags}},
+		Region: jsii.String(region), DefaultTags: []*provider.AwsProviderDefaultTags{{Tags: &tags}},
 	}
-	if environment.Account != "" {
-		aws.AllowedAccountIds = jsii.Strings(environment.Account)
+	if account != "" {
+		aws.AllowedAccountIds = jsii.Strings(account)
 	}
 	provider.NewAwsProvider(stack, jsii.String("aws"), aws)
-	if environment.StatesBucket == "" {
-		// Beside cdktf.out: the CDKTF command line deletes the folders of stacks that a synthesis did not produce, and
-		// with them what is in cdktf.out/stacks/<stack>.
-		path := jsii.String("../../../terraform." + name + ".tfstate")
-		cdktf.NewLocalBackend(stack, &cdktf.LocalBackendConfig{Path: path})
-		return stack
-	}
+	return stack
+}
+
+// keepState keeps the stack's state in a folder of its account's bucket, encrypted, and locked while it is in use.
+func keepState(stack cdktf.TerraformStack, folder, bucket, region, account string) {
 	backend := cdktf.NewS3Backend(stack, &cdktf.S3BackendConfig{
-		Bucket: jsii.String(environment.StatesBucket), Key: jsii.String(folder + "/terraform.tfstate"),
-		Region: jsii.String(environment.Region), Encrypt: jsii.Bool(true),
+		Bucket: jsii.String(bucket), Key: jsii.String(folder + "/terraform.tfstate"), Region: jsii.String(region),
+		Encrypt: jsii.Bool(true),
 	})
 	backend.AddOverride(jsii.String("use_lockfile"), true)
-	backend.AddOverride(jsii.String("allowed_account_ids"), jsii.Strings(environment.Account))
-	return stack
+	backend.AddOverride(jsii.String("allowed_account_ids"), jsii.Strings(account))
 }
 
 func output(stack cdktf.TerraformStack, name, description string, value any) {

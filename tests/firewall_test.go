@@ -91,7 +91,7 @@ func TestFirewallIsObserved(t *testing.T) {
 		if !strings.HasPrefix(group, "aws-waf-logs-") { // AWS takes no other
 			s.Errorf("the log goes to %s", group)
 		}
-		if s.environment.StatesBucket != "" { // whose account allows it for all
+		if s.environment.InAccountStack() { // whose account allows it for all
 			s.none("aws_cloudwatch_log_resource_policy") // an account can have ten
 			return
 		}

@@ -81,7 +81,7 @@ func build(t *testing.T) string {
 // load returns the environments of a folder, and the accounts beside it.
 func load(t *testing.T, folder string) ([]config.Environment, []config.Account) {
 	t.Helper()
-	environments, accounts, err := config.Load(folder, config.RequestedSuffix{})
+	environments, accounts, err := config.Load(folder, "")
 	must.Do(t, err)
 	return environments, accounts
 }

@@ -99,6 +99,12 @@ func TestProgram(t *testing.T) {
 			got.errors, warning) {
 			t.Errorf("standard error does not contain %q: %s", warning, got.errors)
 		}
+		for _, context := range []string{`{`, `{"environment_suffix": 7}`} {
+			refused := run(t, program, folder, "CDKTF_CONTEXT_JSON="+context)
+			if !strings.HasPrefix(refused.errors, "CDKTF_CONTEXT_JSON: is not JSON with text as environment_suffix: ") {
+				t.Errorf("of %s standard error says %s", context, refused.errors)
+			}
+		}
 	})
 
 	t.Run("a misspelled flag is refused", func(t *testing.T) {

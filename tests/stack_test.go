@@ -84,7 +84,7 @@ func TestStatesAreApart(t *testing.T) {
 			s.Errorf("tap-%s has the state of tap-%s", s.suffix, other)
 		}
 		seen[state] = s.suffix
-		if s.environment != nil && s.environment.StatesBucket == "" {
+		if s.environment != nil && !s.environment.InAccountStack() {
 			// Above cdktf.out, whose folders the CDKTF command line may delete.
 			s.want("terraform.backend.local.path", "../../../terraform.tap-"+s.suffix+".tfstate")
 		}

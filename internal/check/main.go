@@ -9,7 +9,7 @@ import (
 
 func main() {
 	log.SetFlags(0)
-	if _, _, err := config.Load("environments", config.RequestedSuffix{}); err != nil {
+	if _, _, err := config.Load("environments", ""); err != nil {
 		log.Fatal(err)
 	}
 }

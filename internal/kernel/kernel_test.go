@@ -68,7 +68,7 @@ func synthesizeEnvironments(folders ...string) {
 	var environments []config.Environment
 	var accounts []config.Account
 	for _, folder := range folders {
-		loaded, shared, err := config.Load(folder, config.RequestedSuffix{})
+		loaded, shared, err := config.Load(folder, "")
 		if err != nil {
 			panic(err)
 		}

@@ -58,7 +58,7 @@ func main() {
 
 // list lists the stacks that this branch deploys, and the accounts that accounts.yaml had one commit before.
 func list() error {
-	environments, accounts, err := config.Load("environments", config.RequestedSuffix{})
+	environments, accounts, err := config.Load("environments", "")
 	if err != nil {
 		return err
 	}
@@ -71,23 +71,22 @@ func list() error {
 			continue
 		}
 		if !deploys {
-			stacks = append(stacks, stack{"tap-account-" + a.ID, a.ID, a.Region, "tap-inspector", "", "account", "", 0})
+			stacks = append(stacks, stack{a.Stack(), a.ID, a.Region, "tap-inspector", "", "account", "", 0})
 		}
 		for _, e := range a.Environments {
-			stacks = append(stacks, stack{"tap-" + e.Suffix, a.ID, a.Region, "tap-inspector-" + e.Suffix, e.Suffix,
+			stacks = append(stacks, stack{e.Stack(), a.ID, a.Region, "tap-inspector-" + e.Suffix, e.Suffix,
 				string(e.Class), a.GitHub.Reviews, 0})
 		}
 	}
 	for _, e := range environments {
 		if _, found := lost[e.Account]; found {
 			err = errors.Join(err, fmt.Errorf("environments/%s.yaml: account %s has left accounts.yaml: put it back, or "+
-				"destroy "+
-				"tap-%[1]s and remove its file first", e.Suffix, e.Account))
+				"destroy %s and remove its file first", e.Suffix, e.Account, e.Stack()))
 		}
 	}
 	for id, a := range lost {
-		if a.GitHub.Subject != "" {
-			stacks = append(stacks, stack{"tap-account-" + id, id, a.Region, "tap-planner", "", "lost", "", 0})
+		if a.ID = id; a.GitHub.Subject != "" {
+			stacks = append(stacks, stack{a.Stack(), id, a.Region, "tap-planner", "", "lost", "", 0})
 		}
 	}
 	if only := os.Getenv("STACK"); only != "" {
@@ -108,8 +107,8 @@ func gather() error {
 		path, r := "results/"+s.Name+".json", result{}
 		if text, _ := os.ReadFile(path); json.Unmarshal(text, &r) != nil {
 			r = result{s.Name, 1, fmt.Sprintf("## Plan of `%s` failed\n\n%s says why. If its role is not there yet, an "+
-				"administrator runs `make deploy STACK=tap-account-%s`. Then start the workflow.\n", s.Name, os.Getenv("RUN"),
-				s.Account), ""}
+				"administrator runs `make deploy STACK=%s`. Then start the workflow.\n", s.Name, os.Getenv("RUN"),
+				config.Account{ID: s.Account}.Stack()), ""}
 		}
 		switch s.Status = r.Status; {
 		case s.Class == "account" && s.Status >= 10:

@@ -33,15 +33,18 @@ func release(stack, image string) error {
 		return err
 	}
 	// The loader follows no link and waits for no pipe: what it has read is a file of this folder.
-	environments, _, err := config.Load("environments", config.RequestedSuffix{})
+	environments, _, err := config.Load("environments", "")
 	if err != nil {
 		return err
 	}
-	name := "environments/" + strings.TrimPrefix(stack, "tap-") + ".yaml"
-	i := slices.IndexFunc(environments, func(e config.Environment) bool { return "tap-"+e.Suffix == stack })
-	before, err := os.ReadFile(name)
-	if i < 0 || err != nil {
+	i := slices.IndexFunc(environments, func(e config.Environment) bool { return e.Stack() == stack })
+	if i < 0 {
 		return fmt.Errorf("no environment file is that of %s", stack)
+	}
+	name := "environments/" + environments[i].Suffix + ".yaml"
+	before, err := os.ReadFile(name)
+	if err != nil {
+		return err
 	}
 	old := environments[i].Service.Image
 	head, rest, _ := strings.Cut(string(before), old)
@@ -53,10 +56,10 @@ func release(stack, image string) error {
 	if err := os.WriteFile(name, []byte(head+image+rest), 0o644); err != nil {
 		return err
 	}
-	if environments, _, err = config.Load("environments", config.RequestedSuffix{}); err == nil {
+	if environments, _, err = config.Load("environments", ""); err == nil {
 		e := environments[i]
 		account, _, _, _ := e.Service.PrivateRepository()
-		if e.Service.Image == image && strings.Contains(image, "@sha256:") && (e.StatesBucket == "" || account == e.Account) {
+		if e.Service.Image == image && strings.Contains(image, "@sha256:") && (!e.InAccountStack() || account == e.Account) {
 			return nil
 		}
 		err = fmt.Errorf("%s:%d: service.image: %q is not valid for a release; allowed: an image with a digest "+

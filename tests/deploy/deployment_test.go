@@ -137,7 +137,7 @@ func (d *deployment) synthesize(t *testing.T, files map[string]string) {
 	for name, content := range files {
 		must.Write(t, filepath.Join(root, name), content)
 	}
-	environments, accounts, err := config.Load(root+"/environments", config.RequestedSuffix{})
+	environments, accounts, err := config.Load(root+"/environments", "")
 	must.Do(t, err)
 	synthesis.Lock()
 	defer synthesis.Unlock()

@@ -81,7 +81,7 @@ func synthesize(folder string) (stacks []*stack, err error) {
 	var environments []config.Environment
 	var accounts []config.Account
 	for _, source := range []string{"environments", "tests/environments"} {
-		loaded, shared, err := config.Load(source, config.RequestedSuffix{})
+		loaded, shared, err := config.Load(source, "")
 		if err != nil {
 			return nil, err
 		}
