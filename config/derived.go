@@ -81,9 +81,6 @@ func (d Database) MajorVersion() string {
 	return major
 }
 
-// ParameterGroupFamily returns the family of the engine's parameter groups, for example aurora-postgresql15.
-func (d Database) ParameterGroupFamily() string { return "aurora-postgresql" + d.MajorVersion() }
-
 // fargateSizes are the MiB of memory that Fargate offers with each number of CPU units for Linux, up to 16 vCPU from
 // https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-cpu-memory-error.html
 // and 32 vCPU from the rules of AWS's cfn-lint 1.58 (fargate_cpu_memory.json).

@@ -43,8 +43,10 @@ type Environment struct {
 	// StatesBucket is the S3 bucket of the environment's state, that of its account in accounts.yaml. Empty: accounts.yaml
 	// has none, and the state is a local file beside cdktf.out.
 	StatesBucket string `yaml:"-"`
+	// KeyDeletionDays is how long the environment's KMS key can still be restored when it is deleted. Everything that it
+	// encrypts is lost with it, final snapshots included. AWS allows 7 to 30; Security Hub's KMS.3 asks for 30.
+	KeyDeletionDays int `yaml:"-"`
 
-	Encryption   Encryption   `yaml:"-"`
 	Logs         Logs         `yaml:"logs"`
 	Network      Network      `yaml:"network"`
 	Database     Database     `yaml:"database"`
@@ -59,13 +61,6 @@ func (e Environment) Stack() string { return "tap-" + e.Suffix }
 
 // InAccountStack reports whether the account has a stack, with what its environments share.
 func (e Environment) InAccountStack() bool { return e.StatesBucket != "" }
-
-// Encryption configures the environment's customer-managed KMS key.
-type Encryption struct {
-	// DeletionWindowDays is how long a deleted key can still be restored. Everything that it encrypts is lost with it,
-	// final snapshots included. AWS allows 7 to 30; Security Hub's KMS.3 asks for 30.
-	DeletionWindowDays int
-}
 
 // Logs configures every log of the environment.
 type Logs struct {
@@ -312,11 +307,9 @@ const perZone = -1
 // Network.NATGateways) and what a production file has to set itself.
 func Preset(class Class) Environment {
 	e := Environment{
-		Class:      class,
-		Region:     "us-east-1",
-		Encryption: Encryption{DeletionWindowDays: 7},
-		Logs:       Logs{RetentionDays: 30},
-		Network:    Network{CIDR: "10.0.0.0/16", NATGateways: 1, FlowLogIntervalSeconds: 600},
+		Class: class, Region: "us-east-1", KeyDeletionDays: 7,
+		Logs:    Logs{RetentionDays: 30},
+		Network: Network{CIDR: "10.0.0.0/16", NATGateways: 1, FlowLogIntervalSeconds: 600},
 		Database: Database{
 			EngineVersion: "15", InstanceClass: "db.t3.medium", Readers: 1,
 			Name: "postgres", Login: LoginMaster, MasterUsername: "postgres", PasswordVersion: 1,
@@ -336,8 +329,7 @@ func Preset(class Class) Environment {
 		Monitoring:   Monitoring{ErrorRatePercent: 5, MinimumRequests: 20, AvailabilityPercent: 99, LatencySeconds: 2},
 	}
 	if class == Production {
-		e.Protect = true
-		e.Encryption.DeletionWindowDays = 30
+		e.Protect, e.KeyDeletionDays = true, 30
 		e.Logs.RetentionDays = 365
 		e.Network = Network{NATGateways: perZone, InterfaceEndpoints: true, FlowLogIntervalSeconds: 60}
 		e.Database.MasterUsername, e.Database.Login = "payment_owner", LoginIAM

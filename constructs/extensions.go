@@ -5,7 +5,6 @@ import (
 
 	"tap/constructs/connection"
 	"tap/constructs/deployment"
-	"tap/constructs/encryption"
 	"tap/constructs/loadbalancer"
 	"tap/constructs/monitoring"
 	"tap/constructs/network"
@@ -21,7 +20,6 @@ type Extension func(stack cdktf.TerraformStack, platform Platform) []connection.
 // Platform is what a further service, or something for it to use, is built with.
 type Platform struct {
 	Deployment   deployment.Deployment
-	Key          *encryption.Key
 	Network      *network.Network
 	Cluster      service.Cluster
 	LoadBalancer *loadbalancer.LoadBalancer // gives a service a route

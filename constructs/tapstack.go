@@ -34,27 +34,9 @@ func NewTapStack(app constructs.Construct, environment config.Environment,
 		path := jsii.String(config.LocalState(environment.Stack()))
 		cdktf.NewLocalBackend(stack, &cdktf.LocalBackendConfig{Path: path})
 	}
-	place := environment.Network.CIDR
-	if environment.Network.IsExisting() {
-		place = environment.Network.Existing.PrivateSubnets[0]
-	}
 	arns := policy.NewARNs(stack, "account", environment.Region)
-	key := encryption.New(stack, "encryption", encryption.Props{
-		Suffix: environment.Suffix, ARNs: arns, Protect: environment.Protect, Config: environment.Encryption,
-	})
-	deployed := deployment.Deployment{
-		Suffix:           environment.Suffix,
-		ARNs:             arns,
-		Protect:          environment.Protect,
-		InAccountStack:   environment.InAccountStack(),
-		LogRetentionDays: environment.Logs.RetentionDays,
-		KeyARN:           key.ARN,
-		ID: deployment.NewID(stack, "deployment", map[string]string{
-			"class":        string(environment.Class), // chooses the name of the database's master user
-			"region":       environment.Region,
-			"network.cidr": place,
-		}),
-	}
+	key := encryption.New(stack, "encryption", environment, arns)
+	deployed := deployment.New(stack, "deployment", environment, arns, key)
 
 	imageAccount, _, _, _ := environment.Service.PrivateRepository()
 	vpc := network.New(stack, "network", network.Props{
@@ -76,14 +58,14 @@ func NewTapStack(app constructs.Construct, environment config.Environment,
 	cluster := service.NewCluster(stack, "cluster", deployment.Main, deployed, environment.Service.ContainerInsights)
 	uses := []connection.Connection{data.Connection}
 	platform := Platform{
-		Deployment: deployed, Key: key, Network: vpc, Cluster: cluster, LoadBalancer: balancer, Monitoring: monitor,
+		Deployment: deployed, Network: vpc, Cluster: cluster, LoadBalancer: balancer, Monitoring: monitor,
 	}
 	for _, extend := range extensions {
 		uses = append(uses, extend(stack, platform)...)
 	}
 	api := service.New(stack, "service", service.Props{
 		Deployment: deployed, Name: deployment.Main, LogName: "payment-api", Config: environment.Service,
-		Cluster: cluster, Network: vpc, Key: key, Ingress: &balancer.Ingress,
+		Cluster: cluster, Network: vpc, Ingress: &balancer.Ingress,
 		Uses: uses, MigrationUses: []connection.Connection{data.Owner},
 		DeploymentAlarms: deploymentAlarms,
 	})

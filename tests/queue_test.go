@@ -117,7 +117,7 @@ func addWorker(environment config.Environment, change func(*connection.Connectio
 		config.Command, config.Migration = []string{"/payment-api", "work"}, nil
 		worker := service.New(stack, "worker", service.Props{
 			Deployment: platform.Deployment, Name: "Worker", LogName: "worker", Config: config, Cluster: platform.Cluster,
-			Network: platform.Network, Key: platform.Key, Uses: []connection.Connection{payments.Receive},
+			Network: platform.Network, Uses: []connection.Connection{payments.Receive},
 		})
 		platform.Monitoring.Watch(stack, "worker-alarms", worker.Signals)
 		return []connection.Connection{payments.Send}

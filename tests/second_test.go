@@ -69,7 +69,7 @@ func TestSecondOfEachHasItsOwn(t *testing.T) {
 				loadbalancer.Route{Priority: 10, Hosts: []string{"portal.example.com"}, Paths: []string{"/portal/*"}})
 			portal := service.New(stack, "portal", service.Props{
 				Deployment: d, Name: "Portal", LogName: "portal", Config: environment.Service, Cluster: platform.Cluster,
-				Network: platform.Network, Key: platform.Key, Ingress: &ingress, Uses: []connection.Connection{ledger.Connection},
+				Network: platform.Network, Ingress: &ingress, Uses: []connection.Connection{ledger.Connection},
 			})
 			platform.Monitoring.Watch(stack, "further-alarms", ledger.Signals, ledger.ReaderSignals, partners.Signals,
 				acl.Signals, portal.Signals)

@@ -47,7 +47,7 @@ func New(scope constructs.Construct, id string, account config.Account) (statesB
 		Name: jsii.String(account.StatesBucket()), Exists: true, Protect: true, NoncurrentDays: replacedStateDays,
 	})
 	newFindings(this, arns, account.Emails)
-	firewall.AllowLogDelivery(this, "firewall-logs", "tap-firewall-logs", arns, firewall.LogGroup("*"))
+	firewall.AllowLogDelivery(this, "firewall-logs", "tap-firewall-logs", arns, firewall.LogGroup("tap-*"))
 	// config.BoundaryPolicy is the most that a role of an environment can be allowed whatever its own policy says: the
 	// deployer creates roles, and could otherwise create one with more permissions than its own. Every environment of
 	// the account names its own, with a pipeline or without. Its text has the suffix and not the role's tag: whoever
@@ -166,10 +166,11 @@ func addRoles(scope constructs.Construct, account config.Account, arns policy.AR
 			policies = append(policies, "evidence")
 		}
 		reads, writes := zoneAndNetwork(this, environment, arns)
-		add(role{name: "deployer-" + suffix, description: "Applies tap-" + suffix + ", as its GitHub environment approves",
-			subjects: []string{subject + ":environment:tap-" + suffix}, environment: suffix,
+		stack := environment.Stack()
+		add(role{name: "deployer-" + suffix, description: "Applies " + stack + ", as its GitHub environment approves",
+			subjects: []string{subject + ":environment:" + stack}, environment: suffix,
 			policies: policies, further: append(writes, reads...)})
-		add(role{name: "inspector-" + suffix, description: "Compares tap-" + suffix + " with its state: no write",
+		add(role{name: "inspector-" + suffix, description: "Compares " + stack + " with its state: no write",
 			subjects: fromBranch, environment: suffix,
 			policies: []string{"reader", "reader-own", "inspector"}, further: reads})
 	}

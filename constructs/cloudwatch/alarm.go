@@ -27,16 +27,13 @@ func (s Signals) Of(name string) Signals {
 	if prefix == "" {
 		return s
 	}
-	named := Signals{}
-	for _, alarm := range s.Alarms {
-		alarm.ID, alarm.Name = strings.ToLower(prefix)+"-"+alarm.ID, prefix+alarm.Name
-		named.Alarms = append(named.Alarms, alarm)
+	for i, alarm := range s.Alarms {
+		s.Alarms[i].ID, s.Alarms[i].Name = strings.ToLower(prefix)+"-"+alarm.ID, prefix+alarm.Name
 	}
-	for _, graph := range s.Graphs {
-		graph.Title = prefix + " " + graph.Title
-		named.Graphs = append(named.Graphs, graph)
+	for i := range s.Graphs {
+		s.Graphs[i].Title = prefix + " " + s.Graphs[i].Title
 	}
-	return named
+	return s
 }
 
 // Metric is a CloudWatch metric with a statistic: a name (Sum) or a percentile (p99.9).

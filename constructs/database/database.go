@@ -91,11 +91,11 @@ func New(scope constructs.Construct, id string, props Props) Database {
 		IamDatabaseAuthenticationEnabled: jsii.Bool(true), // RDS.12, CKV_AWS_162
 
 		StorageEncrypted:                   jsii.Bool(true),            // RDS.27, CKV_AWS_96
-		KmsKeyId:                           d.KeyARN,                   // CKV_AWS_327
+		KmsKeyId:                           d.Key.ARN,                  // CKV_AWS_327
 		EnabledCloudwatchLogsExports:       jsii.Strings("postgresql"), // RDS.37, CKV_AWS_324
 		DatabaseInsightsMode:               jsii.String("standard"),
 		PerformanceInsightsEnabled:         jsii.Bool(true),
-		PerformanceInsightsKmsKeyId:        d.KeyARN,
+		PerformanceInsightsKmsKeyId:        d.Key.ARN,
 		PerformanceInsightsRetentionPeriod: jsii.Number(insightsRetentionDays),
 
 		BackupRetentionPeriod:      jsii.Number(props.Config.BackupRetentionDays), // RDS.50 asks for 7 or more
@@ -143,7 +143,7 @@ func New(scope constructs.Construct, id string, props Props) Database {
 			ApplyImmediately:                   jsii.Bool(props.Config.ApplyInstancesImmediately),
 			PreferredMaintenanceWindow:         jsii.String(props.Config.MaintenanceWindow),
 			PerformanceInsightsEnabled:         jsii.Bool(true), // CKV_AWS_353
-			PerformanceInsightsKmsKeyId:        d.KeyARN,        // CKV_AWS_354
+			PerformanceInsightsKmsKeyId:        d.Key.ARN,       // CKV_AWS_354
 			PerformanceInsightsRetentionPeriod: jsii.Number(insightsRetentionDays),
 			Tags:                               deployment.NameTag(d.Name(kind) + "-" + name),
 			DependsOn:                          &after,
@@ -171,7 +171,7 @@ func newParameterGroups(scope constructs.Construct, database config.Database, id
 	parameter := func(name, value string) *rdsclusterparametergroup.RdsClusterParameterGroupParameter {
 		return &rdsclusterparametergroup.RdsClusterParameterGroupParameter{Name: jsii.String(name), Value: jsii.String(value)}
 	}
-	prefix, family := jsii.String(identifier+"-"), jsii.String(database.ParameterGroupFamily())
+	prefix, family := jsii.String(identifier+"-"), family(database)
 	createFirst := &cdktf.TerraformResourceLifecycle{CreateBeforeDestroy: jsii.Bool(true)}
 	cluster := rdsclusterparametergroup.NewRdsClusterParameterGroup(scope, jsii.String("cluster-parameters"), &rdsclusterparametergroup.RdsClusterParameterGroupConfig{
 		NamePrefix: prefix, Family: family, Lifecycle: createFirst,
@@ -224,11 +224,14 @@ func newVersion(scope constructs.Construct, props Props) (version *string, ignor
 		return jsii.String(props.Config.EngineVersion), nil
 	}
 	newest := dataawsrdsengineversion.NewDataAwsRdsEngineVersion(scope, jsii.String("newest-version"), &dataawsrdsengineversion.DataAwsRdsEngineVersionConfig{
-		Engine: jsii.String(engine), ParameterGroupFamily: jsii.String(props.Config.ParameterGroupFamily()),
+		Engine: jsii.String(engine), ParameterGroupFamily: family(props.Config),
 		Latest: jsii.Bool(true),
 	})
 	return newest.Version(), []string{"engine_version"}
 }
+
+// family is that of the engine's parameter groups, for example aurora-postgresql15.
+func family(database config.Database) *string { return jsii.String(engine + database.MajorVersion()) }
 
 // capacity is the range of a cluster whose instances are db.serverless.
 func capacity(database config.Database) *rdscluster.RdsClusterServerlessv2ScalingConfiguration {

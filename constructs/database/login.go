@@ -33,7 +33,7 @@ func newSecret(scope constructs.Construct, props Props, identifier string) secre
 		// AWS completes the name: that of a deleted secret stays taken while it can be restored.
 		NamePrefix:           jsii.String(d.Name(props.Name+"DB") + "-"),
 		Description:          jsii.String("Master user of the cluster " + identifier),
-		KmsKeyId:             d.KeyARN, // CKV_AWS_149
+		KmsKeyId:             d.Key.ARN, // CKV_AWS_149
 		RecoveryWindowInDays: jsii.Number(props.Config.SecretRecoveryDays),
 		Tags:                 d.Tags(props.Name + "DB"), Lifecycle: d.Lifecycle(),
 	})

@@ -11,18 +11,38 @@ import (
 	"github.com/hashicorp/terraform-cdk-go/cdktf"
 
 	"tap/config"
+	"tap/constructs/encryption"
 	"tap/constructs/policy"
 )
 
 // Deployment is one environment in one AWS account.
 type Deployment struct {
-	Suffix           string      // ends the name of every resource
-	ARNs             policy.ARNs // of the account and Region where it is deployed
-	InAccountStack   bool        // the account has a stack (tap-account-<account>) with what its environments share
-	ID               *string     // unique to the deployment, and the same for as long as it lasts
-	Protect          bool        // refuses plans that destroy or replace what holds data, evidence or traffic
-	LogRetentionDays int         // how long logs are kept (CKV_AWS_338 asks for 365 in production)
-	KeyARN           *string     // the KMS key that encrypts whatever the environment stores
+	Suffix           string          // ends the name of every resource
+	Stack            string          // tap-<suffix>, which names its log groups
+	InAccountStack   bool            // what the account's environments share is in a stack, tap-account-<account>
+	Protect          bool            // refuses plans that destroy or replace what holds data, evidence or traffic
+	LogRetentionDays int             // how long logs are kept (CKV_AWS_338 asks for 365 in production)
+	ARNs             policy.ARNs     // of the account and Region where it is deployed
+	Key              *encryption.Key // encrypts whatever the environment stores
+	ID               *string         // unique to the deployment, and the same for as long as it lasts
+}
+
+// New is the deployment of an environment, whose Region and place cannot change while it lasts.
+func New(scope constructs.Construct, id string, environment config.Environment, arns policy.ARNs,
+	key *encryption.Key) Deployment {
+	place := environment.Network.CIDR
+	if environment.Network.IsExisting() {
+		place = environment.Network.Existing.PrivateSubnets[0]
+	}
+	return Deployment{
+		Suffix: environment.Suffix, Stack: environment.Stack(), InAccountStack: environment.InAccountStack(),
+		Protect: environment.Protect, LogRetentionDays: environment.Logs.RetentionDays, ARNs: arns, Key: key,
+		ID: newID(scope, id, map[string]string{
+			"class":        string(environment.Class), // chooses the name of the database's master user
+			"region":       environment.Region,
+			"network.cidr": place,
+		}),
+	}
 }
 
 // Main is the name of what the original system has one of: its database, its load balancer, its service.
@@ -66,11 +86,11 @@ func (d Deployment) NewRole(scope constructs.Construct, id string, props policy.
 	return policy.NewRole(scope, id, props)
 }
 
-// NewID records the values, which are named by their keys in the environment file, in the state at the first
+// newID records the values, which are named by their keys in the environment file, in the state at the first
 // apply, and fails every later plan in which one of them differs, before anything is changed. Otherwise
 // Terraform would look for the environment in another Region, or replace what holds data by something that
 // AWS refuses to create beside it. It returns Deployment.ID.
-func NewID(scope constructs.Construct, id string, values map[string]string) *string {
+func newID(scope constructs.Construct, id string, values map[string]string) *string {
 	conditions := []*cdktf.Postcondition{}
 	for _, key := range slices.Sorted(maps.Keys(values)) {
 		deployed := fmt.Sprintf("self.output[%q]", key)

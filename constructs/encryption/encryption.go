@@ -14,14 +14,6 @@ import (
 	"tap/constructs/policy"
 )
 
-// Props configures New.
-type Props struct {
-	Suffix  string      // of the environment
-	ARNs    policy.ARNs // of the account whose principals use the key
-	Protect bool        // refuses plans that destroy it
-	Config  config.Encryption
-}
-
 // Key is a customer-managed symmetric KMS key that AWS rotates every year (KMS.4, CKV_AWS_7).
 type Key struct {
 	ARN *string
@@ -32,17 +24,17 @@ type Key struct {
 }
 
 // New creates the key, the alias alias/payment-<suffix> and an explicit key policy (CKV2_AWS_64).
-func New(scope constructs.Construct, id string, props Props) *Key {
-	this, suffix := constructs.NewConstruct(scope, jsii.String(id)), props.Suffix
+func New(scope constructs.Construct, id string, environment config.Environment, arns policy.ARNs) *Key {
+	this, suffix := constructs.NewConstruct(scope, jsii.String(id)), environment.Suffix
 	key := kmskey.NewKmsKey(this, jsii.String("key"), &kmskey.KmsKeyConfig{
 		Description:       jsii.String("Everything that the payment API of environment " + suffix + " stores"),
-		EnableKeyRotation: jsii.Bool(true), DeletionWindowInDays: jsii.Number(props.Config.DeletionWindowDays),
-		Lifecycle: &cdktf.TerraformResourceLifecycle{PreventDestroy: jsii.Bool(props.Protect)},
+		EnableKeyRotation: jsii.Bool(true), DeletionWindowInDays: jsii.Number(environment.KeyDeletionDays),
+		Lifecycle: &cdktf.TerraformResourceLifecycle{PreventDestroy: jsii.Bool(environment.Protect)},
 	})
 	kmsalias.NewKmsAlias(this, jsii.String("alias"), &kmsalias.KmsAliasConfig{
 		Name: jsii.String("alias/payment-" + suffix), TargetKeyId: key.KeyId(),
 	})
-	result := &Key{ARN: key.Arn(), key: key, arns: props.ARNs}
+	result := &Key{ARN: key.Arn(), key: key, arns: arns}
 	result.AllowVia("rds", "secretsmanager") // the database and the secret of its password
 	return result
 }

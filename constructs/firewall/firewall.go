@@ -9,7 +9,7 @@ import (
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/cloudwatchlogresourcepolicy"
-	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/wafv2webacl"
+	waf "github.com/cdktf/cdktf-provider-aws-go/aws/v19/wafv2webacl"
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/wafv2webaclassociation"
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/wafv2webaclloggingconfiguration"
 	"github.com/hashicorp/terraform-cdk-go/cdktf"
@@ -40,20 +40,20 @@ type Firewall struct {
 func New(scope constructs.Construct, id string, props Props) Firewall {
 	this, d := constructs.NewConstruct(scope, jsii.String(id)), props.Deployment
 	name := d.Name(props.Name + "WAF")
-	acl := wafv2webacl.NewWafv2WebAcl(this, jsii.String("web-acl"), &wafv2webacl.Wafv2WebAclConfig{
+	acl := waf.NewWafv2WebAcl(this, jsii.String("web-acl"), &waf.Wafv2WebAclConfig{
 		Name: jsii.String(name), Description: jsii.String("Filters requests to the payment API"),
 		Tags: d.Tags(props.Name + "WAF"), Scope: jsii.String("REGIONAL"), Rule: rules(props.Config),
-		DefaultAction: &wafv2webacl.Wafv2WebAclDefaultAction{Allow: &wafv2webacl.Wafv2WebAclDefaultActionAllow{}},
+		DefaultAction: &waf.Wafv2WebAclDefaultAction{Allow: &waf.Wafv2WebAclDefaultActionAllow{}},
 		// In logs and in sampled requests, which are on for every rule: what identifies a session or a caller.
-		DataProtectionConfig: &wafv2webacl.Wafv2WebAclDataProtectionConfig{DataProtection: protectedFields()},
+		DataProtectionConfig: &waf.Wafv2WebAclDataProtectionConfig{DataProtection: protectedFields()},
 		// Metrics and samples of the web ACL and of every rule (WAF.12).
-		VisibilityConfig: (*wafv2webacl.Wafv2WebAclVisibilityConfig)(visible(name)),
+		VisibilityConfig: (*waf.Wafv2WebAclVisibilityConfig)(visible(name)),
 	})
 	wafv2webaclassociation.NewWafv2WebAclAssociation(this, jsii.String("association"), &wafv2webaclassociation.Wafv2WebAclAssociationConfigA{
 		ResourceArn: props.LoadBalancerARN, WebAclArn: acl.Arn(),
 	})
 	// Every request that the firewall saw (WAF.11).
-	logGroup := LogGroup(d.Suffix)
+	logGroup := LogGroup(d.Stack)
 	if other := deployment.Prefix(props.Name); other != "" {
 		logGroup += "-" + strings.ToLower(other)
 	}
@@ -93,21 +93,21 @@ func newSignals(props Props, acl string) cloudwatch.Signals {
 
 // protectedFields replaces headers, the query string and what a rule matched of a body by a fixed text wherever the web
 // ACL shows a request: https://docs.aws.amazon.com/waf/latest/developerguide/data-protection-masking.html
-func protectedFields() (all []*wafv2webacl.Wafv2WebAclDataProtectionConfigDataProtection) {
-	for _, field := range []wafv2webacl.Wafv2WebAclDataProtectionConfigDataProtectionField{
+func protectedFields() (all []*waf.Wafv2WebAclDataProtectionConfigDataProtection) {
+	for _, field := range []waf.Wafv2WebAclDataProtectionConfigDataProtectionField{
 		{FieldType: jsii.String("SINGLE_HEADER"), FieldKeys: jsii.Strings("authorization", "cookie", "x-api-key")},
 		{FieldType: jsii.String("QUERY_STRING")},
 		{FieldType: jsii.String("BODY")},
 	} {
-		all = append(all, &wafv2webacl.Wafv2WebAclDataProtectionConfigDataProtection{
+		all = append(all, &waf.Wafv2WebAclDataProtectionConfigDataProtection{
 			Action: jsii.String("SUBSTITUTION"), Field: &field,
 		})
 	}
 	return all
 }
 
-// LogGroup is the log group of an environment's firewall. WAF only writes to groups whose names start like this.
-func LogGroup(suffix string) string { return "aws-waf-logs-tap-" + suffix }
+// LogGroup is the log group of a stack's firewall. WAF only writes to groups whose names start like this.
+func LogGroup(stack string) string { return "aws-waf-logs-" + stack }
 
 // AllowLogDelivery lets WAF write to log groups of that name, which may end in an asterisk. Without it WAF would add a
 // policy of its own, which stays when the environment is gone. An account and Region can have ten such policies:
@@ -134,7 +134,7 @@ const hostingProviders = "AWSManagedRulesAnonymousIpList/HostingProviderIPList"
 // rules are the web ACL's rules. Together they cost 1,175 web ACL capacity units of the managed groups and some 40 of
 // our own; 1,500 are included in the price:
 // https://docs.aws.amazon.com/waf/latest/developerguide/aws-managed-rule-groups-list.html
-func rules(firewall config.Firewall) (all []*wafv2webacl.Wafv2WebAclRule) {
+func rules(firewall config.Firewall) (all []*waf.Wafv2WebAclRule) {
 	counted := append([]string{hostingProviders}, firewall.Count...)
 	own := map[string]object{
 		config.RateLimitRule: {
@@ -146,26 +146,21 @@ func rules(firewall config.Firewall) (all []*wafv2webacl.Wafv2WebAclRule) {
 		}},
 	}
 	for _, each := range config.FirewallRules {
-		rule := &wafv2webacl.Wafv2WebAclRule{
+		rule, counts := &waf.Wafv2WebAclRule{
 			Name: jsii.String(each.Name), Priority: jsii.Number(each.Priority), VisibilityConfig: visible(each.Name),
-		}
-		isCounted := slices.Contains(counted, each.Name)
+			Statement: own[each.Name],
+		}, slices.Contains(counted, each.Name)
 		switch {
 		case each.IsManaged():
 			rule.Statement = object{"managed_rule_group_statement": group(each.Name, counted)}
-			rule.OverrideAction = &wafv2webacl.Wafv2WebAclRuleOverrideAction{}
-			if isCounted {
-				rule.OverrideAction.Count = &wafv2webacl.Wafv2WebAclRuleOverrideActionCount{}
-			} else {
-				rule.OverrideAction.None = &wafv2webacl.Wafv2WebAclRuleOverrideActionNone{}
+			rule.OverrideAction = &waf.Wafv2WebAclRuleOverrideAction{None: &waf.Wafv2WebAclRuleOverrideActionNone{}}
+			if counts {
+				rule.OverrideAction = &waf.Wafv2WebAclRuleOverrideAction{Count: &waf.Wafv2WebAclRuleOverrideActionCount{}}
 			}
+		case counts:
+			rule.Action = &waf.Wafv2WebAclRuleAction{Count: &waf.Wafv2WebAclRuleActionCount{}}
 		default:
-			rule.Statement, rule.Action = own[each.Name], &wafv2webacl.Wafv2WebAclRuleAction{}
-			if isCounted {
-				rule.Action.Count = &wafv2webacl.Wafv2WebAclRuleActionCount{}
-			} else {
-				rule.Action.Block = &wafv2webacl.Wafv2WebAclRuleActionBlock{}
-			}
+			rule.Action = &waf.Wafv2WebAclRuleAction{Block: &waf.Wafv2WebAclRuleActionBlock{}}
 		}
 		all = append(all, rule)
 	}
@@ -186,8 +181,8 @@ func group(name string, counted []string) object {
 	return group
 }
 
-func visible(metric string) *wafv2webacl.Wafv2WebAclRuleVisibilityConfig {
-	return &wafv2webacl.Wafv2WebAclRuleVisibilityConfig{
+func visible(metric string) *waf.Wafv2WebAclRuleVisibilityConfig {
+	return &waf.Wafv2WebAclRuleVisibilityConfig{
 		CloudwatchMetricsEnabled: jsii.Bool(true), SampledRequestsEnabled: jsii.Bool(true), MetricName: jsii.String(metric),
 	}
 }

@@ -13,13 +13,16 @@ import (
 	"tap/constructs/policy"
 )
 
+// Name is the name of a log group of the environment's own.
+func Name(d deployment.Deployment, name string) string { return "/" + d.Stack + "/" + name }
+
 // NewGroup creates a log group under the environment's key (CKV_AWS_158), for what contains nothing that clients
 // send; NewMaskedGroup is for everything else. The service that writes to it has to depend on it: a group that AWS
 // creates by itself is kept for ever, unencrypted, and left behind by a destroy.
 func NewGroup(scope constructs.Construct, id string, d deployment.Deployment,
 	name string) cloudwatchloggroup.CloudwatchLogGroup {
 	return cloudwatchloggroup.NewCloudwatchLogGroup(scope, jsii.String(id), &cloudwatchloggroup.CloudwatchLogGroupConfig{
-		Name: jsii.String(name), RetentionInDays: jsii.Number(d.LogRetentionDays), KmsKeyId: d.KeyARN,
+		Name: jsii.String(name), RetentionInDays: jsii.Number(d.LogRetentionDays), KmsKeyId: d.Key.ARN,
 		Lifecycle: d.Lifecycle(),
 	})
 }

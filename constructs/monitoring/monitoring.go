@@ -30,7 +30,7 @@ type Monitoring struct {
 // New creates the SNS topic that every alarm notifies. Only CloudWatch alarms of the account may publish to it. The
 // name begins that of the topic, for example Payment of PaymentAlarms-<suffix>, and of the dashboard.
 func New(scope constructs.Construct, id, name string, d deployment.Deployment, emails []string) *Monitoring {
-	topic := NewTopic(scope, id, d.Name(name+"Alarms"), name+" API "+d.Suffix, d.KeyARN, emails, policy.Statement{
+	topic := NewTopic(scope, id, d.Name(name+"Alarms"), name+" API "+d.Suffix, d.Key.ARN, emails, policy.Statement{
 		Sid: "PublishAlarms", Principal: policy.Service("cloudwatch.amazonaws.com"),
 		Conditions: d.ARNs.Sources("cloudwatch", "alarm:*"),
 	})

@@ -162,7 +162,7 @@ func (n *Network) newSubnet(scope constructs.Construct, kind, zone, cidr string,
 // https://docs.aws.amazon.com/vpc/latest/userguide/flow-logs-iam-role.html
 func (n *Network) newFlowLog(scope constructs.Construct) {
 	this, d := constructs.NewConstruct(scope, jsii.String("flow-log")), n.props.Deployment
-	group := logs.NewGroup(this, "group", d, "/tap-"+d.Suffix+"/vpc-flow-logs")
+	group := logs.NewGroup(this, "group", d, logs.Name(d, "vpc-flow-logs"))
 	role := d.NewRole(this, "role", policy.RoleProps{
 		Name: n.props.Name + "FlowLogRole", Description: "Writes the VPC's flow logs", Service: "vpc-flow-logs.amazonaws.com",
 		Conditions: d.ARNs.Sources("ec2", "vpc-flow-log/*"),

@@ -11,6 +11,7 @@ import (
 
 	"tap/constructs/connection"
 	"tap/constructs/deployment"
+	"tap/constructs/logs"
 	"tap/constructs/policy"
 )
 
@@ -48,24 +49,24 @@ func statements(d deployment.Deployment, accesses []connection.Access) []policy.
 	}
 	for _, service := range slices.Sorted(maps.Keys(key)) {
 		actions := slices.Compact(slices.Sorted(slices.Values(key[service])))
-		use := policy.Allow("UseKeyThrough"+strings.ToUpper(service[:1])+service[1:], d.KeyARN, actions...)
+		use := policy.Allow("UseKeyThrough"+strings.ToUpper(service[:1])+service[1:], d.Key.ARN, actions...)
 		use.Conditions = []policy.Condition{policy.Equals("kms:ViaService", d.ARNs.Endpoint(service))}
 		all = append(all, use)
 	}
 	return all
 }
 
-func logGroup(props Props) string { return "/tap-" + props.Deployment.Suffix + "/" + props.LogName }
-
 // platform is what every task uses: its log group, the repository of its image, the variables and secrets of the
 // environment file, and ECS Exec.
 func platform(props Props) []connection.Connection {
 	arns, every := props.Deployment.ARNs, jsii.String("*") // where AWS takes no resource
-	events := func(group string) *string { return jsii.String(*arns.ARN("logs", "log-group:"+group) + ":*") }
+	events := func(name string) *string {
+		return arns.ARN("logs", "log-group:"+logs.Name(props.Deployment, name)+":*")
+	}
 	uses := []connection.Connection{{
 		Name: "logs",
 		Execution: connection.Access{Statements: []policy.Statement{
-			policy.Allow("WriteLogs", events(logGroup(props)), "logs:CreateLogStream", "logs:PutLogEvents"),
+			policy.Allow("WriteLogs", events(props.LogName), "logs:CreateLogStream", "logs:PutLogEvents"),
 		}},
 		Endpoints: []string{"logs"},
 	}, {
@@ -110,7 +111,7 @@ func platform(props Props) []connection.Connection {
 				policy.Allow("OpenSessions", every, "ssmmessages:CreateControlChannel", "ssmmessages:CreateDataChannel",
 					"ssmmessages:OpenControlChannel", "ssmmessages:OpenDataChannel"),
 				policy.Allow("FindSessionLog", arns.ARN("logs", "log-group:*"), "logs:DescribeLogGroups"),
-				policy.Allow("LogSessions", events(sessionsLogGroup(props.Deployment.Suffix)),
+				policy.Allow("LogSessions", events(sessionsLog),
 					"logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"),
 			}},
 			Endpoints: []string{"logs", "ssmmessages"},

@@ -19,7 +19,6 @@ import (
 	"tap/constructs/cloudwatch"
 	"tap/constructs/connection"
 	"tap/constructs/deployment"
-	"tap/constructs/encryption"
 	"tap/constructs/logs"
 	"tap/constructs/network"
 )
@@ -47,7 +46,7 @@ func NewCluster(scope constructs.Construct, id, name string, d deployment.Deploy
 	kind := name + "Cluster"
 	name = d.Name(kind)
 	insights := logs.NewGroup(this, "container-insights-logs", d, "/aws/ecs/containerinsights/"+name+"/performance")
-	sessions := logs.NewMaskedGroup(this, "sessions-logs", d, sessionsLogGroup(d.Suffix))
+	sessions := logs.NewMaskedGroup(this, "sessions-logs", d, logs.Name(d, sessionsLog))
 	cluster := ecscluster.NewEcsCluster(this, jsii.String("cluster"), &ecscluster.EcsClusterConfig{
 		Name: jsii.String(name),
 		Setting: []*ecscluster.EcsClusterSetting{
@@ -67,7 +66,7 @@ func NewCluster(scope constructs.Construct, id, name string, d deployment.Deploy
 	return Cluster{Name: cluster.Name(), id: cluster.Id()}
 }
 
-func sessionsLogGroup(suffix string) string { return "/tap-" + suffix + "/execute-command" }
+const sessionsLog = "execute-command"
 
 // Props configures New.
 type Props struct {
@@ -77,7 +76,6 @@ type Props struct {
 	Config     config.Service
 	Cluster    Cluster
 	Network    *network.Network
-	Key        *encryption.Key
 	Ingress    *connection.Ingress // the way in to the tasks; nil for a worker, which nobody calls
 	// Uses is what the containers use; no two set the same variable. MigrationUses is what only the migration uses, whose
 	// variables are set instead of those of Uses.
@@ -110,8 +108,8 @@ func New(scope constructs.Construct, id string, props Props) Service {
 	ready := []cdktf.ITerraformDependable{execution.Permissions, task.Permissions}
 	for _, use := range all {
 		props.Network.EnsureEndpoints(use.Endpoints...)
-		props.Key.AllowVia(slices.Collect(maps.Keys(use.Execution.KMS))...)
-		props.Key.AllowVia(slices.Collect(maps.Keys(use.Task.KMS))...)
+		d.Key.AllowVia(slices.Collect(maps.Keys(use.Execution.KMS))...)
+		d.Key.AllowVia(slices.Collect(maps.Keys(use.Task.KMS))...)
 		if use.Port != 0 {
 			ready = append(ready, network.Allow(this, "to-"+use.Name, group, use.Group, use.Port)...)
 		}

@@ -60,7 +60,7 @@ type tmpfs struct {
 func newTaskDefinition(scope constructs.Construct, props Props,
 	executionRole, taskRole *string) ecstaskdefinition.EcsTaskDefinition {
 	d := props.Deployment
-	group := logs.NewMaskedGroup(scope, "logs", d, logGroup(props))
+	group := logs.NewMaskedGroup(scope, "logs", d, logs.Name(d, props.LogName))
 	return ecstaskdefinition.NewEcsTaskDefinition(scope, jsii.String("task-definition"), &ecstaskdefinition.EcsTaskDefinitionConfig{
 		Family:                  jsii.String(d.Name(props.Name + "Task")),
 		RequiresCompatibilities: jsii.Strings("FARGATE"),

@@ -24,7 +24,7 @@ type Queue struct {
 func New(scope constructs.Construct, id string, d deployment.Deployment, name string) Queue {
 	queue := sqsqueue.NewSqsQueue(scope, jsii.String(id), &sqsqueue.SqsQueueConfig{
 		Name:           jsii.String(d.Name(name)),
-		KmsMasterKeyId: d.KeyARN,
+		KmsMasterKeyId: d.Key.ARN,
 		Tags:           d.Tags(name),
 	})
 	// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html
