@@ -16,6 +16,9 @@ import (
 	"regexp"
 	"strings"
 	"text/template"
+
+	"tap/config"
+	"tap/internal/repository"
 )
 
 func main() {
@@ -38,7 +41,7 @@ func render(folder string) (map[string][]byte, error) {
 	environments, problem := filepath.Glob("environments/*.yaml")
 	err = errors.Join(err, problem)
 	for _, environment := range environments {
-		stack := "tap-" + strings.TrimSuffix(filepath.Base(environment), ".yaml")
+		stack := config.Environment{Suffix: strings.TrimSuffix(filepath.Base(environment), ".yaml")}.Stack()
 		golden, problem := os.ReadFile(filepath.Join(folder, "tests", "golden", stack+".json"))
 		if problem == nil {
 			files["generated/"+stack+".md"], problem = draw(stack, golden)
@@ -53,7 +56,7 @@ var (
 	pictureText     string
 	picture         = template.Must(template.New("picture").Funcs(pictureFunctions).Parse(pictureText))
 	notInIdentifier = regexp.MustCompile(`[^A-Za-z0-9]+`)
-	securityGroup   = regexp.MustCompile(`^\$\{aws_security_group\.([\w-]+?)(_security-group_[0-9A-F]{8})?\.id\}$`)
+	securityGroup   = regexp.MustCompile(`^\$\{aws_security_group\.([\w-]+?)(_security-group` + repository.Hash + `)?\.id\}$`)
 )
 
 var pictureFunctions = template.FuncMap{

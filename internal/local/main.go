@@ -27,14 +27,19 @@ import (
 )
 
 const (
-	first       = "tap-dev" // the stack that is meant where none is named
 	emulatorLog = ".local/emulator.log"
-	engineFile  = ".local/engine"          // names the program that deploys: Terraform or OpenTofu
-	states      = ".local/terraform.tap-*" // as the stacks say: ../../../terraform.<stack>.tfstate
+	engineFile  = ".local/engine" // names the program that deploys: Terraform or OpenTofu
 	output      = ".local/cdktf.out"
 
 	configuration = "cdk.tf.json"    // of a stack, as it was synthesized last,
 	deployed      = ".deployed.json" // and as it was deployed last
+)
+
+var (
+	dev   = config.Environment{Suffix: "dev"}
+	first = dev.Stack() // the stack that is meant where none is named
+	// states are the files with the states of all stacks, and those that Terraform makes beside them.
+	states = file("any", config.LocalState("tap-*")) + "*"
 )
 
 const usage = `usage: local COMMAND
@@ -153,7 +158,7 @@ func plan(ctx context.Context, runPlan runner, arguments ...string) error {
 		fmt.Printf("Made in the emulator first, since %s names it: %s\n", stack, thing)
 	}
 	if !bytes.Contains(declared, []byte(`"account/terraform.tfstate"`)) { // which is in the bucket that has been made
-		backend := fmt.Sprintf(`{"terraform": {"backend": {"local": {"path": "../../../terraform.%s.tfstate"}}}}`, stack)
+		backend := fmt.Sprintf(`{"terraform": {"backend": {"local": {"path": %q}}}}`, config.LocalState(stack))
 		if err := os.WriteFile(file(stack, "backend_override.tf.json"), []byte(backend), 0o644); err != nil {
 			return err
 		}
@@ -348,7 +353,7 @@ func environment(e *emulator.Emulator, stack string) []string {
 			variables = append(variables, "AWS_ACCESS_KEY_ID=EMULATOR"+account)
 		}
 	}
-	suffix := cmp.Or(os.Getenv(config.SuffixVariable), strings.TrimPrefix(first, "tap-")) // which no file may describe
+	suffix := cmp.Or(os.Getenv(config.SuffixVariable), dev.Suffix) // which no file may describe
 	return append(variables, "CDKTF_OUTDIR="+output, config.SuffixVariable+"="+suffix,
 		"CHECKPOINT_DISABLE=1", // Terraform does not ask whether it is the newest
 		"TF_IN_AUTOMATION=1")   // nor does it say what to type next

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/mattn/go-isatty"
+
+	"tap/internal/repository"
 )
 
 // between is the time between two lines where they do not move.
@@ -21,7 +23,8 @@ const terraformLog = ".local/terraform.log"
 
 var (
 	planned = regexp.MustCompile(`(\d+) to (?:add|change|destroy)`)
-	step    = regexp.MustCompile(`^\w+\.([\w-]+?)(?:_[0-9A-F]{8})?(?: \(.*)?: (?:Still .*[\[ ](\w+) elapsed|\w+ complete)`)
+	step    = regexp.MustCompile(`^\w+\.([\w-]+?)(?:` + repository.Hash +
+		`)?(?: \(.*)?: (?:Still .*[\[ ](\w+) elapsed|\w+ complete)`)
 	notable = regexp.MustCompile(`^(?:Planning |No changes\.|Apply complete!)`)
 	failure = regexp.MustCompile(`(?m)^(?:│ )?Error: `)
 )

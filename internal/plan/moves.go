@@ -6,6 +6,8 @@ import (
 	"slices"
 
 	tfjson "github.com/hashicorp/terraform-json"
+
+	"tap/internal/repository"
 )
 
 // move is a renaming that makes Terraform keep a resource.
@@ -64,8 +66,7 @@ func unlike(a, b *tfjson.Change) (count int) {
 	return count
 }
 
-// hash is what CDKTF ends a name with: eight digits that depend on the path of the construct.
-var hash = regexp.MustCompile(`_[0-9A-F]{8}$`)
+var hash = regexp.MustCompile(repository.Hash + "$")
 
 // alike returns how many characters two names have in common at their beginnings and ends, their hashes apart.
 func alike(a, b string) (count int) {

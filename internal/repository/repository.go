@@ -1,5 +1,5 @@
 // Package repository finds what belongs to this checkout, its root and what make has installed in it, and knows how its
-// stacks are named.
+// stacks, and the resources in them, are named.
 package repository
 
 import (
@@ -33,6 +33,9 @@ func CDKTF(root string) string { return filepath.Join(root, "node_modules", ".bi
 // Terraform is the program that plans and applies: TERRAFORM_BINARY_NAME, which the cdktf command line reads as well,
 // or terraform.
 func Terraform() string { return cmp.Or(os.Getenv("TERRAFORM_BINARY_NAME"), "terraform") }
+
+// Hash is an expression for what CDKTF ends a name with: eight digits that depend on the path of the construct.
+const Hash = `_[0-9A-F]{8}`
 
 var stack = regexp.MustCompile(`^tap-[a-z0-9-]+$`)
 
