@@ -125,7 +125,8 @@ func TestProblemsOfAllFilesComeTogether(t *testing.T) {
 		"environments/d.yaml:2: service.port: 0 is not valid",
 	}, slices.Repeat([]string{"environments/d.yaml:"}, 49)...)
 	want = append(want, "environments/d.yaml: more problems: 11",
-		`"environments/t\u202eb.yaml": "t\u202eb" is not a suffix`, `ENVIRONMENT_SUFFIX or context key environment_suffix: "Mine" is not a suffix; allowed: `)
+		`"environments/t\u202eb.yaml": "t\u202eb" is not a suffix`,
+		`ENVIRONMENT_SUFFIX or context key environment_suffix: "Mine" is not a suffix; allowed: `)
 	if wantProblems(t, err, want...); environments != nil {
 		t.Error("environments came with the error")
 	}

@@ -113,7 +113,8 @@ func newStack(app constructs.Construct, name, region, account, tag string,
 		"source": versions.Provider, "version": versions.ProviderVersions,
 	})
 	tags := map[string]*string{
-		config.TagProject: jsii.String("tap"), config.TagEnvironment: jsii.String(tag), config.TagManagedBy: jsii.String("cdktf"),
+		config.TagProject: jsii.String("tap"), config.TagManagedBy: jsii.String("cdktf"),
+		config.TagEnvironment: jsii.String(tag),
 	}
 	for key, value := range further {
 		tags[key] = jsii.String(value)

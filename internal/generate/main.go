@@ -56,7 +56,8 @@ var (
 	pictureText     string
 	picture         = template.Must(template.New("picture").Funcs(pictureFunctions).Parse(pictureText))
 	notInIdentifier = regexp.MustCompile(`[^A-Za-z0-9]+`)
-	securityGroup   = regexp.MustCompile(`^\$\{aws_security_group\.([\w-]+?)(_security-group` + repository.Hash + `)?\.id\}$`)
+	securityGroup   = regexp.MustCompile(`^\$\{aws_security_group\.([\w-]+?)(_security-group` +
+		repository.Hash + `)?\.id\}$`)
 )
 
 var pictureFunctions = template.FuncMap{
