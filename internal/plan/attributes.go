@@ -24,24 +24,48 @@ const (
 type attributes map[string]any
 
 // attributesOf returns those of a resource, without what providers keep instead of nothing: null, "" and empty lists.
-func attributesOf(kind string, values, unknown any) attributes {
+func attributesOf(kind string, values any) attributes {
 	found := attributes{}
 	if values != nil {
-		found.add(kind, values, unknown)
+		found.add(kind, values)
 		found[kind] = present
 	}
 	return found
 }
 
-func (a attributes) add(at string, value, unknown any) {
+// known puts the mark later into a value wherever a plan says that it is unknown.
+func known(value, unknown any) any {
+	switch marks := unknown.(type) {
+	case bool:
+		if marks {
+			return later
+		}
+	case object:
+		fields, ok := value.(object)
+		if !ok {
+			fields = object{}
+		}
+		for name, mark := range marks {
+			fields[name] = known(fields[name], mark)
+		}
+		return fields
+	case []any:
+		values, _ := value.([]any)
+		for i := range min(len(values), len(marks)) {
+			values[i] = known(values[i], marks[i])
+		}
+	}
+	return value
+}
+
+func (a attributes) add(at string, value any) {
 	switch value := value.(type) {
-	case nil:
-	case bool, float64:
+	case bool, float64, mark:
 		a[at] = value
 	case string:
 		content := decode([]byte(value))
 		if content != nil && strings.Count(at, "/") == 1 && strings.IndexAny(value, "{[") == 0 {
-			a.add(at, content, nil)
+			a.add(at, content)
 		} else if value != "" {
 			a[at] = value
 		}
@@ -51,91 +75,79 @@ func (a attributes) add(at string, value, unknown any) {
 		}
 		for name, field := range value {
 			if name == "Statement" {
-				a.addStatements(at, field)
+				a.addStatements(at, all(field))
 			} else {
-				a.add(at+"/"+name, field, part(unknown, name))
+				a.add(at+"/"+name, field)
 			}
 		}
 	case []any:
-		a.addList(at, value, unknown)
-	}
-	marks, _ := unknown.(object)
-	for name, mark := range marks {
-		if part(value, name) == nil {
-			a.add(at+"/"+name, nil, mark)
-		}
-	}
-	if unknown == true {
-		a[at] = later
+		a.addList(at, value)
 	}
 }
 
 // addList adds elements by their names, or a block; anything else stays a list, whose order matters in commands only:
 // Terraform sorts sets by itself, and policies have no order.
-func (a attributes) addList(at string, list []any, unknown any) {
-	names, elements := map[string]bool{}, []any{}
-	for i, element := range list {
-		one := attributes{}
-		one.add("", element, part(unknown, i))
-		maps.DeleteFunc(one, func(_ string, value any) bool { return zero(value) })
-		elements = append(elements, one)
-		if name, ok := part(element, "name").(string); ok {
+func (a attributes) addList(at string, values []any) {
+	names, elements, block := map[string]bool{}, []any{}, false
+	for _, value := range values {
+		if name, ok := part(value, "name").(string); ok {
 			names[name] = true
 		}
+		element := attributes{}
+		element.add("", value)
+		maps.DeleteFunc(element, func(_ string, value any) bool { return zero(value) })
+		elements = append(elements, encode(element))
+		_, block = value.(object)
 	}
-	_, block := part(list, 0).(object)
 	switch {
-	case len(list) == 0:
-	case len(names) == len(list):
-		for i, element := range list {
-			inside := fmt.Sprint(at, "/", part(element, "name"))
-			a.add(inside, element, part(unknown, i))
+	case len(values) == 0:
+	case len(names) == len(values):
+		for _, value := range values {
+			inside := fmt.Sprint(at, "/", part(value, "name"))
+			a.add(inside, value)
 			a[inside] = present
 		}
-	case block && len(list) == 1:
+	case block && len(values) == 1:
 		found := len(a)
-		if a.add(at, list[0], part(unknown, 0)); len(a) == found {
+		if a.add(at, values[0]); len(a) == found {
 			a[at] = present
 		}
 	default:
 		if !slices.Contains([]string{"command", "entryPoint", "ordered_placement_strategy"}, path.Base(at)) {
-			slices.SortFunc(elements, func(x, y any) int { return strings.Compare(encode(x), encode(y)) })
+			sortTexts(elements)
 		}
 		a[at] = elements
 	}
 }
 
 // addStatements adds what a policy allows and denies, as one statement for each action on each resource.
-func (a attributes) addStatements(at string, statements any) {
-	for _, element := range all(statements) {
-		statement, ok := element.(object)
-		effect, one := at+"/Statement", maps.Clone(statement)
+func (a attributes) addStatements(at string, statements []any) {
+	for _, value := range statements {
+		statement, ok := value.(object)
 		if !ok { // a tag may have the name, too
-			one = object{"": element}
+			statement = object{"": value}
 		}
-		if name, ok := statement["Effect"].(string); ok {
-			effect = at + "/" + name
+		effect, ok := statement["Effect"].(string)
+		if !ok {
+			effect = "Statement"
 		}
-		delete(one, "Sid")
-		found := all(a[effect])
-		for _, one["Action"] = range each(statement["Action"]) {
-			for _, one["Resource"] = range each(statement["Resource"]) {
-				parts := attributes{}
-				parts.add("", one, nil)
+		found := all(a[at+"/"+effect])
+		for _, action := range each(statement["Action"]) {
+			for _, resource := range each(statement["Resource"]) {
+				one, parts := maps.Clone(statement), attributes{}
+				delete(one, "Sid")
+				one["Action"], one["Resource"] = action, resource
+				parts.add("", one)
 				found = append(found, encode(parts))
 			}
 		}
-		slices.SortFunc(found, func(x, y any) int { return strings.Compare(x.(string), y.(string)) })
-		a[effect] = found
+		sortTexts(found)
+		a[at+"/"+effect] = found
 	}
 }
 
-// each returns the elements of a list or what is there without one, be it nothing.
-func each(value any) []any {
-	if value == nil {
-		return []any{nil}
-	}
-	return all(value)
+func sortTexts(texts []any) {
+	slices.SortFunc(texts, func(a, b any) int { return strings.Compare(a.(string), b.(string)) })
 }
 
 // zero reports whether a value is one that providers also keep instead of nothing.
@@ -149,30 +161,28 @@ func all(value any) []any {
 	return []any{value}
 }
 
-// part returns what is in an object or a list.
-func part(value, key any) any {
-	switch value := value.(type) {
-	case object:
-		name, _ := key.(string)
-		return value[name]
-	case []any:
-		if i, ok := key.(int); ok && i < len(value) {
-			return value[i]
-		}
+// each returns the same, and nothing as one.
+func each(value any) []any {
+	if value == nil {
+		return []any{nil}
 	}
-	return nil
+	return all(value)
 }
 
-// at returns what is at a path of names with dots between them.
-func at(value any, path string) any {
-	for _, name := range strings.Split(path, ".") {
-		value = part(value, name)
-	}
-	return value
+// part returns what is in an object.
+func part(value any, name string) any {
+	fields, _ := value.(object)
+	return fields[name]
 }
 
 // encode returns a value as JSON.
 func encode(value any) string {
 	text, _ := json.Marshal(value)
 	return string(text)
+}
+
+// decode returns what a JSON text contains, and nil if it is none, which Terraform says better.
+func decode(text []byte) (value any) {
+	_ = json.Unmarshal(text, &value)
+	return value
 }

@@ -2,12 +2,40 @@ package main
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
-	"io"
-	"regexp"
 	"slices"
+	"sort"
 	"strings"
+
+	"tap/internal/repository"
 )
+
+// result is what is said of a plan, which comments are made of.
+type result struct {
+	Stack   string `json:"stack"`
+	Status  int    `json:"status"`
+	Summary string `json:"summary"` // Markdown that begins with a heading
+	Text    string `json:"text"`    // Terraform's own
+}
+
+// statuses are those of results, the worst first: where planning has failed, anything may be wrong.
+var statuses = []int{1, 12, 11, 10, 0}
+
+// failed returns the result of a plan that could not be made. Of all that Terraform has said it shows the last error.
+func failed(stack string, err error) result {
+	words, text := err.Error(), ""
+	if last := strings.LastIndex(words, "\nError: "); last >= 0 {
+		words, text = words[last:], words
+	}
+	return result{Stack: stack, Status: 1, Text: text,
+		Summary: fmt.Sprintf("## Plan of `%s` failed\n\n%s", stack, code(strings.TrimSpace(words)))}
+}
+
+func (r result) valid() bool {
+	return repository.CheckStack(r.Stack) == nil && slices.Contains(statuses, r.Status) && r.Summary != "" &&
+		(r.Text != "" || r.Status == 1)
+}
 
 // comment is a text in Markdown about the plans of several stacks.
 type comment struct {
@@ -15,25 +43,16 @@ type comment struct {
 	limit              int // of bytes, which are at least as many as the characters
 }
 
-// write writes what the results of plan say: first all summaries, the worst one first, then Terraform's texts, folded.
-func (c comment) write(out io.Writer, files []string) error {
-	var results []record
-	for _, file := range files {
-		r, err := readRecord(file)
-		if err != nil {
-			return err
-		}
-		results = append(results, r)
+// of returns what the results in files say: all summaries, the worst one first, then Terraform's texts, folded.
+func (c comment) of(files []string) (string, error) {
+	results, problems := make([]result, len(files)), make([]error, len(files))
+	for i, file := range files {
+		problems[i] = read(file, &results[i])
 	}
-	slices.SortFunc(results, func(a, b record) int {
+	slices.SortFunc(results, func(a, b result) int {
 		order := slices.Index(statuses, a.Status) - slices.Index(statuses, b.Status)
 		return cmp.Or(order, cmp.Compare(a.Stack, b.Stack))
 	})
-	_, err := io.WriteString(out, c.text(results))
-	return err
-}
-
-func (c comment) text(results []record) string {
 	text := "<!-- tap-plan -->\n" // by which it is found when it is to be replaced
 	if c.title != "" {
 		text = fmt.Sprintf("<!-- tap-plan: %s -->\n# %[1]s\n", c.title)
@@ -44,76 +63,56 @@ func (c comment) text(results []record) string {
 	if c.run != "" {
 		text += "\n[The run](" + c.run + ") has what is cut here.\n"
 	}
+	const folded = "\n<details><summary>Terraform's own text of %s</summary>\n\n%s\n</details>\n"
 	var summaries, texts []string
+	around := 0
 	for _, r := range results {
 		summaries = append(summaries, "\n"+r.Summary)
-		texts = append(texts, r.Text)
+		texts = append(texts, code(r.Text))
+		around += len(fmt.Sprintf(folded, r.Stack, ""))
 	}
-	text += strings.Join(share(summaries, c.limit-len(text)), "")
-	folded := func(i int, part string) string {
-		return fmt.Sprintf("\n<details><summary>Terraform's own text of %s</summary>\n\n%s\n</details>\n",
-			results[i].Stack, code(part))
-	}
-	room := c.limit - len(text)
-	for i := range results {
-		room -= len(folded(i, "")) + 2*len(fence(texts[i]))
-	}
-	for i, part := range share(texts, room) {
+	share(summaries, c.limit-len(text))
+	text += strings.Join(summaries, "")
+	share(texts, c.limit-len(text)-around)
+	for i, part := range texts {
 		if part != "" {
-			text += folded(i, part)
+			text += fmt.Sprintf(folded, results[i].Stack, part)
 		}
 	}
-	return text
+	return text, errors.Join(problems...)
 }
 
-// share cuts texts where there is not room for all. None gets less because another is longer.
-func share(texts []string, room int) []string {
-	shares, shortest := slices.Clone(texts), make([]int, len(texts))
-	for i := range shortest {
-		shortest[i] = i
+// share cuts texts at one length, the largest with which there is room for all.
+func share(texts []string, room int) {
+	longest := sort.Search(max(0, room), func(length int) bool {
+		total := 0
+		for _, text := range texts {
+			total += min(len(text), length+1)
+		}
+		return total > room
+	})
+	for i, text := range texts {
+		texts[i] = cut(text, longest)
 	}
-	slices.SortFunc(shortest, func(a, b int) int { return len(texts[a]) - len(texts[b]) })
-	for done, i := range shortest {
-		shares[i] = cut(texts[i], room/(len(texts)-done))
-		room -= len(shares[i])
-	}
-	return shares
 }
 
-// cut returns the whole lines of a text that fit, and says that it is cut. A block of code that it cuts ends.
+// cut returns the whole lines of a text that fit, and says that it is cut.
 func cut(text string, limit int) string {
 	const note = "\n(cut here)\n"
 	if len(text) <= limit {
 		return text
-	}
-	if limit -= len(note) + len(fence(text)); limit < 0 {
+	} else if limit < len(note) {
 		return ""
 	}
-	text = text[:limit]
-	text = text[:strings.LastIndexByte(text, '\n')+1]
-	open := ""
-	for _, marks := range fences.FindAllString(text, -1) {
-		if open == "" {
-			open = marks
-		} else if len(marks) >= len(open) {
-			open = ""
-		}
-	}
-	return text + open + note
+	text = text[:limit-len(note)]
+	return text[:strings.LastIndexByte(text, '\n')+1] + note
 }
 
-var backticks, fences = regexp.MustCompile("`+"), regexp.MustCompile("(?m)^```+")
-
-// code returns a text as a block of code, between more backticks than it has in a row.
+// code returns a text as a block of code, which nothing in it ends: Markdown takes what is indented for one.
 func code(text string) string {
-	marks := fence(text)
-	return marks + "\n" + strings.TrimSuffix(text, "\n") + "\n" + marks + "\n"
-}
-
-func fence(text string) string {
-	longest := 2
-	for _, run := range backticks.FindAllString(text, -1) {
-		longest = max(longest, len(run))
+	text = strings.Trim(strings.ReplaceAll(text, "\r", ""), "\n")
+	if text == "" {
+		return ""
 	}
-	return strings.Repeat("`", longest+1)
+	return "    " + strings.ReplaceAll(text, "\n", "\n    ") + "\n"
 }

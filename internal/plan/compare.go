@@ -21,6 +21,12 @@ type difference struct {
 	created       bool       // with the resource
 }
 
+// back is the opposite difference.
+func (d difference) back() difference {
+	d.before, d.after = d.after, d.before
+	return d
+}
+
 // differences returns what is another, and nothing of what is in something new, gone or unknown.
 func differences(before, after attributes) (found []difference) {
 	covered := func(at string) bool {
@@ -61,9 +67,9 @@ func compare(r *tfjson.ResourceChange, before, after attributes, said string) (f
 	for _, rule := range rules {
 		var words []string
 		for _, d := range all {
-			worse := rule.judge(d, judged[d.path])
-			judged[d.path] = judged[d.path] || worse > 0 || worse < 0 && rule.opposite != ""
-			if worse > 0 && rule.heading != harmless {
+			worse, better := rule.judge(d, judged[d.path])
+			judged[d.path] = judged[d.path] || worse || better && rule.opposite != ""
+			if worse && rule.heading != harmless {
 				words = append(words, d.words(!hidden(r.Change, strings.Split(d.path+"/", "/")[1])))
 			}
 		}

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"maps"
+	"os"
 	"reflect"
 	"slices"
 
@@ -12,8 +13,7 @@ import (
 // outside judges what AWS has against what the state had, where the plan changes it: the rest is what AWS makes of
 // values. It returns what the plan starts from, in which what it puts back is there already, unless it was better.
 func (j *judgement) outside(r, drift *tfjson.ResourceChange, after attributes) (start attributes) {
-	had := attributesOf(r.Type, drift.Change.Before, nil)
-	has := attributesOf(r.Type, drift.Change.After, nil)
+	had, has := attributesOf(r.Type, drift.Change.Before), attributesOf(r.Type, drift.Change.After)
 	if loss, _ := ruleOf("destroyed", r.Type); len(has) == 0 {
 		j.findings = append(j.findings, finding{loss.heading, r.Address, "is gone: " + loss.means, true})
 		return had
@@ -22,10 +22,9 @@ func (j *judgement) outside(r, drift *tfjson.ResourceChange, after attributes) (
 	for _, paths := range []attributes{had, has, after} {
 		for path := range paths {
 			done := difference{path, had[path], has[path], has, false}
-			better := slices.ContainsFunc(rules, func(rule rule) bool { return rule.judge(done, false) < 0 })
 			if reflect.DeepEqual(has[path], after[path]) {
 				seen[path] = had[path]
-			} else if reflect.DeepEqual(had[path], after[path]) && !better {
+			} else if reflect.DeepEqual(had[path], after[path]) && !better(done) {
 				start[path] = had[path]
 			}
 		}
@@ -41,44 +40,47 @@ func (j *judgement) outside(r, drift *tfjson.ResourceChange, after attributes) (
 	return start
 }
 
+// better reports whether a rule calls the opposite of a difference worse.
+func better(d difference) bool {
+	return slices.ContainsFunc(rules, func(rule rule) bool { _, better := rule.judge(d, false); return better })
+}
+
 // undeclared finds what roles and security groups have in AWS without a resource that declares it: somebody has added
 // it, and Terraform never plans to remove it.
 func (j *judgement) undeclared(plan *tfjson.Plan) {
-	if plan.PriorState == nil || plan.PriorState.Values == nil || plan.PriorState.Values.RootModule == nil {
-		return
-	}
 	declared := map[string]bool{}
 	for _, r := range plan.ResourceChanges {
 		if r.Change != nil {
 			declared[right(r.Type, r.Change.Before)], declared[right(r.Type, r.Change.After)] = true, true
 		}
 	}
-	for _, r := range plan.PriorState.Values.RootModule.Resources {
+	for _, r := range stateOf(plan) {
 		check := func(kind string, values object) {
 			if words := right(kind, values); !declared[words] {
 				j.findings = append(j.findings, finding{weakensProtection, r.Address, words + ", which nothing declares", true})
 			}
 		}
-		switch values := r.AttributeValues; r.Type {
+		has := r.AttributeValues
+		switch r.Type {
 		case "aws_iam_role":
-			for _, policy := range all(values["inline_policy"]) {
-				check("aws_iam_role_policy", object{"role": values["name"], "name": part(policy, "name")})
+			for _, policy := range all(has["inline_policy"]) {
+				check("aws_iam_role_policy", object{"role": has["name"], "name": part(policy, "name")})
 			}
-			for _, arn := range all(values["managed_policy_arns"]) {
-				check("aws_iam_role_policy_attachment", object{"role": values["name"], "policy_arn": arn})
+			for _, arn := range all(has["managed_policy_arns"]) {
+				check("aws_iam_role_policy_attachment", object{"role": has["name"], "policy_arn": arn})
 			}
 		case "aws_security_group":
 			for _, direction := range []string{"ingress", "egress"} {
-				for _, rule := range all(values[direction]) {
+				for _, rule := range all(has[direction]) {
 					for _, source := range sources {
 						entries := all(part(rule, source.block))
 						if source.block == "security_groups" && part(rule, "self") == true {
-							entries = append(entries, values["id"])
+							entries = append(entries, has["id"])
 						}
 						for _, entry := range entries {
-							check("aws_vpc_security_group_"+direction+"_rule", object{
-								"security_group_id": values["id"], source.resource: entry, "ip_protocol": part(rule, "protocol"),
-								"from_port": part(rule, "from_port"), "to_port": part(rule, "to_port")})
+							check("aws_vpc_security_group_"+direction+"_rule", object{"security_group_id": has["id"],
+								source.resource: entry, "ip_protocol": part(rule, "protocol"), "from_port": part(rule, "from_port"),
+								"to_port": part(rule, "to_port")})
 						}
 					}
 				}
@@ -89,18 +91,13 @@ func (j *judgement) undeclared(plan *tfjson.Plan) {
 
 // right says what a resource adds to a role or a security group, with whole names: another one is another right.
 func right(kind string, values any) string {
-	name := func(attribute string) string { return quote(fmt.Sprint(part(values, attribute))) }
-	switch kind {
-	case "aws_iam_role_policy":
-		return "lets " + name("role") + " do what its policy " + name("name") + " allows"
-	case "aws_iam_role_policy_attachment":
-		return "lets " + name("role") + " do what " + name("policy_arn") + " allows"
-	case "aws_vpc_security_group_ingress_rule":
-		return "lets " + connection(values) + " into " + name("security_group_id")
-	case "aws_vpc_security_group_egress_rule":
-		return "lets " + connection(values) + " out of " + name("security_group_id")
-	}
-	return ""
+	rule, _ := ruleOf("undeclared", kind)
+	return os.Expand(rule.means, func(name string) string {
+		if name == "connection" {
+			return connection(values)
+		}
+		return quote(fmt.Sprint(part(values, name)))
+	})
 }
 
 // sources are where a connection may come from or go to: in a group's own blocks, and in a resource.
@@ -122,4 +119,12 @@ func connection(rule any) string {
 	}
 	return fmt.Sprintf("%s, ports %s to %s, %s,", show(part(rule, "ip_protocol")), show(part(rule, "from_port")),
 		show(part(rule, "to_port")), other)
+}
+
+// stateOf returns what the state had and, where the plan was made with a refresh, what AWS has.
+func stateOf(plan *tfjson.Plan) []*tfjson.StateResource {
+	if state := plan.PriorState; state != nil && state.Values != nil && state.Values.RootModule != nil {
+		return state.Values.RootModule.Resources
+	}
+	return nil
 }

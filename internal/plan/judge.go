@@ -1,8 +1,8 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -30,6 +30,21 @@ const (
 // headings has the worst first.
 var headings = []string{losesData, interruptsTraffic, weakensProtection, adds, notJudged, deploys, harmless}
 
+// statusOf returns the exit status of findings: 0 for none, 10 if all are harmless, 12 if any loses, interrupts or
+// weakens something, 11 otherwise.
+func statusOf(findings []finding) int {
+	if len(findings) == 0 {
+		return 0
+	}
+	switch findings[0].heading {
+	case losesData, interruptsTraffic, weakensProtection:
+		return 12
+	case harmless:
+		return 10
+	}
+	return 11
+}
+
 // judgement is what has been found so far.
 type judgement struct {
 	configuration any // as synthesized: a plan has no prevent_destroy, and does not say what is left to AWS
@@ -40,15 +55,19 @@ func (j *judgement) add(heading, address, words string) {
 	j.findings = append(j.findings, finding{heading, address, words, false})
 }
 
-// judge returns what a plan does to what exists and, if it was made with a refresh, what others have done.
+// declared returns a resource as the configuration declares it.
+func (j *judgement) declared(r *tfjson.ResourceChange) any {
+	return part(part(part(j.configuration, "resource"), r.Type), r.Name)
+}
+
+// judge returns what a plan does to what exists and, if it was made with a refresh, what others have done, the worst
+// first.
 func judge(plan *tfjson.Plan, configuration any, refreshed bool) []finding {
 	j := &judgement{configuration: configuration}
 	exists, protected, created := false, false, map[string]int{}
 	drift := map[string]*tfjson.ResourceChange{}
 	for _, r := range plan.ResourceDrift {
-		if r.Change != nil {
-			drift[r.Address] = r
-		}
+		drift[r.Address] = r
 	}
 	for _, r := range slices.Concat(plan.ResourceDrift, plan.ResourceChanges) {
 		if r.Mode == tfjson.ManagedResourceMode && r.Change != nil && r.Change.Before != nil {
@@ -68,9 +87,9 @@ func judge(plan *tfjson.Plan, configuration any, refreshed bool) []finding {
 		default:
 			j.judge(r, drift[r.Address])
 		}
-		declared := at(configuration, "resource."+r.Type+"."+r.Name)
 		guard, guarded := ruleOf("unguarded", r.Type)
-		if protected && guarded && declared != nil && at(declared, "lifecycle.prevent_destroy") != true {
+		if declared := j.declared(r); protected && guarded && declared != nil &&
+			part(part(declared, "lifecycle"), "prevent_destroy") != true {
 			j.add(guard.heading, r.Address, guard.means)
 		}
 	}
@@ -94,36 +113,39 @@ func judge(plan *tfjson.Plan, configuration any, refreshed bool) []finding {
 	if refreshed {
 		j.undeclared(plan)
 	}
+	slices.SortStableFunc(j.findings, func(a, b finding) int {
+		return cmp.Compare(slices.Index(headings, a.heading), slices.Index(headings, b.heading))
+	})
 	return j.findings
 }
 
 // judge judges what happens to a resource, after what has happened to it outside.
 func (j *judgement) judge(r, drift *tfjson.ResourceChange) {
 	found := len(j.findings)
-	before, after := attributesOf(r.Type, r.Change.Before, nil), j.planned(r)
-	if drift != nil && len(after) > 0 {
+	before, after := attributesOf(r.Type, r.Change.Before), j.planned(r)
+	if drift != nil && drift.Change != nil && len(after) > 0 {
 		before = j.outside(r, drift, after)
 	}
-	has := func(action tfjson.Action) bool { return slices.Contains(r.Change.Actions, action) }
+	actions := r.Change.Actions
+	gone := slices.Contains(actions, tfjson.ActionDelete)
 	loss, known := ruleOf("destroyed", r.Type)
-	novelty, _ := ruleOf("new", r.Type)
 	heading, verb, words := loss.heading, "changed", ""
 	switch {
-	case has(tfjson.ActionForget):
+	case slices.Contains(actions, tfjson.ActionForget):
 		heading, words = weakensProtection, "stays in AWS, and nothing manages it any more"
-	case has(tfjson.ActionDelete) && !known:
+	case gone && !known:
 		heading, words = losesData, "is destroyed, and `internal/plan/rules.md` does not say what its type holds"
 	case r.DeposedKey != "" && heading != losesData:
 		heading, words = notJudged, "has been replaced, and what is left of the old one is destroyed"
-	case has(tfjson.ActionDelete) && has(tfjson.ActionCreate):
+	case actions.Replace():
 		verb, words = "replaced", "is replaced"+because(r.Change.ReplacePaths)+": "+loss.means
-	case has(tfjson.ActionDelete):
+	case gone:
 		verb, words = "destroyed", "is destroyed: "+loss.means
-	case has(tfjson.ActionCreate) && !known:
+	case actions.Create() && !known:
 		heading, words = notJudged, "is created, and no stack has its type"
 	case r.Change.Importing != nil:
 		heading, words = notJudged, "exists in AWS, and this stack takes it over"
-	case has(tfjson.ActionCreate) && len(before) == 0:
+	case actions.Create() && len(before) == 0:
 		verb = "created"
 	}
 	if words != "" && heading != harmless {
@@ -134,10 +156,11 @@ func (j *judgement) judge(r, drift *tfjson.ResourceChange) {
 	if len(after) > 0 {
 		j.findings = append(j.findings, compare(r, before, after, words)...)
 	}
+	novelty, _ := ruleOf("new", r.Type)
 	switch {
 	case r.PreviousAddress != "":
 		j.add(harmless, r.Address, "renamed")
-	case len(j.findings) > found || r.Change.Actions.NoOp():
+	case len(j.findings) > found || actions.NoOp():
 	case verb == "created" && heading != harmless && novelty.heading != harmless:
 		j.add(adds, r.Address, "is created")
 	default:
@@ -148,25 +171,20 @@ func (j *judgement) judge(r, drift *tfjson.ResourceChange) {
 // because says what Terraform replaces a resource for.
 func because(paths []any) (words string) {
 	for _, path := range paths {
-		steps, _ := path.([]any)
-		words += ", " + quote(strings.ReplaceAll(strings.TrimSpace(fmt.Sprintln(steps...)), " ", "."))
+		words += ", " + quote(strings.Trim(strings.ReplaceAll(fmt.Sprint(path), " ", "."), "[]"))
 	}
 	return strings.Replace(words, ", ", " because of another ", 1)
 }
 
 // planned returns the attributes afterwards. What AWS decides, such as an ARN, counts as what it is until it is known.
 func (j *judgement) planned(r *tfjson.ResourceChange) attributes {
-	values, exists := r.Change.After.(object)
-	marks, _ := r.Change.AfterUnknown.(object)
-	declared, known := at(j.configuration, "resource."+r.Type+"."+r.Name).(object)
-	if !exists || !known {
-		return attributesOf(r.Type, r.Change.After, r.Change.AfterUnknown)
-	}
-	values, marks = maps.Clone(values), maps.Clone(marks)
-	for name, mark := range marks {
-		if mark == true && declared[name] == nil {
-			values[name], marks[name] = part(r.Change.Before, name), nil
+	after := known(decode([]byte(encode(r.Change.After))), r.Change.AfterUnknown)
+	if fields, ok := after.(object); ok && j.declared(r) != nil {
+		for name, value := range fields {
+			if value == later && part(j.declared(r), name) == nil {
+				fields[name] = part(r.Change.Before, name)
+			}
 		}
 	}
-	return attributesOf(r.Type, values, marks)
+	return attributesOf(r.Type, after)
 }

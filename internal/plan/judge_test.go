@@ -1,10 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
 	"os"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -14,172 +17,257 @@ import (
 	"tap/tests/must"
 )
 
-// change is the JSON of a resource change; the fields go into its change.
-func change(kind, actions, fields string) string {
-	return fmt.Sprintf(`{"mode": "managed", "address": "%s.x", "type": %[1]q, "name": "x",
-		"change": {"actions": [%s], %s}}`, kind, actions, fields)
-}
-
-// planned is the JSON of a plan with resource changes.
-func planned(changes string) string {
-	return `{"format_version": "1.2", "resource_changes": [` + changes + `]}`
-}
-
-// read returns the plan of a JSON text.
-func read(t *testing.T, text string) (plan *tfjson.Plan) {
+// testdata returns the text of a file, without the comment that begins it.
+func testdata(t *testing.T, name string) string {
 	t.Helper()
-	must.Do(t, json.Unmarshal([]byte(text), &plan))
-	return plan
+	_, text, _ := strings.Cut(string(must.Get(os.ReadFile("testdata/"+name))(t)), "\n\n")
+	return text
 }
 
-// losses are what a stack misses after something of a type is destroyed or replaced.
-var losses = map[string]string{
-	losesData: `aws_cloudwatch_log_group aws_ecr_repository aws_kms_key aws_rds_cluster aws_s3_bucket
-		aws_secretsmanager_secret`,
-	interruptsTraffic: `aws_acm_certificate aws_acm_certificate_validation aws_appautoscaling_policy
-		aws_appautoscaling_target aws_ecs_cluster aws_ecs_service aws_eip aws_iam_role aws_iam_role_policy
-		aws_internet_gateway aws_lb aws_lb_listener aws_lb_target_group aws_nat_gateway aws_rds_cluster_instance aws_route
-		aws_route53_record aws_route_table aws_route_table_association aws_secretsmanager_secret_version
-		aws_security_group aws_subnet aws_vpc aws_vpc_endpoint aws_vpc_security_group_egress_rule
-		aws_vpc_security_group_ingress_rule`,
-	weakensProtection: `aws_cloudwatch_event_rule aws_cloudwatch_event_target aws_ecr_registry_scanning_configuration
-		aws_cloudwatch_log_data_protection_policy aws_cloudwatch_log_resource_policy
-		aws_cloudwatch_metric_alarm aws_default_security_group aws_flow_log aws_iam_openid_connect_provider aws_iam_policy
-		aws_iam_role_policy_attachment aws_s3_bucket_ownership_controls aws_s3_bucket_policy
-		aws_s3_bucket_public_access_block aws_s3_bucket_server_side_encryption_configuration aws_s3_bucket_versioning
-		aws_sns_topic aws_sns_topic_policy aws_sns_topic_subscription aws_wafv2_web_acl aws_wafv2_web_acl_association
-		aws_wafv2_web_acl_logging_configuration terraform_data`,
-	harmless: `aws_cloudwatch_dashboard aws_db_parameter_group aws_db_subnet_group aws_ecr_lifecycle_policy
-		aws_ecs_task_definition aws_kms_alias aws_rds_cluster_parameter_group aws_s3_bucket_lifecycle_configuration`,
+// said returns the status of a plan, and in the next lines what is said of it, each line after its heading.
+func said(plan *tfjson.Plan, configuration any, refreshed bool) string {
+	findings := judge(plan, configuration, refreshed)
+	lines, heading := fmt.Sprintln(statusOf(findings)), ""
+	for line := range strings.Lines(summarize("tap-prod", plan, findings)) {
+		if text, found := strings.CutPrefix(line, "### "); found {
+			heading = strings.TrimSpace(text) + ": "
+		} else if text, found := strings.CutPrefix(line, "- "); found {
+			lines += heading + text
+		} else if line != "\n" && line != "## Plan of `tap-prod`\n" {
+			lines += line
+		}
+	}
+	return lines
 }
 
-// An example of each type that a stack has is destroyed, replaced, gone in AWS, and created beside something.
-func TestEachTypeIsKnown(t *testing.T) {
-	types := map[string]bool{}
+// What a plan may contain beside changes of attributes, and all that is said of it.
+func TestPlans(t *testing.T) {
+	for _, text := range strings.Split(testdata(t, "plans.txt"), "\n\n") {
+		plan, want := map[string]any{"format_version": "1.2"}, ""
+		for line := range strings.Lines(strings.TrimSpace(text) + "\n") {
+			if expectation, indented := strings.CutPrefix(line, "  "); indented {
+				want += expectation
+				continue
+			} else if strings.HasPrefix(line, "{") {
+				must.Do(t, json.Unmarshal([]byte(line), &plan))
+				continue
+			}
+			line = strings.Replace(line, "deployed", `aws_vpc no-op {"before": {}, "after": {}}`, 1)
+			line, drifted := strings.CutPrefix(line, "outside ")
+			list := map[bool]string{false: "resource_changes", true: "resource_drift"}[drifted]
+			cells := strings.SplitN(line, " ", 3)
+			kind, name, _ := strings.Cut(cells[0]+".x", ".")
+			name = strings.TrimSuffix(name, ".x")
+			change, parts := map[string]any{}, json.NewDecoder(strings.NewReader(cells[2]+" {}"))
+			resource := map[string]any{"mode": "managed", "address": kind + "." + name, "type": kind, "name": name,
+				"change": change}
+			must.Do(t, parts.Decode(&change), parts.Decode(&resource))
+			change["actions"] = strings.Split(cells[1], ",")
+			plan[list] = append(all(plan[list]), resource)
+		}
+		var parsed tfjson.Plan
+		must.Do(t, json.Unmarshal([]byte(encode(plan)), &parsed))
+		if got := said(&parsed, plan["synthesized"], plan["refreshed"] != false); got != want {
+			t.Errorf("%s\nsays\n%s", text, got)
+		}
+	}
+}
+
+// Each case fails without its rule, and in the other direction without what makes that harmless. The cases of types
+// are destroyed and replaced; every type that a stack has is there.
+func TestRules(t *testing.T) {
+	heading, types := "", map[string]bool{}
 	for _, r := range golden(t, "*") {
 		types[r.Type] = true
 	}
-	for heading, kinds := range losses {
-		for _, kind := range strings.Fields(kinds) {
-			for actions, fields := range map[string]string{
-				`"delete"`: `"before": {"id": "x"}`, `"create", "delete"`: `"before": {"id": "x"}, "after": {"id": "y"},
-					"replace_paths": [["id"]]`,
-			} {
-				if heading == harmless {
-					fields = strings.Replace(fields, "y", "x", 1)
-				}
-				findings := judge(read(t, planned(change(kind, actions, fields))), nil, false)
-				if len(findings) != 1 || findings[0].heading != heading || findings[0].address != kind+".x" ||
-					strings.Contains(findings[0].words, "does not say") {
-					t.Errorf("%s %s: %+v, expected it below %q", actions, kind, findings, heading)
-				}
-			}
-			delete(types, kind)
+	for line := range strings.Lines(testdata(t, "rules.txt")) {
+		line = strings.TrimSpace(line)
+		cells := strings.SplitN(line, " ", 4)
+		opposite := map[string]string{"=": heading, "?": notJudged, "harmless": harmless}[cells[len(cells)-1]]
+		switch {
+		case line == "":
+		case slices.Contains(headings, line):
+			heading = line
+		case len(cells) == 4:
+			kind, was := resource(cells[0], cells[1])
+			_, is := resource(cells[0], cells[2])
+			attribute := strings.Split(strings.Replace(cells[0], "container.", "x.container_definitions.x.", 1), ".")[1]
+			expect(t, heading, "`"+attribute, kind, was, is, tfjson.ActionUpdate)
+			expect(t, cmp.Or(opposite, cells[3]), "`"+attribute, kind, is, was, tfjson.ActionUpdate)
+		default:
+			expect(t, heading, "is destroyed: ", line, `{"id": "x"}`, "null", tfjson.ActionDelete)
+			expect(t, heading, "is replaced because of another `id`", line, `{"id": "x"}`, `{"id": "x"}`, tfjson.ActionDelete,
+				tfjson.ActionCreate)
+			delete(types, line)
 		}
 	}
 	if len(types) > 0 {
-		t.Errorf("rules.md does not say what is lost with %v", slices.Collect(maps.Keys(types)))
+		t.Errorf("what is lost with %v is not known", slices.Collect(maps.Keys(types)))
 	}
 }
 
-// What a plan may contain beside changes of attributes, and what is said of it.
-func TestPlans(t *testing.T) {
-	cases := strings.Split(string(must.Get(os.ReadFile("testdata/plans.txt"))(t)), "\n\n")
-	for _, text := range cases[1:] {
-		wanted, rest, _ := strings.Cut(strings.TrimSpace(text), "\n")
-		plan := `{"format_version": "1.2", ` + strings.TrimPrefix(rest, "{")
-		if !strings.HasPrefix(rest, "{") {
-			var changes []string
-			for _, line := range strings.Split(rest, "\n") {
-				line = strings.Replace(line, "deployed", `aws_vpc no-op {"before": {}, "after": {}}`, 1)
-				cells := strings.SplitN(line, " ", 3)
-				resource := map[string]any{"mode": "managed", "address": cells[0] + ".x", "type": cells[0], "name": "x"}
-				fields, parts := map[string]any{}, json.NewDecoder(strings.NewReader(cells[2]+" {}"))
-				must.Do(t, parts.Decode(&fields), parts.Decode(&resource))
-				fields["actions"], resource["change"] = strings.Split(cells[1], ","), fields
-				changes = append(changes, encode(resource))
+// resource returns the JSON of a resource's values, and where a difference is then.
+func resource(path, value string) (kind, values string) {
+	kind, path, _ = strings.Cut(path, ".")
+	if kind == "container" {
+		kind, path, value = "aws_ecs_task_definition", "container_definitions",
+			fmt.Sprintf("%q", fmt.Sprintf(`[{"name":"x","essential":true,%q:%s}]`, path, value))
+	}
+	if strings.HasPrefix(value, "[[") {
+		var statements []string
+		for _, s := range decode([]byte(value)).([]any) {
+			statements = append(statements, fmt.Sprintf(`{"Effect":%q,"Action":%q}`, s.([]any)...))
+		}
+		value = fmt.Sprintf("%q", `{"Statement":[`+strings.Join(statements, ",")+"]}")
+	}
+	steps := strings.Split(path, ".")
+	for _, step := range slices.Backward(steps[1:]) {
+		value = fmt.Sprintf(`[{%q:%s}]`, step, value)
+	}
+	return kind, fmt.Sprintf(`{"id":"x","comparison_operator":"GreaterThanThreshold",%q:%s}`, steps[0], value)
+}
+
+// expect fails unless the plan of a change has one finding, below the heading, with the words unless it is harmless.
+func expect(t *testing.T, heading, words, kind, before, after string, actions ...tfjson.Action) {
+	t.Helper()
+	change := &tfjson.Change{Actions: actions, Before: decode([]byte(before)), After: decode([]byte(after))}
+	change.ReplacePaths = []any{[]any{"id"}}
+	findings := judge(&tfjson.Plan{ResourceChanges: []*tfjson.ResourceChange{{Mode: tfjson.ManagedResourceMode,
+		Address: kind + ".x", Type: kind, Name: "x", Change: change}}}, nil, true)
+	if len(findings) != 1 || findings[0].heading != heading || findings[0].address != kind+".x" ||
+		heading != harmless && !strings.Contains(findings[0].words, words) {
+		t.Errorf("%s from %s to %s: %+v, expected it below %q", kind, before, after, findings, heading)
+	}
+}
+
+// What is said of real plans, which tests/deploy records, is what a reviewer has to be told, below no other heading; of
+// what is lost, all. Who reads "Not judged" of more than one change in ten does not look any longer.
+func TestChanges(t *testing.T) {
+	expected, change := map[string][]string{}, ""
+	for line := range strings.Lines(testdata(t, "expected.txt")) {
+		text, indented := strings.CutPrefix(strings.TrimSuffix(line, "\n"), "  ")
+		if !indented {
+			change = text
+			continue
+		}
+		for _, stack := range []string{"tap-dev ", "tap-prod "} {
+			if only, found := strings.CutPrefix(text, stack); found || !strings.HasPrefix(text, "tap-") {
+				expected[stack+change] = append(expected[stack+change], only)
 			}
-			plan = planned(strings.Join(changes, ","))
 		}
-		parsed := read(t, plan)
-		findings := judge(parsed, nil, false)
-		said := summarize("tap-prod", parsed, findings)
-		lines := strings.NewReplacer("### ", "", "\n\n- ", ": ").Replace(said)
-		if status, words, _ := strings.Cut(wanted, " "); status != fmt.Sprint(statusOf(findings)) ||
-			!strings.Contains(lines, "\n"+words+"\n") || strings.Contains(said, "hush") ||
-			strings.Contains(said, "No changes.") != (status == "0") {
-			t.Errorf("%s\nstatus %d, expected %s; says\n%s", plan, statusOf(findings), wanted, said)
+	}
+	loss, plans, unread := regexp.MustCompile("is (destroyed|replaced)"), 0, 0
+	for _, stack := range []string{"tap-dev", "tap-prod"} {
+		for line := range strings.Lines(string(must.Get(os.ReadFile("testdata/" + stack + ".jsonl"))(t))) {
+			var recorded struct {
+				Change        string
+				Plan          tfjson.Plan
+				Configuration any
+			}
+			must.Do(t, json.Unmarshal([]byte(line), &recorded))
+			_, text, _ := strings.Cut(said(&recorded.Plan, recorded.Configuration, false), "\n")
+			if others, _, found := strings.Cut(text, "Harmless changes: "); found {
+				text = cmp.Or(others, "harmless\n")
+			}
+			text = strings.Replace(text, "No changes.", "nothing", 1)
+			wanted := expected[stack+" "+recorded.Change]
+			plans++
+			if strings.Contains(text, notJudged) {
+				unread++
+			}
+			matches := func(line, want string) bool { // has its words, in this order
+				return regexp.MustCompile(strings.ReplaceAll(regexp.QuoteMeta(want), " ", ".*")).MatchString(line)
+			}
+			agreed := !slices.ContainsFunc(wanted, func(want string) bool { return !matches(text, want) })
+			for line := range strings.Lines(text) {
+				agreed = agreed && slices.ContainsFunc(wanted, func(want string) bool {
+					heading, _, _ := strings.Cut(want, ":")
+					return matches(line, want) || !loss.MatchString(line) && strings.HasPrefix(line, heading)
+				})
+			}
+			if !agreed {
+				t.Errorf("of %s in %s is said\n%s\nexpected\n%s", recorded.Change, stack, text, strings.Join(wanted, "\n"))
+			}
 		}
+	}
+	if plans != len(expected) || unread*10 > plans {
+		t.Errorf("of %d changes %d are not judged, expected one in ten at most of %d", plans, unread, len(expected))
 	}
 }
 
-// calm are the attributes of which a change may be harmless, beside description, tags and timeouts.
-const calm = `aws_appautoscaling_target.max_capacity aws_appautoscaling_target.min_capacity
-	aws_cloudwatch_dashboard.dashboard_body aws_cloudwatch_log_group.retention_in_days
-	aws_cloudwatch_metric_alarm.alarm_description aws_cloudwatch_metric_alarm.datapoints_to_alarm
-	aws_cloudwatch_metric_alarm.evaluation_periods aws_cloudwatch_metric_alarm.threshold aws_db_parameter_group.family
-	aws_ecs_service.deployment_minimum_healthy_percent aws_ecs_service.desired_count
-	aws_ecs_service.enable_execute_command aws_ecs_service.health_check_grace_period_seconds
-	aws_ecs_service.task_definition aws_kms_key.deletion_window_in_days aws_lb.enable_deletion_protection
-	aws_rds_cluster.apply_immediately aws_rds_cluster.backup_retention_period
-	aws_rds_cluster.deletion_protection aws_rds_cluster.final_snapshot_identifier
-	aws_rds_cluster.preferred_backup_window
-	aws_rds_cluster.skip_final_snapshot aws_rds_cluster_instance.apply_immediately
-	aws_rds_cluster_parameter_group.family
-	aws_s3_bucket.force_destroy
-	aws_secretsmanager_secret.recovery_window_in_days aws_sns_topic.display_name`
+// golden returns the removals of all resources of the synthesized stacks whose name matches a pattern.
+func golden(t *testing.T, pattern string) (removals []*tfjson.ResourceChange) {
+	t.Helper()
+	for _, file := range must.Get(filepath.Glob("../../tests/golden/" + pattern + ".json"))(t) {
+		var stack struct {
+			Resource map[string]map[string]map[string]any
+		}
+		must.Do(t, json.Unmarshal(must.Get(os.ReadFile(file))(t), &stack))
+		for kind, named := range stack.Resource {
+			for name, attributes := range named {
+				for _, key := range []string{"//", "depends_on", "lifecycle"} { // no attributes
+					delete(attributes, key)
+				}
+				removals = append(removals, &tfjson.ResourceChange{Address: kind + "." + name, Type: kind, Name: name,
+					Mode: tfjson.ManagedResourceMode, Change: &tfjson.Change{Actions: tfjson.Actions{tfjson.ActionDelete},
+						Before: blocks(attributes)}})
+			}
+		}
+	}
+	if removals == nil {
+		t.Fatalf("no golden %s", pattern)
+	}
+	slices.SortFunc(removals, func(a, b *tfjson.ResourceChange) int { return strings.Compare(a.Address, b.Address) })
+	return removals
+}
+
+// blocks returns a value in which empty blocks are as a plan has them.
+func blocks(value any) any {
+	fields, ok := value.(object)
+	if ok && len(fields) == 0 {
+		return []any{fields}
+	}
+	for name := range fields {
+		fields[name] = blocks(fields[name])
+	}
+	return value
+}
 
 // Every attribute of every resource of every stack is another, is none, is unknown, or has the resource replaced.
 func TestEveryChangeIsNamed(t *testing.T) {
 	silent := map[string]bool{}
 	for _, r := range golden(t, "*") {
-		declared := blocks(r.Change.Before).(map[string]any)
-		configuration := map[string]any{"resource": map[string]any{r.Type: map[string]any{r.Name: declared}}}
+		declared := r.Change.Before.(object)
+		configuration := object{"resource": object{r.Type: object{r.Name: declared}}}
 		for attribute, value := range declared {
-			if slices.Contains(strings.Fields("// depends_on lifecycle description tags timeouts"), attribute) {
-				continue
-			}
 			for _, other := range append(others(value), nil, later, "replaced") {
-				if other == nil && (value == false || value == 0.0) {
-					continue // they are the same
+				if other == nil && zero(value) || slices.Contains([]string{"description", "tags", "timeouts"}, attribute) {
+					continue
 				}
-				change := *r
-				after, unknown := maps.Clone(declared), map[string]any{}
-				change.Change = &tfjson.Change{Actions: tfjson.Actions{tfjson.ActionUpdate}, Before: declared, After: after}
+				after, unknown := maps.Clone(declared), object{}
+				r.Change = &tfjson.Change{Actions: tfjson.Actions{tfjson.ActionUpdate}, Before: declared, After: after,
+					AfterUnknown: unknown}
 				switch after[attribute] = other; other {
 				case later:
 					delete(after, attribute)
 					unknown[attribute] = true
 				case "replaced":
-					change.Change.Actions = tfjson.Actions{tfjson.ActionDelete, tfjson.ActionCreate}
-					change.Change.ReplacePaths = []any{[]any{attribute}}
+					r.Change.Actions = tfjson.Actions{tfjson.ActionDelete, tfjson.ActionCreate}
+					r.Change.ReplacePaths = []any{[]any{attribute}}
 				}
-				change.Change.AfterUnknown = unknown
-				findings := judge(&tfjson.Plan{ResourceChanges: []*tfjson.ResourceChange{&change}}, configuration, false)
-				named := slices.ContainsFunc(findings, func(f finding) bool {
+				findings := judge(&tfjson.Plan{ResourceChanges: []*tfjson.ResourceChange{r}}, configuration, false)
+				if !slices.ContainsFunc(findings, func(f finding) bool {
 					return f.heading != harmless && f.address == r.Address && strings.Contains(f.words, "`"+attribute)
-				})
-				if !named {
+				}) {
 					silent[r.Type+"."+attribute] = true
 				}
 			}
 		}
 	}
-	if got := slices.Sorted(maps.Keys(silent)); !slices.Equal(got, strings.Fields(calm)) {
-		t.Errorf("nothing is said of some changes of\n%s\nexpected\n%s", strings.Join(got, " "), calm)
+	want := strings.Fields(testdata(t, "silent.txt"))
+	if got := slices.Sorted(maps.Keys(silent)); !slices.Equal(got, want) {
+		t.Errorf("nothing is said of some changes of\n%s\nexpected\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
-}
-
-// blocks returns a value in which empty blocks are as a plan has them.
-func blocks(value any) any {
-	object, ok := value.(map[string]any)
-	if ok && len(object) == 0 {
-		return []any{object}
-	}
-	for name := range object {
-		object[name] = blocks(object[name])
-	}
-	return value
 }
 
 // others returns values of the same kind as a value.
@@ -193,7 +281,7 @@ func others(value any) []any {
 		return []any{value + "-other"}
 	case []any:
 		return []any{append(slices.Clone(value), "other"), value[:len(value)-1]}
-	case map[string]any:
+	case object:
 		less, more := maps.Clone(value), maps.Clone(value)
 		for name := range value {
 			more[name] = others(value[name])[0]
@@ -204,137 +292,37 @@ func others(value any) []any {
 	return nil
 }
 
-// What AWS has against what the state had: damage is named, and neither its repair nor what AWS makes of values.
-func TestDrift(t *testing.T) {
-	const (
-		kind  = "aws_s3_bucket_public_access_block"
-		off   = `{"block_public_acls": false}`
-		on    = `{"block_public_acls": true}`
-		quiet = `{"block_public_acls": true, "x": "y"}`
-	)
-	drift := func(before, after, planned string) string {
-		actions := `"update"`
-		if after == "null" {
-			actions = `"create"`
-		} else if planned == "null" {
-			actions = `"delete"`
-		}
-		return fmt.Sprintf(`{"format_version": "1.2", "resource_drift": [%s], "resource_changes": [%s]}`,
-			change(kind, actions, `"before": `+before+`, "after": `+after),
-			change(kind, actions, `"before": `+after+`, "after": `+planned))
+// Every resource is renamed alone, every area, and all areas at once. What refers to other resources is known in the
+// state and not in a plan; each resource also has an attribute that is another afterwards, so that this does not
+// decide.
+func TestRenames(t *testing.T) {
+	removals := golden(t, "tap-prod")
+	prefixes := map[string]bool{"": true}
+	for _, r := range removals {
+		area, _, _ := strings.Cut(hash.ReplaceAllString(r.Name, ""), "_")
+		prefixes[area], prefixes[r.Name] = true, true
 	}
-	for _, test := range []struct {
-		status     int
-		says, plan string
-	}{
-		{12, "- Weakens protection: `" + kind + ".x` changes `block_public_acls` (from `true` to `false`): the bucket may",
-			drift(on, off, on)},
-		{12, "- Not judged: read Terraform's text: `" + kind + ".x` changes `x`.", drift(quiet, off, quiet)},
-		{10, "Harmless changes: 1 (1 changed)",
-			drift(on, quiet, `{"block_public_acls": true, "x": "y", "tags": {"a": "b"}}`)},
-		{10, "changes: 1 (1 changed outside)", drift(`{"tags": {"a": "b"}}`, `{"tags": {}}`, `{"tags": {"a": "b"}}`)},
-		{12, "- Weakens protection: `" + kind + ".x` is gone: ", drift(on, "null", on)},
-		{12, "\n- `" + kind + ".x` changes `block_public_acls`", drift(on, "null", off)},
-		{12, "\n- `" + kind + ".x` changes `block_public_acls`", drift(off, on, off)}, // it was better
-	} {
-		plan := read(t, test.plan)
-		findings := judge(plan, nil, true)
-		said := summarize("tap-prod", plan, findings)
-		if status := statusOf(findings); status != test.status || !strings.Contains(said, test.says) {
-			t.Errorf("%s\nstatus %d, expected %d and %q; says\n%s", test.plan, status, test.status, test.says, said)
-		}
-	}
-	for _, text := range []string{drift(on, quiet, on), drift(on, quiet, "null")} {
-		if findings := judge(read(t, text), nil, true); len(findings) != 1 {
-			t.Errorf("%s: %v, expected one", text, findings)
-		}
-	}
-}
-
-// What the configuration does not set, and is unknown, follows from what else is another.
-func TestWhatAWSDecides(t *testing.T) {
-	plan := read(t, planned(change("aws_ecs_task_definition", `"create", "delete"`,
-		`"before": {"arn": "x", "family": "y"}, "after": {"family": "y"}, "after_unknown": {"arn": true}`)))
-	for declared, heading := range map[string]string{`{"family": "y"}`: harmless, `{"arn": "${y}"}`: notJudged} {
-		configuration := decode([]byte(`{"resource": {"aws_ecs_task_definition": {"x": ` + declared + `}}}`))
-		if findings := judge(plan, configuration, false); len(findings) != 1 || findings[0].heading != heading {
-			t.Errorf("of %s %v, expected it below %q", declared, findings, heading)
-		}
-	}
-}
-
-// What roles and groups have is declared by other resources, or somebody has added it.
-func TestAddedOutside(t *testing.T) {
-	const declared = `{"role": "r", "name": "p"}|{"role": "r", "policy_arn": "arn"}|` +
-		`{"security_group_id": "g", "ip_protocol": "tcp", "from_port": 80, "to_port": 81, "cidr_ipv4": "10.0.0.0/8"}|` +
-		`{"security_group_id": "g", "ip_protocol": "-1", "referenced_security_group_id": "g"}|` +
-		`{"security_group_id": "g", "ip_protocol": "tcp", "from_port": 80, "to_port": 81, "cidr_ipv6": "::/0"}`
-	kinds := strings.Fields(`aws_iam_role_policy aws_iam_role_policy_attachment aws_vpc_security_group_ingress_rule
-		aws_vpc_security_group_ingress_rule aws_vpc_security_group_egress_rule`)
-	const state = `{"format_version": "1.2", "resource_changes": [%s], "prior_state": {"format_version": "1.0", "values":
-		{"root_module": {"resources": [{"address": "aws_iam_role.x", "type": "aws_iam_role", "values":
-		{"name": "r", "inline_policy": [{"name": "p"}], "managed_policy_arns": ["arn"]}},
-		{"address": "aws_security_group.x", "type": "aws_security_group", "values": {"id": "g",
-		"ingress": [{"protocol": "tcp", "from_port": 80, "to_port": 81, "cidr_blocks": ["10.0.0.0/8"]},
-		{"protocol": "-1", "from_port": 0, "to_port": 0, "self": true}],
-		"egress": [{"protocol": "tcp", "from_port": 80, "to_port": 81, "ipv6_cidr_blocks": ["::/0"]}]}}]}}}}`
-	for i, says := range []string{"`aws_iam_role.x` lets `r` do what its policy `p` allows",
-		"`aws_iam_role.x` lets `r` do what `arn` allows",
-		"`aws_security_group.x` lets `tcp`, ports `80` to `81`, `10.0.0.0/8`, into `g`",
-		"`aws_security_group.x` lets everything, `g`, into `g`",
-		"`aws_security_group.x` lets `tcp`, ports `80` to `81`, `::/0`, out of `g`", "No changes"} {
-		var changes []string
-		for k, values := range strings.Split(declared, "|") {
-			if k != i {
-				changes = append(changes, change(kinds[k], `"no-op"`, `"before": `+values+`, "after": `+values))
+	for prefix := range prefixes {
+		var changes []*tfjson.ResourceChange
+		var want []move
+		for _, old := range removals {
+			if !strings.HasPrefix(old.Name, prefix) {
+				continue
 			}
-		}
-		plan := read(t, fmt.Sprintf(state, strings.Join(changes, ", ")))
-		said := summarize("tap-prod", plan, judge(plan, nil, true))
-		if strings.Count(said, "which nothing declares") != min(1, 5-i) || !strings.Contains(said, says) {
-			t.Errorf("without %s it says\n%s\nexpected %q", kinds[min(i, 4)], said, says)
-		}
-		if findings := judge(plan, nil, false); findings != nil {
-			t.Errorf("a state that is not refreshed may be old: %v", findings)
-		}
-	}
-}
-
-// AWS allows names that are longer than what is shown of a value.
-func TestOtherNamesAreOtherRights(t *testing.T) {
-	name := strings.Repeat("x", 80)
-	state := fmt.Sprintf(`{"format_version": "1.2", "prior_state": {"format_version": "1.0", "values": {"root_module":
-		{"resources": [{"address": "aws_iam_role.x", "type": "aws_iam_role", "values": {"name": "r",
-		"inline_policy": [{"name": "%[1]sa"}, {"name": "%[1]sb"}], "managed_policy_arns": ["%[1]sa", "%[1]sb"]}}]}}},
-		"resource_changes": [%s, %s]}`, name,
-		change("aws_iam_role_policy", `"no-op"`, `"before": {"role": "r", "name": "`+name+`a"}`),
-		change("aws_iam_role_policy_attachment", `"no-op"`, `"before": {"role": "r", "policy_arn": "`+name+`a"}`))
-	if findings := judge(read(t, state), nil, true); len(findings) != 2 {
-		t.Errorf("%v, expected two that nothing declares", findings)
-	}
-}
-
-// Where AWS refuses to delete something, or Terraform to empty a bucket, the configuration has to guard the rest.
-func TestGuardsAreMissed(t *testing.T) {
-	const guarded = `aws_cloudwatch_log_group aws_ecr_repository aws_kms_key aws_rds_cluster aws_s3_bucket
-		aws_secretsmanager_secret aws_subnet aws_vpc`
-	protected := map[string]bool{`"aws_rds_cluster", "deletion_protection": true`: true,
-		`"aws_lb", "enable_deletion_protection": true`: true, `"aws_s3_bucket", "force_destroy": false`: true,
-		`"aws_rds_cluster_instance", "force_destroy": false`: false, `"aws_lb", "enable_deletion_protection": false`: false}
-	for shown, expected := range protected {
-		kind, values, _ := strings.Cut(shown, ", ")
-		state := fmt.Sprintf(`{"mode": "managed", "address": "x", "type": %s, "change": {"actions": ["no-op"],
-			"before": {%[2]s}, "after": {%[2]s}}},`, kind, values)
-		for _, kind := range append(strings.Fields(guarded), "aws_lb") {
-			plan := read(t, planned(state+change(kind, `"no-op"`, `"before": {"id": "x"}, "after": {"id": "x"}`)))
-			missed := map[string]bool{`{}`: expected && kind != "aws_lb", `{"prevent_destroy": true}`: false}
-			for lifecycle, missing := range missed {
-				configuration := decode([]byte(fmt.Sprintf(`{"resource": {%q: {"x": {"lifecycle": %s}}}}`, kind, lifecycle)))
-				findings := judge(plan, configuration, false)
-				if (statusOf(findings) == 12) != missing || len(findings) > 1 {
-					t.Errorf("%s and a %s with %s: %v", shown, kind, lifecycle, findings)
+			name := "new" + strings.TrimPrefix(hash.ReplaceAllString(old.Name, "_0123ABCD"), prefix)
+			after := object{"other": "after"}
+			for key, value := range old.Change.Before.(object) {
+				if !strings.Contains(encode(value), "${") {
+					after[key] = value
 				}
 			}
+			renamed := &tfjson.ResourceChange{Address: old.Type + "." + name, Type: old.Type, Name: name,
+				Change: &tfjson.Change{Actions: tfjson.Actions{tfjson.ActionCreate}, After: after}}
+			changes = append(changes, old, renamed)
+			want = append(want, move{old.Address, renamed.Address})
+		}
+		if got := findMoves(changes); !slices.Equal(got, want) {
+			t.Errorf("renamed %q: %v, expected %v", prefix, got, want)
 		}
 	}
 }

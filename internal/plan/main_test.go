@@ -75,8 +75,12 @@ func TestCommandOnTerraform(t *testing.T) {
 	run(changed, "no|| apply", 1, "ago\\..*Only yes.*the answer was not yes")
 	run(renamed, "apply", 1, "configuration is not the one that was planned: plan the stack again")
 	record := string(must.Get(os.ReadFile(folder + recordFile))(t))
+	forged := strings.Replace(record, `"stack":`, `"status":0,"summary":"No changes.","stack":`, 1)
+	must.Write(t, folder+recordFile, forged)
+	run(changed, "no|| apply", 1, "## Plan of `tap-x`.*changes `input`.*ago\\..*Only yes.*the answer was not yes")
 	for _, test := range []struct{ file, content, says string }{
 		{"x_override.tf.json", "{}", "the configuration is not the one"},
+		{"assets/module/main.tf", "{}", "the configuration is not the one"},
 		{planFile, "another", "saved.tfplan is not the file that was saved"},
 		{recordFile, "{", "saved.json is damaged"},
 		{recordFile, `{"format_version": "1.2"}`, "saved.json is damaged"},
@@ -132,18 +136,18 @@ func TestFailuresAreNoStatuses(t *testing.T) {
 	t.Setenv("TERRAFORM_BINARY_NAME", program)
 	run := command(t)
 	for _, test := range []struct{ script, says, summary string }{
-		{shows + `'{"format_version": "1.2", "errored": true}'`, "the plan is not complete", "is not complete"},
 		{shows + `'{"format_version": "9.0"}'`, `"9.0.0" does not satisfy.*terraform-json`, "9.0.0"},
 		{shows + `'{"format_version": "1.2", "resource_changes": [null]}'`, "a fault of the program", "a fault of"},
-		{"[ $1 != init ] || { kill -INT $PPID; sleep 0.5; }", "plan: interrupted", "interrupted"},
-		{"[ $1 != plan ] || kill -KILL $$", "plan: signal: killed", "signal: killed"},
+		{"[ $1 != init ] || { kill -INT $PPID; sleep 0.5; }", "init: interrupted", "interrupted"},
+		{"[ $1 != plan ] || kill -KILL $$", "terraform plan: signal: killed", "signal: killed"},
 		{"[ $1 = init ] || { printf 'Error: a\n\nError: a\n\nError: b\n```\n' >&2; exit 1; }", "Error: b",
-			"\n````\nError: b\n```\n````\n"},
+			"\n    Error: b\n    ```\n"},
 	} {
 		must.Write(t, program, "#!/bin/sh\n"+test.script+"\n")
 		run(synthesized, "-result results", 1, test.says)
-		r := must.Get(readRecord("results/tap-x.json"))(t)
-		if r.Status != 1 || !strings.HasPrefix(r.Summary, "## Plan of `tap-x` failed\n\n```") ||
+		var r result
+		must.Do(t, read("results/tap-x.json", &r))
+		if r.Status != 1 || !strings.HasPrefix(r.Summary, "## Plan of `tap-x` failed\n\n    ") ||
 			!strings.Contains(r.Summary, test.summary) {
 			t.Errorf("%s: the result is %+v, expected %q", test.script, r, test.summary)
 		}

@@ -1,9 +1,9 @@
 package main
 
 import (
+	"math"
 	"reflect"
 	"regexp"
-	"slices"
 
 	tfjson "github.com/hashicorp/terraform-json"
 
@@ -17,11 +17,11 @@ type move struct{ from, to string }
 func findMoves(resources []*tfjson.ResourceChange) (moves []move) {
 	var destroyed, created []*tfjson.ResourceChange
 	for _, r := range resources {
-		if r.Change == nil {
-			continue
-		} else if r.Change.Actions.Create() {
+		switch {
+		case r.Change == nil:
+		case r.Change.Actions.Create():
 			created = append(created, r)
-		} else if r.Change.Actions.Delete() && r.DeposedKey == "" {
+		case r.Change.Actions.Delete() && r.DeposedKey == "":
 			destroyed = append(destroyed, r)
 		}
 	}
@@ -33,49 +33,39 @@ func findMoves(resources []*tfjson.ResourceChange) (moves []move) {
 	return moves
 }
 
-// mostAlike returns the one of others that has the type of r, the fewest other attributes and then the name that is
-// the most alike. It returns nil when two are as much alike.
+// mostAlike returns the one of others that is most like r, and nil when two are as much alike.
 func mostAlike(r *tfjson.ResourceChange, others []*tfjson.ResourceChange) (found *tfjson.ResourceChange) {
-	var best []int
+	best := math.MinInt
 	for _, other := range others {
 		if other.Type != r.Type {
 			continue
 		}
-		likeness := []int{-unlike(r.Change, other.Change), alike(r.Name, other.Name)}
-		switch order := slices.Compare(likeness, best); {
-		case best == nil || order > 0:
-			found, best = other, likeness
-		case order == 0:
+		if now := likeness(r, other); now > best {
+			found, best = other, now
+		} else if now == best {
 			found = nil
 		}
 	}
 	return found
 }
 
-// unlike counts the known attributes of what is created that are not those of what is destroyed.
-func unlike(a, b *tfjson.Change) (count int) {
-	if a.Before == nil {
-		a, b = b, a
-	}
-	after, _ := b.After.(object) // without what is unknown
-	for name, value := range after {
-		if !reflect.DeepEqual(value, part(a.Before, name)) {
-			count++
-		}
-	}
-	return count
-}
-
 var hash = regexp.MustCompile(repository.Hash + "$")
 
-// alike returns how many characters two names have in common at their beginnings and ends, their hashes apart.
-func alike(a, b string) (count int) {
-	a, b = hash.ReplaceAllString(a, ""), hash.ReplaceAllString(b, "")
-	for ; a != "" && b != "" && a[0] == b[0]; a, b = a[1:], b[1:] {
-		count++
+// likeness counts the characters at which two names end alike, and every attribute that is another for more than those.
+func likeness(a, b *tfjson.ResourceChange) (count int) {
+	if a.Change.Before == nil {
+		a, b = b, a
 	}
-	for ; a != "" && b != "" && a[len(a)-1] == b[len(b)-1]; a, b = a[:len(a)-1], b[:len(b)-1] {
+	after, _ := b.Change.After.(object) // without what is unknown
+	for name, value := range after {
+		if !reflect.DeepEqual(value, part(a.Change.Before, name)) {
+			count -= 1000
+		}
+	}
+	old, renamed := hash.ReplaceAllString(a.Name, ""), hash.ReplaceAllString(b.Name, "")
+	for old != "" && renamed != "" && old[len(old)-1] == renamed[len(renamed)-1] {
 		count++
+		old, renamed = old[:len(old)-1], renamed[:len(renamed)-1]
 	}
 	return count
 }

@@ -12,12 +12,10 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"time"
 
 	tfjson "github.com/hashicorp/terraform-json"
-	"github.com/mattn/go-isatty"
 
 	"tap/internal/repository"
 )
@@ -29,124 +27,120 @@ const (
 	recordFile        = "saved.json"
 )
 
-// record is what is said of a plan, which is the result that comments are made of, and what a saved one is bound to.
-type record struct {
-	Stack    string            `json:"stack"`
-	Status   int               `json:"status"`
-	Summary  string            `json:"summary"` // Markdown that begins with a heading
-	Text     string            `json:"text"`    // Terraform's own
-	Destroy  bool              `json:"destroy,omitempty"`
-	Time     time.Time         `json:"time,omitzero"`
-	Files    map[string]string `json:"files,omitempty"`    // digests of the plan and of what it was made from
-	Accounts map[string]string `json:"accounts,omitempty"` // of the credentials, by the data source that says so
+// saved is the record of a saved plan: what it is bound to. What the plan does is asked of the plan.
+type saved struct {
+	Stack     string            `json:"stack"`
+	Destroy   bool              `json:"destroy"`
+	Refreshed bool              `json:"refreshed"`
+	Files     map[string]string `json:"files"` // digests of the plan and of what it was made from
 }
 
 // again is what to do where a plan cannot be used.
 const again = "plan the stack again"
 
-// statuses are those of results, the worst first: where planning has failed, anything may be wrong.
-var statuses = []int{1, 12, 11, 10, 0}
+// forget removes the saved plan.
+func forget() error { return errors.Join(os.RemoveAll(recordFile), os.RemoveAll(planFile)) }
 
-// failed returns the result of a plan that could not be made. Of all that Terraform has said it shows the last error.
-func failed(stack string, err error) record {
-	words, text := err.Error(), ""
-	if f := (failure{}); errors.As(err, &f) && f.said != "" {
-		words, text = f.said[max(0, strings.LastIndex(f.said, "\nError: ")):], f.said
+// progress is a line in which Terraform says what it reads.
+var progress = regexp.MustCompile(
+	`(?m)^\S+: (Refreshing|Reading|Still reading|Read complete|Opening|Closing|Configuration unknown).*\n`)
+
+// newPlan makes a plan and says what it does. An older one is removed first: it must not be applied when this fails.
+// Only a plan that is kept can be applied later, without the question of this apply.
+func newPlan(stack string, destroy, keep bool) (r result, err error) {
+	variables := os.Getenv("TF_CLI_ARGS") + os.Getenv("TF_CLI_ARGS_plan")
+	s := saved{Stack: stack, Destroy: destroy, Refreshed: !strings.Contains(variables, "-refresh=false")}
+	s.Files, err = digests()
+	if err = errors.Join(err, forget()); err != nil {
+		return r, err
 	}
-	return record{Stack: stack, Status: 1, Text: text,
-		Summary: fmt.Sprintf("## Plan of `%s` failed\n\n%s", stack, code(strings.TrimSpace(words)))}
-}
-
-func (r record) write(file string) error {
-	content, err := json.Marshal(r)
-	return errors.Join(err, os.WriteFile(file, content, 0o644))
-}
-
-func readRecord(file string) (r record, err error) {
-	content, err := os.ReadFile(file)
-	if err == nil && (json.Unmarshal(content, &r) != nil || repository.CheckStack(r.Stack) != nil || r.Summary == "" ||
-		!slices.Contains(statuses, r.Status) || r.Text == "" && r.Status != 1) {
-		err = fmt.Errorf("%s is damaged, or of another version of this program: %s", file, again)
+	fmt.Fprintf(os.Stderr, "Planning %s, which can take minutes\n", stack)
+	arguments := []string{"plan", "-input=false", "-no-color", "-out=" + planFile}
+	if destroy {
+		arguments = append(arguments, "-destroy")
+	}
+	var text bytes.Buffer
+	if err := terraform(&text, arguments...); err != nil {
+		return r, err // Terraform has said why; the part of a plan would hide it
+	}
+	if _, r, err = s.review(); err != nil {
+		return r, err
+	}
+	r.Text = progress.ReplaceAllString(text.String(), "")
+	fmt.Printf("%s\n%s", r.Text, r.Summary)
+	if keep {
+		s.Files[planFile], err = digest(planFile)
+		err = errors.Join(err, write(recordFile, s))
 	}
 	return r, err
 }
 
-// forget removes the saved plan.
-func forget() error { return errors.Join(os.RemoveAll(recordFile), os.RemoveAll(planFile)) }
-
-// apply applies the saved plan. Where there is none, it plans and asks.
-func apply(stack string, destroy bool) error {
-	if err := enter(stack); err != nil {
-		return err
-	}
-	r, err := readRecord(recordFile)
-	ask := r.Status > 10 && isatty.IsTerminal(os.Stdin.Fd()) && isatty.IsTerminal(os.Stdout.Fd())
-	switch {
-	case errors.Is(err, fs.ErrNotExist), err == nil && r.Destroy != destroy:
-		// Without a record, this plan is not there for another apply if nobody agrees to it.
-		if r, err = newPlan(stack, destroy); err != nil {
-			return err
+// review judges the plan that is in the stack's folder.
+func (s saved) review() (plan tfjson.Plan, r result, err error) {
+	defer func() {
+		if crash := recover(); crash != nil {
+			err = fmt.Errorf("this is a fault of the program, please report it: %v", crash)
 		}
-		ask = r.Status > 0
-	case err != nil:
-		return err
-	default:
-		if err := r.check(stack); err != nil {
-			return err
-		}
-		fmt.Printf("%s\nThis was planned %s ago.\n", r.Summary, time.Since(r.Time).Round(time.Second))
+	}()
+	var shown bytes.Buffer
+	if err := terraform(&shown, "show", "-no-color", "-json", planFile); err != nil {
+		return plan, r, err
 	}
-	if ask {
-		fmt.Printf("\nOnly yes lets Terraform %s %s: ", verb[destroy], stack)
-		answer := ""
-		if _, err := fmt.Scanln(&answer); err != nil || answer != "yes" {
-			return fmt.Errorf("the answer was not yes: %s stays as it is", stack)
-		}
+	if err := json.Unmarshal(shown.Bytes(), &plan); err != nil {
+		return plan, r, fmt.Errorf("%s show -json: %w: use another release of it, or one of "+
+			"github.com/hashicorp/terraform-json", repository.Terraform(), err)
 	}
-	if err := terraform(os.Stdout, "apply", "-input=false", "-no-color", planFile); err != nil {
-		return fmt.Errorf("%w (if the plan is stale, %s)", err, again)
+	configuration, err := os.ReadFile(configurationFile)
+	findings := judge(&plan, decode(configuration), s.Refreshed)
+	r = result{Stack: s.Stack, Status: statusOf(findings), Summary: summarize(s.Stack, &plan, findings)}
+	if !s.Refreshed {
+		r.Summary += "\nWithout a refresh, nobody has looked at what AWS has now.\n"
 	}
-	return forget()
+	return plan, r, err
 }
 
-// check returns an error that says in what a saved plan is not what would be planned here.
-func (r record) check(stack string) error {
-	files := digests()
+// reopen says what a saved plan does, unless it is not what would be planned here.
+func (s saved) reopen(stack string) (r result, err error) {
+	files, err := digests()
 	switch {
-	case r.Stack != stack:
-		return fmt.Errorf("the saved plan is of %s: %s", r.Stack, again)
-	case r.Files[planFile] != files[planFile]:
-		return fmt.Errorf("%s is not the file that was saved: %s", planFile, again)
-	case !maps.Equal(r.Files, files):
-		return errors.New("the configuration is not the one that was planned: " + again)
+	case err != nil:
+		return r, err
+	case s.Stack != stack:
+		return r, fmt.Errorf("the saved plan is of %s: %s", s.Stack, again)
+	case s.Files[planFile] != files[planFile]:
+		return r, fmt.Errorf("%s is not the file that was saved: %s", planFile, again)
+	case !maps.Equal(s.Files, files):
+		return r, errors.New("the configuration is not the one that was planned: " + again)
 	}
-	for source, account := range r.Accounts {
-		var said bytes.Buffer
-		if err := terraform(&said, "plan", "-input=false", "-no-color", "-lock=false", "-refresh=false",
-			"-target="+source); err != nil {
-			return err
-		}
-		if found := strings.TrimPrefix(identity.FindString(said.String()), "id="); found != account {
-			return fmt.Errorf("the saved plan is of the account %s, and the credentials are of %s: %s", account, found, again)
-		}
+	plan, r, err := s.review()
+	if err != nil {
+		return r, err
 	}
-	return nil
+	made, _ := time.Parse(time.RFC3339, plan.Timestamp)
+	fmt.Printf("%s\nThis was planned %s ago.\n", r.Summary, time.Since(made).Round(time.Second))
+	return r, checkAccount(&plan)
 }
 
 // identity is the account in what Terraform says of an aws_caller_identity that it has read.
 var identity = regexp.MustCompile(`id=[0-9]{12}`)
 
-// accounts returns the accounts that the data sources of a plan have read.
-func accounts(plan *tfjson.Plan) map[string]string {
-	found := map[string]string{}
-	if state := plan.PriorState; state != nil && state.Values != nil && state.Values.RootModule != nil {
-		for _, source := range state.Values.RootModule.Resources {
-			if source.Type == "aws_caller_identity" {
-				found[source.Address] = fmt.Sprint(source.AttributeValues["account_id"])
-			}
+// checkAccount returns an error where the credentials are of another account than those that a plan was made with.
+func checkAccount(plan *tfjson.Plan) error {
+	for _, source := range stateOf(plan) {
+		if source.Type != "aws_caller_identity" {
+			continue
+		}
+		var said bytes.Buffer
+		if err := terraform(&said, "plan", "-input=false", "-no-color", "-lock=false", "-refresh=false",
+			"-target="+source.Address); err != nil {
+			return err
+		}
+		planned, found := source.AttributeValues["account_id"], strings.TrimPrefix(identity.FindString(said.String()), "id=")
+		if found != planned {
+			return fmt.Errorf("the saved plan is of the account %v, and the credentials are of %s: %s", planned, found, again)
 		}
 	}
-	return found
+	return nil
 }
 
 // usual are arguments with which Terraform still plans the whole stack.
@@ -155,8 +149,8 @@ var usual = regexp.MustCompile(
 
 // checkVariables returns an error for what makes Terraform plan another state, or not the whole stack.
 func checkVariables() error {
-	selected, _ := os.ReadFile(filepath.Join(cmp.Or(os.Getenv("TF_DATA_DIR"), ".terraform"), "environment"))
-	if name := cmp.Or(os.Getenv("TF_WORKSPACE"), strings.TrimSpace(string(selected)), "default"); name != "default" {
+	chosen, _ := os.ReadFile(filepath.Join(cmp.Or(os.Getenv("TF_DATA_DIR"), ".terraform"), "environment"))
+	if name := cmp.Or(os.Getenv("TF_WORKSPACE"), strings.TrimSpace(string(chosen)), "default"); name != "default" {
 		return fmt.Errorf("the workspace %s has another state: unset TF_WORKSPACE, or remove .terraform/environment", name)
 	}
 	for _, name := range []string{"TF_CLI_ARGS", "TF_CLI_ARGS_plan", "TF_CLI_ARGS_apply"} {
@@ -171,15 +165,42 @@ func checkVariables() error {
 	return nil
 }
 
-// digests returns the SHA-256 of what Terraform reads in the stack's folder, and of the plan. Names that begin with a
-// dot are Terraform's own.
-func digests() map[string]string {
+// digests returns those of all files in the stack's folder but the record, of names that begin with a dot, which are
+// Terraform's own, only of those in other folders.
+func digests() (map[string]string, error) {
 	found := map[string]string{}
-	names, _ := filepath.Glob("[^.]*")
-	for _, name := range names {
-		if content, err := os.ReadFile(name); err == nil && name != recordFile {
-			found[name] = fmt.Sprintf("%x", sha256.Sum256(content))
+	return found, filepath.WalkDir(".", func(path string, entry fs.DirEntry, err error) error {
+		switch hidden := strings.HasPrefix(path, ".") && path != "."; {
+		case err != nil || path == recordFile:
+		case entry.IsDir() && hidden:
+			err = fs.SkipDir
+		case !entry.IsDir() && !hidden:
+			found[path], err = digest(path)
 		}
+		return err
+	})
+}
+
+// digest returns the SHA-256 of a file.
+func digest(file string) (string, error) {
+	content, err := os.ReadFile(file)
+	return fmt.Sprintf("%x", sha256.Sum256(content)), err
+}
+
+// record is what this program writes, and reads again.
+type record interface{ valid() bool }
+
+func (s saved) valid() bool { return s.Files[planFile] != "" }
+
+func write(file string, r record) error {
+	content, err := json.Marshal(r)
+	return errors.Join(err, os.WriteFile(file, content, 0o644))
+}
+
+func read(file string, r record) error {
+	content, err := os.ReadFile(file)
+	if err == nil && (json.Unmarshal(content, r) != nil || !r.valid()) {
+		err = fmt.Errorf("%s is damaged, or of another version of this program: %s", file, again)
 	}
-	return found
+	return err
 }
