@@ -1,7 +1,6 @@
 package tests
 
 import (
-	"encoding/json"
 	"fmt"
 	"regexp"
 	"slices"
@@ -24,57 +23,14 @@ func accountWith(t *testing.T, change func(*config.Account)) stack {
 }
 
 func TestAccountHasWhatEnvironmentsShare(t *testing.T) {
-	s, states := accountStack(t), "tap-states-123456789012-eu-west-1"
-	s.want("aws_s3_bucket.bucket", states)
-	s.want("aws_s3_bucket.lifecycle.prevent_destroy", true)
-	s.want("aws_s3_bucket.force_destroy", false)
-	s.want("aws_s3_bucket_lifecycle_configuration.rule.0.noncurrent_version_expiration.0.noncurrent_days", 365)
-	// Each lock leaves a marker.
-	s.want("aws_s3_bucket_lifecycle_configuration.rule.0.expiration.0.expired_object_delete_marker", true)
-	s.want("aws_ecr_repository.name", "payment-api") // ECR.1, ECR.2, ECR.3
-	s.want("aws_ecr_repository.lifecycle.prevent_destroy", true)
-	s.want("aws_ecr_repository.image_tag_mutability", "IMMUTABLE")
-	s.want("aws_ecr_lifecycle_policy.policy.rules.1.selection.countNumber", 500)
-	s.want("aws_ecr_repository.image_scanning_configuration.scan_on_push", true)
-	s.want("aws_ecr_repository.encryption_configuration.0.encryption_type", "KMS")
-	s.want("import.id", states)
+	s := accountStack(t)
 	s.want("import.to", s.only("aws_s3_bucket").Address())
-	for key, of := range map[string]stack{"account": s, "tap-options": stacks(t)["options"].in(t)} {
-		of.want("terraform.backend", map[string]any{"s3": map[string]any{
-			"bucket": states, "key": key + "/terraform.tfstate", "region": "eu-west-1", "encrypt": true,
-			"use_lockfile": true, "allowed_account_ids": []string{"123456789012"},
-		}})
-		of.want("provider.allowed_account_ids", []string{"123456789012"})
-	}
 	delivery := s.only("aws_cloudwatch_log_resource_policy").policy()
 	if len(delivery) != 1 || !delivery[0].Allows("delivery.logs.amazonaws.com", "logs:PutLogEvents") ||
 		!strings.HasSuffix(delivery[0].Resource[0], ":123456789012:log-group:aws-waf-logs-tap-*:*") ||
 		!delivery[0].HasCondition("aws:SourceAccount", regexp.MustCompile("^123456789012$")) {
 		s.Errorf("the delivery of logs is allowed by %v", delivery)
 	}
-}
-
-// Images are not scanned once only (Inspector.2). EventBridge would send nothing to the topic if its
-// statement in either policy had a condition:
-// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html
-// https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
-func TestFindingsInImagesAreHeard(t *testing.T) {
-	s := accountStack(t)
-	s.want("aws_ecr_registry_scanning_configuration.scan_type", "ENHANCED")
-	s.want("aws_ecr_registry_scanning_configuration.rule", json.RawMessage(`[{
-		"scan_frequency": "CONTINUOUS_SCAN", "repository_filter": [{"filter": "*", "filter_type": "WILDCARD"}]}]`))
-	s.want("aws_cloudwatch_event_rule.event_pattern", `{"detail":{"severity":["HIGH","CRITICAL"],"status":["ACTIVE"]},`+
-		`"detail-type":["Inspector2 Finding"],"source":["aws.inspector2"]}`)
-	s.want("aws_cloudwatch_event_target.rule", "${aws_cloudwatch_event_rule.name}")
-	s.want("aws_cloudwatch_event_target.arn", "${aws_sns_topic.arn}")
-	s.want("aws_sns_topic.kms_master_key_id", "${aws_kms_key.arn}")
-	s.want("aws_sns_topic_policy.policy.Statement.1", json.RawMessage(`{"Sid": "PublishFindings", "Effect": "Allow",
-		"Principal": {"Service": "events.amazonaws.com"}, "Action": ["sns:Publish"], "Resource": ["${aws_sns_topic.arn}"]}`))
-	s.want("aws_kms_key.enable_key_rotation", true)
-	s.want("aws_kms_key.policy.Statement.1", json.RawMessage(`{"Sid": "PublishFindings", "Effect": "Allow",
-		"Principal": {"Service": "events.amazonaws.com"}, "Action": ["kms:Decrypt", "kms:GenerateDataKey*"],
-		"Resource": ["*"]}`))
-	s.want("aws_sns_topic_subscription.endpoint", "security@example.com")
 }
 
 // Subjects are compared as a whole: with an asterisk any branch, or a GitHub environment that nobody protects, would
@@ -113,8 +69,6 @@ func TestRolesTrustExactSubjects(t *testing.T) {
 	if roles := s.each("aws_iam_role"); len(roles) != len(expected) {
 		s.Errorf("%v are not the roles %v", addresses(roles), expected)
 	}
-	s.want("aws_iam_openid_connect_provider.client_id_list", []string{"sts.amazonaws.com"})
-	s.want("aws_iam_role.max_session_duration", 7200)
 	existing := accountWith(t, func(a *config.Account) { a.GitHub.ProviderExists = true })
 	if existing.each("aws_iam_openid_connect_provider") != nil {
 		s.Error("an account can have one provider of GitHub only")

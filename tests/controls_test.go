@@ -2,6 +2,7 @@ package tests
 
 import (
 	"encoding/json"
+	"fmt"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -11,101 +12,96 @@ import (
 
 	"tap/config"
 	"tap/tests/must"
+	"tap/tests/terraform"
 )
 
-// What AWS Security Hub asks for, by its ids; what checkov asks for is checked by make scan. Ids that are not here are
-// in the comment of the test that shows the same.
+// control matches the id of a control of Security Hub.
+var control = regexp.MustCompile(
+	`\b(ACM|EC2|ECR|ECS|ELB|IAM|Inspector|KMS|RDS|S3|SNS|SQS|SecretsManager|WAF)\.[1-9][0-9]*\b`)
 
-func TestControls(t *testing.T) {
-	attributes := map[string]string{}
-	eachEnvironment(t, func(s stack) {
-		insights, owner, leastDays := "enabled", "postgres", 7
-		if s.production() {
-			insights, owner, leastDays = "enhanced", "payment_owner", 14
+// wantAttributes checks attributes by what they are for.
+func (s stack) wantAttributes(rows map[string]map[string]any) {
+	file := map[string]any{"suffix": s.suffix}
+	must.Do(s, yaml.Unmarshal(must.Get(yaml.Marshal(s.environment))(s), &file))
+	key := func(reference string) any {
+		return terraform.Resource{Attributes: file}.At(strings.TrimPrefix(strings.Trim(reference, `"${}`), "environment."))
+	}
+	whole, inside := regexp.MustCompile(`"\$\{environment\.[\w.]+\}"`), regexp.MustCompile(`\$\{environment\.[\w.]+\}`)
+	for says, attributes := range rows {
+		s.Run(says, func(t *testing.T) {
+			for attribute, value := range attributes {
+				text := whole.ReplaceAllStringFunc(encoded(value), func(found string) string { return encoded(key(found)) })
+				text = inside.ReplaceAllStringFunc(text, func(found string) string { return fmt.Sprint(key(found)) })
+				if strings.Contains(attribute, ".") {
+					s.in(t).want(attribute, json.RawMessage(text))
+				} else {
+					s.in(t).none(attribute)
+				}
+			}
+		})
+	}
+}
+
+// The sections of attributes.yaml are about what stacks have in common. Controls whose rows differ between the classes
+// are explained in docs/audit.md.
+func TestAttributes(t *testing.T) {
+	seen, audit, all := map[string]bool{}, read(t, "../docs/audit.md"), map[string]map[string]map[string]any{}
+	must.Do(t, yaml.Unmarshal([]byte(read(t, "attributes.yaml")), &all))
+	eachStack(t, func(s stack) {
+		e := config.Environment{}
+		if s.environment != nil {
+			e = *s.environment
 		}
-		for _, control := range []struct {
-			says, attribute string
-			value           any
-		}{
-			{"ECS.1: tasks have a network of their own", "aws_ecs_task_definition.network_mode", "awsvpc"},
-			{"ECS.2: tasks have no public address", "aws_ecs_service.network_configuration.assign_public_ip", false},
-			{"ECS.3: tasks share no processes", "aws_ecs_task_definition.pid_mode", nil},
-			{"ECS.10: tasks run on the newest platform", "aws_ecs_service.platform_version", "LATEST"},
-			{"ECS.12: the cluster has Container Insights", "aws_ecs_cluster.setting",
-				[]map[string]string{{"name": "containerInsights", "value": insights}}},
-			{"ELB.4: invalid headers are dropped", "aws_lb.drop_invalid_header_fields", true},
-			{"ELB.6: AWS keeps a protected load balancer", "aws_lb.enable_deletion_protection", s.environment.Protect},
-			{"ELB.12: ambiguous requests are refused", "aws_lb.desync_mitigation_mode", "defensive"},
-			{"KMS.4: the key is rotated", "aws_kms_key.enable_key_rotation", true},
-			{"RDS.2: the database is not public", "aws_rds_cluster_instance.publicly_accessible", false},
-			{"RDS.6: monitoring reports every minute", "aws_rds_cluster_instance.monitoring_interval", 60},
-			{"RDS.7: AWS keeps a protected cluster", "aws_rds_cluster.deletion_protection", s.environment.Protect},
-			{"RDS.12: users may log in with IAM", "aws_rds_cluster.iam_database_authentication_enabled", true},
-			{"RDS.13, RDS.35: AWS upgrades minors", "aws_rds_cluster_instance.auto_minor_version_upgrade", true},
-			{"RDS.16: snapshots have the cluster's tags", "aws_rds_cluster.copy_tags_to_snapshot", true},
-			{"RDS.24: production's master user is not the name tried first", "aws_rds_cluster.master_username", owner},
-			{"RDS.27: storage is encrypted", "aws_rds_cluster.storage_encrypted", true},
-			{"RDS.50: backups are kept long enough", "aws_rds_cluster.backup_retention_period",
-				max(leastDays, s.environment.Database.BackupRetentionDays)},
+		for section, applies := range map[string]bool{
+			"every stack": true, "account": s.environment == nil, "environments": s.environment != nil,
+			"development": e.Class == config.Development, "production": e.Class == config.Production,
+			"defaults of development": s.suffix == development(t).suffix,
+			"defaults of production":  s.suffix == production(t).suffix,
+			"own network":             s.each("aws_vpc") != nil, "existing network": e.Network.IsExisting(),
+			"domain": e.LoadBalancer.Domain.Name != "", "sessions": e.Service.ExecuteCommand,
+			"queue": s.each("aws_sqs_queue") != nil, "in an account": e.InAccountStack(),
+			"in no account": s.environment != nil && !e.InAccountStack(),
 		} {
-			s.Run(control.says, func(t *testing.T) { s.in(t).want(control.attribute, control.value) })
-			attributes[control.says] = control.attribute
+			if applies {
+				seen[section] = true
+				s.wantAttributes(all[section])
+			}
 		}
 	})
-	for says, attribute := range attributes {
-		kind, path, _ := strings.Cut(attribute, ".")
-		controls, _, _ := strings.Cut(says, ":")
-		explained := regexp.MustCompile(`(?m)^\| ` + controls + ` \|[^|]+\|[^|]+\|$`).MatchString(read(t, "../docs/audit.md"))
-		one, other := development(t).some(kind)[0].At(path), production(t).some(kind)[0].At(path)
-		if differs := encoded(one) != encoded(other); differs != explained {
-			t.Errorf("%s is %v in development and %v in production; docs/audit.md explains it: %v", says, one, other, explained)
+	for section, rows := range all {
+		if !seen[section] { // it is that of a key
+			example(t, section).wantAttributes(rows)
+		}
+		for says, attributes := range rows {
+			controls, _, _ := strings.Cut(says, ": ")
+			differs, row := false, regexp.MustCompile(`(?m)^\| `+controls+` \|[^|]+\|[^|]+\|$`)
+			for attribute := range attributes {
+				kind, path, _ := strings.Cut(attribute, ".")
+				one, other := development(t).each(kind), production(t).each(kind)
+				differs = differs || one != nil && other != nil && encoded(one[0].At(path)) != encoded(other[0].At(path))
+			}
+			if explained := row.MatchString(audit); control.MatchString(controls) && differs != explained {
+				t.Errorf("%s differs between the classes: %v; docs/audit.md explains it: %v", says, differs, explained)
+			}
 		}
 	}
 }
 
-// Of every bucket, that of the states included: nothing in it can become public (S3.2, S3.3, S3.8), policies alone rule
-// access (S3.12), which is not in clear text (S3.5), it is cleaned up (S3.13), and what is overwritten can be restored
-// (S3.14).
-func TestControlsOfBuckets(t *testing.T) {
-	eachStack(t, func(s stack) {
-		for attribute, value := range map[string]any{
-			"lifecycle_configuration.rule.0.status":                                                    "Enabled",
-			"lifecycle_configuration.rule.0.abort_incomplete_multipart_upload.0.days_after_initiation": 7,
-			"ownership_controls.rule.object_ownership":                                                 "BucketOwnerEnforced",
-			"public_access_block.block_public_acls":                                                    true,
-			"public_access_block.block_public_policy":                                                  true,
-			"public_access_block.ignore_public_acls":                                                   true,
-			"public_access_block.restrict_public_buckets":                                              true,
-			"versioning.versioning_configuration.status":                                               "Enabled",
-			// Access logs are delivered to buckets with S3's own keys only:
-			// https://docs.aws.amazon.com/elasticloadbalancing/latest/application/enable-access-logging.html
-			"server_side_encryption_configuration.rule.0.apply_server_side_encryption_by_default.sse_algorithm": "AES256",
-			"policy.policy.Statement.0": json.RawMessage(`{
-				"Sid": "DenyClearText", "Effect": "Deny", "Principal": {"AWS": "*"}, "Action": ["s3:*"],
-				"Resource": ["${aws_s3_bucket.arn}", "${aws_s3_bucket.arn}/*"],
-				"Condition": {"Bool": {"aws:SecureTransport": "false"}}}`),
-		} {
-			kind, path, _ := strings.Cut("aws_s3_bucket_"+attribute, ".")
-			s.only(kind).want("bucket", "${aws_s3_bucket.bucket}")
-			s.only(kind).want(path, value)
-		}
-	})
-}
-
-// Every control that applies is named by the test that shows it, or accepted in docs/audit.md.
+// Every control that applies is named where it is checked, by a row of attributes.yaml or by what a test says when it
+// fails, or accepted in docs/audit.md.
 func TestEveryControlIsTestedOrAccepted(t *testing.T) {
-	id := regexp.MustCompile(`\b(ACM|EC2|ECR|ECS|ELB|IAM|Inspector|KMS|RDS|S3|SNS|SQS|SecretsManager|WAF)\.[1-9][0-9]*\b`)
 	var judges map[string]string
 	must.Do(t, yaml.Unmarshal([]byte(read(t, "securityhub.yaml")), &judges))
 	tested, accepted, kinds, applies := map[string]bool{}, map[string]bool{}, map[string]bool{}, map[string]bool{}
-	for _, file := range must.Get(filepath.Glob("*_test.go"))(t) {
-		for _, name := range id.FindAllString(read(t, file), -1) {
+	comment := regexp.MustCompile(`(?m)(//|#).*$`) // which can outlive a check
+	for _, file := range append(must.Get(filepath.Glob("*_test.go"))(t), "attributes.yaml") {
+		for _, name := range control.FindAllString(comment.ReplaceAllString(read(t, file), ""), -1) {
 			tested[name] = true
 		}
 	}
 	rowOfTwo := regexp.MustCompile(`(?m)^\|([^|]*)\|[^|]*\|$`)
 	for _, row := range rowOfTwo.FindAllStringSubmatch(read(t, "../docs/audit.md"), -1) {
-		for _, name := range id.FindAllString(row[1], -1) {
+		for _, name := range control.FindAllString(row[1], -1) {
 			accepted[name] = true
 		}
 	}
@@ -121,7 +117,8 @@ func TestEveryControlIsTestedOrAccepted(t *testing.T) {
 		}
 		for _, name := range strings.Fields(controls) {
 			if applies[name] = true; !tested[name] && !accepted[name] {
-				t.Errorf("%s applies to %s: name it in the test that shows it, or accept it in docs/audit.md", name, kind)
+				t.Errorf("%s applies to %s: name it in attributes.yaml or in what a test says when it fails, or accept it in "+
+					"docs/audit.md", name, kind)
 			}
 		}
 	}

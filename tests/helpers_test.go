@@ -237,11 +237,15 @@ func (s stack) find(kind, path string, value any) resource {
 }
 
 // want checks every resource of a kind, of which there has to be one at least: aws_lb.idle_timeout.
-func (s stack) want(kindAndPath string, expected any) {
+func (s stack) want(kindAndPath string, expected any, controls ...string) {
 	s.Helper()
 	kind, path, _ := strings.Cut(kindAndPath, ".")
+	if kind == "data" || kind == "ephemeral" {
+		name, rest, _ := strings.Cut(path, ".")
+		kind, path = kind+"."+name, rest
+	}
 	for _, r := range s.some(kind) {
-		r.want(path, expected)
+		r.want(path, expected, controls...)
 	}
 }
 
@@ -271,11 +275,12 @@ func (r resource) every(path string, get func(path string) resource) []resource 
 func (r resource) parts(path string) []resource { return r.every(path, r.part) }
 
 // toTheOnly matches a reference without the name of the resource, which is the only one of its kind.
-var toTheOnly = regexp.MustCompile(`\$\{((?:data\.|ephemeral\.)?[a-z0-9_]+)\.([a-z_]+)\}`)
+var toTheOnly = regexp.MustCompile(`\$\{((?:data\.|ephemeral\.)?(?:aws|terraform)_[a-z0-9_]+)\.([a-z_]+)\}`)
 
 // want checks the value at a path against one that JSON writes in the same way, but for references to what is the only
-// one of its kind, which need no name: ${aws_lb.arn}. Of nil: there is none.
-func (r resource) want(path string, expected any) {
+// one of its kind, which need no name: ${aws_lb.arn}. Of nil: there is none. It shows that controls of Security Hub are
+// met.
+func (r resource) want(path string, expected any, controls ...string) {
 	r.Helper()
 	text := toTheOnly.ReplaceAllStringFunc(encoded(expected), func(short string) string {
 		match := toTheOnly.FindStringSubmatch(short)
@@ -284,7 +289,7 @@ func (r resource) want(path string, expected any) {
 	var normal any
 	must.Do(r.T, json.Unmarshal([]byte(text), &normal))
 	if got := r.At(path); !reflect.DeepEqual(got, normal) {
-		r.Errorf("%s: %s is %s, expected %s", r.Address(), path, encoded(got), text)
+		r.Errorf("%s: %s is %s, expected %s %s", r.Address(), path, encoded(got), text, strings.Join(controls, " "))
 	}
 }
 

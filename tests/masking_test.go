@@ -35,7 +35,7 @@ func TestCardNumbersMatchHoweverGrouped(t *testing.T) {
 	}
 }
 
-// unmasked are the log groups without a mask, and why. What programs (ECS.9), the database, the firewall and sessions
+// unmasked are the log groups without a mask, and why. What programs, the database, the firewall and sessions
 // log may contain what clients send.
 var unmasked = map[string]string{
 	"/tap-SUFFIX/vpc-flow-logs":                                    "no content; the mask would hide counts",
@@ -64,7 +64,7 @@ func TestLogsMaskCardNumbers(t *testing.T) {
 		for _, group := range s.some("aws_cloudwatch_log_group") {
 			name := strings.ReplaceAll(group.Text("name"), s.suffix, "SUFFIX")
 			if isMasked := slices.Contains(masked, group.Address()); isMasked == (unmasked[name] != "") {
-				s.Errorf("%s is masked: %v", name, isMasked)
+				s.Errorf("%s is masked (ECS.9): %v", name, isMasked)
 			}
 		}
 	})

@@ -78,7 +78,7 @@ var exceptions = map[string][]string{
 // type:*.
 var unlimited = regexp.MustCompile(`^(\*|arn:[^:]*:[^:]*:[^:]*:[^:]*:([a-z-]+[:/])?\*.*)$`)
 
-// No policy gives everything, nor lets anybody decrypt with every key (IAM.1, IAM.21, KMS.1, KMS.2).
+// No policy gives everything, nor lets anybody decrypt with every key.
 func TestStatementsAreNarrow(t *testing.T) {
 	needed := map[string]bool{}
 	eachEnvironment(t, func(s stack) {
@@ -93,7 +93,7 @@ func TestStatementsAreNarrow(t *testing.T) {
 					continue
 				}
 				if !slices.Contains(exceptions[statement.Of.Kind], action) {
-					s.Errorf("%s allows %s for %v", statement, action, statement.Resource)
+					s.Errorf("%s allows %s for %v (IAM.1, IAM.21, KMS.1, KMS.2)", statement, action, statement.Resource)
 				}
 				needed[statement.Of.Kind+action] = true
 			}
@@ -108,8 +108,8 @@ func TestStatementsAreNarrow(t *testing.T) {
 	}
 }
 
-// Nothing is public or open to other accounts (KMS.5, S3.6, SNS.4), and no service acts for one. Otherwise another
-// customer could make it act for them: the confused deputy,
+// Nothing is public or open to other accounts, and no service acts for one. Otherwise another customer could make it
+// act for them: the confused deputy,
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html
 func TestOnlyTheAccountIsAllowed(t *testing.T) {
 	eachEnvironment(t, func(s stack) {
@@ -121,7 +121,7 @@ func TestOnlyTheAccountIsAllowed(t *testing.T) {
 			for _, names := range statement.Principal {
 				if slices.Contains(names, "*") && statement.Effect == "Allow" && !isImageLayers(statement, s.environment.Region) &&
 					!statement.HasCondition("aws:PrincipalAccount", accountID) {
-					s.Errorf("%s allows everybody, of any account", statement)
+					s.Errorf("%s allows everybody, of any account (KMS.5, S3.6, SNS.4)", statement)
 				}
 			}
 			for _, name := range statement.Principal["AWS"] {
@@ -152,7 +152,7 @@ func TestRolesAreAssumedByOneService(t *testing.T) {
 	services := map[string]string{ // by how the name of a role ends, before the suffix
 		"ExecutionRole":    "ecs-tasks.amazonaws.com",
 		"TaskRole":         "ecs-tasks.amazonaws.com",
-		"DBMonitoringRole": "monitoring.rds.amazonaws.com", // RDS.6
+		"DBMonitoringRole": "monitoring.rds.amazonaws.com",
 		"FlowLogRole":      "vpc-flow-logs.amazonaws.com",
 	}
 	eachEnvironment(t, func(s stack) {

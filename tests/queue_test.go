@@ -158,8 +158,6 @@ func TestForgottenPartOfAConnectionIsNoticed(t *testing.T) {
 func TestEverythingFollowsFromConnections(t *testing.T) {
 	s, base := withQueue(t, func(*connection.Connection) {}), stacks(t)["isolated"].in(t)
 	queue, key := s.only("aws_sqs_queue"), s.only("aws_kms_key").Ref("arn")
-	queue.want("kms_master_key_id", key) // SQS.1
-	s.none("aws_sqs_queue_policy")       // SQS.3: nobody of another account
 	same(t, "what tasks cannot use", unusable(s), nil)
 	endpoint, arn := s.find("aws_vpc_endpoint", "service_name", "com.amazonaws.us-east-1.sqs"), " "+queue.Ref("arn")
 	for name, allowed := range map[string][]string{

@@ -23,7 +23,7 @@ var nameAttributes = []string{
 }
 
 // expectDistinctNames checks that no two resources of a kind have the same name: AWS would refuse the second, or give
-// it the place of the first.
+// it the place of the first. With the suffix they cannot be those of another environment in the account.
 func expectDistinctNames(s stack) {
 	s.Helper()
 	// Of the role; of the certificate, and the alias; the engine's.
@@ -40,7 +40,9 @@ func expectDistinctNames(s stack) {
 			if other := owner[key]; other != "" {
 				s.Errorf("%s and %s have the %s %s", other, r.Address(), attribute, name)
 			}
-			owner[key] = r.Address()
+			if owner[key] = r.Address(); s.environment != nil && !strings.Contains(name, "-"+s.suffix) {
+				s.Errorf("%s has the %s %s, without the suffix", r.Address(), attribute, name)
+			}
 		}
 	}
 }

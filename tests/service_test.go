@@ -2,7 +2,6 @@ package tests
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -46,10 +45,13 @@ func TestAutoscalingOwnsTheNumberOfTasks(t *testing.T) {
 		}
 		for _, policy := range s.some("aws_appautoscaling_policy") {
 			metric := policy.part("target_tracking_scaling_policy_configuration.predefined_metric_specification")
-			metrics := map[string]string{"CPUScaling": "ECSServiceAverageCPUUtilization",
-				"MemoryScaling": "ECSServiceAverageMemoryUtilization", "RequestScaling": "ALBRequestCountPerTarget"}
+			scaling := s.environment.Service.Scaling
+			expected := map[string][2]any{"CPUScaling": {"ECSServiceAverageCPUUtilization", scaling.CPUPercent},
+				"MemoryScaling":  {"ECSServiceAverageMemoryUtilization", scaling.MemoryPercent},
+				"RequestScaling": {"ALBRequestCountPerTarget", scaling.RequestsPerTarget}}
 			kind := regexp.MustCompile(`(CPU|Memory|Request)Scaling`).FindString(policy.Text("name"))
-			metric.want("predefined_metric_type", metrics[kind])
+			metric.want("predefined_metric_type", expected[kind][0])
+			policy.want("target_tracking_scaling_policy_configuration.target_value", expected[kind][1])
 			if kind == "RequestScaling" {
 				metric.want("resource_label", "${aws_lb.arn_suffix}/${aws_lb_target_group.arn_suffix}")
 			}
@@ -65,14 +67,7 @@ func TestRollbackIsAFailure(t *testing.T) {
 	eachEnvironment(t, func(s stack) {
 		for _, service := range s.some("aws_ecs_service") {
 			definition := service.follow("task_definition")
-			definition.want("skip_destroy", true) // to be rolled back to
-			// No task ends before its successor is healthy (docs/decisions.md).
-			service.want("deployment_minimum_healthy_percent", 100)
-			service.want("deployment_maximum_percent", 200)
-			service.want("deployment_circuit_breaker", map[string]bool{"enable": true, "rollback": true})
-			service.want("wait_for_steady_state", true)
 			service.want("lifecycle.postcondition.0.condition", "${(self.task_definition == "+definition.Address()+".arn)}")
-			service.want("timeouts", json.RawMessage(`{"create": "15m", "update": "15m"}`))
 		}
 		api := s.service()
 		api.want("health_check_grace_period_seconds", s.environment.Service.HealthCheck.GracePeriodSeconds)
@@ -153,14 +148,11 @@ func TestVariablesOfTheProjectAreReserved(t *testing.T) {
 	}
 }
 
-// Without NAT gateway a session needs an endpoint, and what is typed is logged under the key.
+// Without NAT gateway a session needs an endpoint.
 func TestSessionsAreReachedAndLogged(t *testing.T) {
 	s := stacks(t)["options"].in(t)
-	s.want("aws_ecs_service.enable_execute_command", true)
-	logging := s.only("aws_ecs_cluster").part("configuration.execute_command_configuration")
-	logging.want("logging", "OVERRIDE")
-	logging.want("log_configuration.cloud_watch_encryption_enabled", true)
-	logging.follow("log_configuration.cloud_watch_log_group_name").want("name", "/tap-options/execute-command")
+	s.only("aws_ecs_cluster").follow("configuration.execute_command_configuration.log_configuration."+
+		"cloud_watch_log_group_name").want("name", "/tap-options/execute-command")
 	role := s.service().follow("task_definition").follow("task_role_arn")
 	for _, statement := range role.permitted() {
 		if slices.Contains(statement.Action, "logs:PutLogEvents") &&
@@ -181,9 +173,8 @@ func TestPlaceholderKnowsPortAndPath(t *testing.T) {
 	example(t, "service.user").container().want("command", nil)
 }
 
-// A program that is taken over has no capability (ECS.4), and cannot run what it writes, nor write to the root file
-// system (ECS.5) but for ECS Exec. A real image does not run as root; the placeholder does, to listen on port 80
-// (ECS.20).
+// A program that is taken over has no capability, and cannot run what it writes, nor write to the root file system but
+// for ECS Exec. A real image does not run as root; the placeholder does, to listen on port 80.
 func TestContainersKeepWhatTheyNeed(t *testing.T) {
 	notRoot := regexp.MustCompile(`^[1-9][0-9]*(:[1-9][0-9]*)?$`)
 	eachEnvironment(t, func(s stack) {
@@ -194,13 +185,12 @@ func TestContainersKeepWhatTheyNeed(t *testing.T) {
 		for _, container := range s.containers() {
 			container.want("linuxParameters.capabilities", map[string]any{"drop": dropped})
 			container.want("linuxParameters.tmpfs.0.mountOptions", []string{"nosuid", "nodev", "noexec"})
-			container.want("privileged", nil)
-			container.want("readonlyRootFilesystem", !s.environment.Service.ExecuteCommand)
+			container.want("privileged", nil, "ECS.4")
+			container.want("readonlyRootFilesystem", !s.environment.Service.ExecuteCommand, "ECS.5")
 			if user := container.Text("user"); notRoot.MatchString(user) == s.environment.Service.IsPlaceholder() {
-				s.Errorf("the user is %q with the image %v", user, container.At("image"))
+				s.Errorf("ECS.20: the user is %q with the image %v", user, container.At("image"))
 			}
 		}
-		s.want("aws_ecs_service.enable_execute_command", s.environment.Service.ExecuteCommand)
 	})
 }
 
