@@ -2,9 +2,14 @@ package config
 
 import (
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
+
+	"go.yaml.in/yaml/v3"
+
+	"tap/tests/must"
 )
 
 func TestSubnetsStayWhenAZoneIsAppended(t *testing.T) {
@@ -35,66 +40,24 @@ func TestPrivateRepositoryOfAnImage(t *testing.T) {
 	}
 }
 
-func TestProductionHasANATGatewayInEachZone(t *testing.T) {
-	for settings, want := range map[string]int{
-		"": 3, ", natGateways: 1": 1, ", zones: [us-east-1a, us-east-1b, us-east-1c, us-east-1d]": 4,
-	} {
-		environment, err := read("class: production\n" + noRange + "network: {cidr: 10.1.0.0/16" + settings + "}")
-		if got := environment.Network.NATGateways; got != want || err != nil {
-			t.Errorf("%s: got %d, %v, want %d", settings, got, err, want)
-		}
+// The files are in testdata/derived.yaml.
+func TestWhatFollowsFromFiles(t *testing.T) {
+	var cases []struct {
+		File    any
+		Values  map[string]any
+		Warning string
 	}
-}
-
-// Their private names clash with those of endpoints that the VPC has.
-func TestExistingNetworkGetsEndpointsOnRequestOnly(t *testing.T) {
-	const existing = "network: {existing: {publicSubnets: [subnet-00000001, subnet-00000002], " +
-		"privateSubnets: [subnet-00000003, subnet-00000004]}"
-	for settings, want := range map[string]bool{"}": false, ", interfaceEndpoints: true}": true} {
-		environment, err := read("class: production\n" + noRange +
-			existing + settings)
-		if got := environment.Network.InterfaceEndpoints; got != want || err != nil {
-			t.Errorf("%s: got %v, %v", settings, got, err)
-		}
-	}
-}
-
-func TestWarnings(t *testing.T) {
-	const existing = "network: {existing: {publicSubnets: [subnet-00000001, subnet-00000002], " +
-		"privateSubnets: [subnet-00000003, subnet-00000004]}"
-	const without = "network.existing: the VPC gets no flow logs, routes, NAT gateway, endpoint for S3 "
-	const image = "service.image: the policy of the repository, which the account 210987654321 has, has to let "
-	const each = " connections each (DB_MAX_CONNECTIONS of service.environment; 20 without it) "
-	const small = "database: {instanceClass: db.serverless, serverless: {minimumCapacity: 0.5, maximumCapacity: 64}}"
-	const twenty = "service: {scaling: {maximumTasks: 20}, environment: {DB_MAX_CONNECTIONS: '"
-	for content, want := range map[string]string{
-		"":                                       "",
-		existing + "}":                           without + "or",
-		existing + ", interfaceEndpoints: true}": without + "and no",
-		"account: '123456789012'\nservice: {image: 123456789012.dkr.ecr.us-east-1.amazonaws.com/payment-api:1}": "",
-		"account: '123456789012'\nservice: {image: 210987654321.dkr.ecr.us-east-1.amazonaws.com/payment-api:1}": image,
-		"service: {scaling: {maximumTasks: 20}}": "",
-		"service: {scaling: {maximumTasks: 21}}": "service.scaling.maximumTasks: 21 tasks that may open 20" + each +
-			"are more than the 419 or so that db.t3.medium takes",
-		"service: {environment: {DB_MAX_CONNECTIONS: '42'}}": "service.scaling.maximumTasks: 10 tasks that may open 42",
-		// As many as AWS says: 1,600 for 15.25 GiB, here 16, and twice that, up to 5,000.
-		twenty + "83'}}\ndatabase: {instanceClass: db.r6g.large}":    "",
-		twenty + "84'}}\ndatabase: {instanceClass: db.r6g.large}":    "service.scaling.maximumTasks: 20 tasks",
-		twenty + "167'}}\ndatabase: {instanceClass: db.r7g.xlarge}":  "",
-		twenty + "168'}}\ndatabase: {instanceClass: db.r7g.xlarge}":  "service.scaling.maximumTasks: 20 tasks",
-		twenty + "250'}}\ndatabase: {instanceClass: db.r8g.4xlarge}": "",
-		twenty + "251'}}\ndatabase: {instanceClass: db.r8g.4xlarge}": "service.scaling.maximumTasks: 20 tasks",
-		twenty + "42'}}\ndatabase: {instanceClass: db.serverless}":   "service.scaling.maximumTasks: 20 tasks",
-		// Serverless of little capacity takes fewer, whatever it can grow to.
-		twenty + "100'}}\n" + small:                                 "",
-		twenty + "101'}}\n" + small:                                 "service.scaling.maximumTasks: 20 tasks",
-		twenty + "9999'}}\ndatabase: {instanceClass: db.x2g.large}": "", // not known
-		"region: us-gov-west-1":                                     "region: AWS has announced for commercial Regions only:",
-	} {
-		environment, err := read(development + content)
+	must.Do(t, yaml.Unmarshal(must.Get(os.ReadFile("testdata/derived.yaml"))(t), &cases))
+	for _, c := range cases {
+		environment, err := read(string(must.Get(yaml.Marshal(c.File))(t)))
 		got := strings.ReplaceAll(strings.Join(Warnings([]Environment{environment}), "\n"), "tap-: ", "")
-		if err != nil || !strings.HasPrefix(got, want) || want == "" && got != "" {
-			t.Errorf("%s: got %q, %v, want %q", content, got, err, want)
+		if err != nil || !strings.HasPrefix(got, c.Warning) || c.Warning == "" && got != "" {
+			t.Errorf("%v: got %q, %v, want %q", c.File, got, err, c.Warning)
+		}
+		for key, want := range c.Values {
+			if got := environment.at(key); fmt.Sprint(got) != fmt.Sprint(want) {
+				t.Errorf("%v: %s is %v, want %v", c.File, key, got, want)
+			}
 		}
 	}
 }

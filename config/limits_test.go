@@ -22,7 +22,7 @@ import (
 func scalars(t *testing.T) map[string]bool {
 	all := map[string]bool{"null": true, "true": true}
 	contents := strings.Join(documents(t, "allowed.yaml"), " ")
-	eachRefused(func(_, value, _ string) { contents += " " + value })
+	eachRefused(t, func(_, value, _ string) { contents += " " + value })
 	for text := range strings.FieldsSeq(contents) {
 		all[`"`+strings.Trim(text, `[]{},'"`)+`"`] = true
 	}
@@ -172,7 +172,7 @@ func FuzzFile(f *testing.F) {
 	for _, content := range slices.Concat(documents(f, "allowed.yaml"), documents(f, "refused.yaml")) {
 		f.Add(content)
 	}
-	eachRefused(func(key, value, _ string) { f.Add(written(key, value)) })
+	eachRefused(f, func(key, value, _ string) { f.Add(written(key, value)) })
 	f.Fuzz(func(t *testing.T, content string) {
 		file := newFile("fuzz.yaml")
 		file.fill(file.parse([]byte(content), environmentLimit))

@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path"
 	"reflect"
@@ -11,20 +12,12 @@ import (
 	"syscall"
 	"testing"
 
+	"go.yaml.in/yaml/v3"
+
 	"tap/tests/must"
 )
 
-const (
-	development  = "class: development\n"
-	accounts     = "../accounts.yaml" // in the folder of environment files that load makes
-	oneAccount   = "123456789012:\n  region: us-east-1\n"
-	otherAccount = "210987654321: {region: us-east-1}\n"
-	inAccount    = development + "account: '123456789012'\n"
-	inOther      = development + "account: '210987654321'\n"
-	digest       = "@sha256:0000000000000000000000000000000000000000000000000000000000000000"
-	noRange      = "service: {image: app" + digest + "}\nloadBalancer: {allowPlainHttp: true}\n" // for production
-	domain       = "loadBalancer: {domain: {name: api.example.com, zoneId: Z1}}\n"
-)
+const development = "class: development\n"
 
 // load loads a folder of the given files, which becomes the one below the working folder.
 func load(t *testing.T, files map[string]string, requested string) ([]Environment, []Account, error) {
@@ -88,9 +81,11 @@ database: {instanceClass: db.serverless, serverless: {minimumCapacity: 0.5, maxi
 }
 
 func TestAccountsHaveTheirEnvironments(t *testing.T) {
-	const github = "  emails: [a@b.com]\n  github: {subject: 'repo:acme/tap', repositoryId: '42', providerExists: true}\n"
-	environments, shared, err := load(t, map[string]string{accounts: otherAccount + oneAccount + github,
-		"qa.yaml": inAccount, "dev.yaml": inAccount, "other.yaml": inOther, "own.yaml": development}, "")
+	const dev, other = development + "account: '123456789012'\n", development + "account: '210987654321'\n"
+	environments, shared, err := load(t, map[string]string{"qa.yaml": dev, "dev.yaml": dev, "other.yaml": other,
+		"own.yaml": development, "../accounts.yaml": `210987654321: {region: us-east-1}
+123456789012: {region: us-east-1, emails: [a@b.com],
+  github: {subject: 'repo:acme/tap', repositoryId: '42', providerExists: true}}`}, "")
 	if err != nil || len(environments) != 4 || len(shared) != 2 {
 		t.Fatalf("got %d environments, %d accounts, %v", len(environments), len(shared), err)
 	}
@@ -108,140 +103,47 @@ func TestAccountsHaveTheirEnvironments(t *testing.T) {
 	}
 }
 
-func TestProblemsOfAllFilesComeTogether(t *testing.T) {
-	environments, _, err := load(t, map[string]string{
-		"a.yaml": "class: development\nservice:\n  cpus: 300\n  port: 70000\nfirewall: {rateLimit: 9}\n",
-		"b.yaml": "class: staging\nregion: mars\n",
-		"c.yml":  development, "t\u202eb.yaml": development,
-		"d.yaml": development + "service: {port: 0}\n" + strings.ReplaceAll(many("z%d: 1", 60), ", ", "\n"),
-	}, "Mine")
-	want := append([]string{
-		"environments/a.yaml:3: service.cpus: is not a known key; did you mean service.cpu?",
-		"environments/a.yaml:4: service.port: 70000 is not valid; allowed: 1 to 65535",
-		"environments/a.yaml:5: firewall.rateLimit: 9 is not valid; allowed: 10 to 2000000000",
-		`environments/b.yaml:1: class: "staging" is not valid; allowed: development, production`,
-		`environments/b.yaml:2: region: "mars" is not valid; allowed: the code of an AWS Region, for example us-east-1`,
-		"environments/c.yml: is not an environment file; allowed: <suffix>.yaml, README.md, dot files and names",
-		"environments/d.yaml:2: service.port: 0 is not valid",
-	}, slices.Repeat([]string{"environments/d.yaml:"}, 49)...)
-	want = append(want, "environments/d.yaml: more problems: 11",
-		`"environments/t\u202eb.yaml": "t\u202eb" is not a suffix`,
-		`ENVIRONMENT_SUFFIX or context key environment_suffix: "Mine" is not a suffix; allowed: `)
-	if wantProblems(t, err, want...); environments != nil {
-		t.Error("environments came with the error")
+// The cases are in testdata/files.yaml.
+func TestFilesAndContentsAreRefused(t *testing.T) {
+	var cases struct {
+		Together []struct {
+			Says, Requested string
+			Files           map[string]string
+			Want            []string
+		}
+		Contents map[string]map[string]string
 	}
-}
-
-func TestFilesThatDoNotGoTogetherAreRefused(t *testing.T) {
-	refuse := func(files map[string]string, want ...string) {
-		_, _, err := load(t, files, "")
-		wantProblems(t, err, want...)
+	must.Do(t, yaml.Unmarshal(must.Get(os.ReadFile("testdata/files.yaml"))(t), &cases))
+	for _, c := range cases.Together {
+		t.Run(c.Says, func(t *testing.T) {
+			environments, _, err := load(t, c.Files, c.Requested)
+			if wantProblems(t, err, c.Want...); err != nil && environments != nil {
+				t.Error("environments came with the error")
+			}
+		})
 	}
-	production := func(cidr string) string { return "class: production\n" + noRange + "network: {cidr: " + cidr + "}\n" }
-	refuse(map[string]string{"a.yaml": production("10.1.0.0/16"), "b.yaml": production("10.1.128.0/20"),
-		"c.yaml": production("10.2.0.0/16"), "d.yaml": development + "network: {cidr: 10.1.0.0/16}\n",
-		"e.yaml": production("10.1.128.0/17")},
-		"environments/b.yaml:4: network.cidr: 10.1.128.0/20 overlaps 10.1.0.0/16 of environments/a.yaml; the ranges of",
-		"environments/e.yaml:4: network.cidr: 10.1.128.0/17 overlaps 10.1.0.0/16 of environments/a.yaml",
-		"environments/e.yaml:4: network.cidr: 10.1.128.0/17 overlaps 10.1.128.0/20 of environments/b.yaml")
-	refuse(map[string]string{"a.yaml": development + domain, "b.yaml": development + domain, "c.yaml": development},
-		"environments/b.yaml:2: loadBalancer.domain.name: is the domain of environments/a.yaml")
-	in := func(endpoints bool, subnets string) string {
-		return fmt.Sprintf("%snetwork:\n  interfaceEndpoints: %t\n  existing: {publicSubnets: [subnet-0000000a, "+
-			"subnet-0000000b], privateSubnets: [%s]}\n", development, endpoints, subnets)
-	}
-	refuse(map[string]string{"a.yaml": in(true, "subnet-00000001, subnet-00000002"), "b.yaml": in(false,
-		"subnet-00000001, subnet-00000002"), "c.yaml": strings.ReplaceAll(in(true, "subnet-00000002, subnet-00000003"),
-		"subnet-0000000", "subnet-1000000"), "d.yaml": strings.ReplaceAll(in(true, "subnet-00000002, subnet-00000003"),
-		"subnet-0000000a, subnet-0000000b", "subnet-0000000c, subnet-0000000d")},
-		"environments/d.yaml:3: network.interfaceEndpoints: the VPC has those of environments/a.yaml already, and can")
-
-	secret := func(name string) string {
-		return "service: {secrets: {A: 'arn:aws:secretsmanager:us-east-1:123456789012:secret:" + name + "-AbCdEf'}}\n"
-	}
-	image := func(name string) string {
-		return "service: {image: " + strings.Replace(name, "/", ".dkr.ecr.us-east-1.amazonaws.com/", 1) + "}\n"
-	}
-	for content, want := range map[string]string{
-		inOther: `2: account: is not in accounts.yaml; account is "210987654321"`,
-		inAccount + "region: eu-west-1\n": "3: region: an environment in another Region than its account's, us-east-1, is " +
-			`not supported yet; region is "eu-west-1"`,
-		inAccount + image("123456789012/api:1"): "3: service.image: the account's repository is payment-api; service.image",
-		inAccount + secret("hunter2"):           "3: service.secrets.A: the environment's permissions boundary allows only ",
-		inAccount + secret("tap/b/x"):           "3: service.secrets.A: the environment's permissions boundary allows only ",
-	} {
-		refuse(map[string]string{accounts: oneAccount, "a.yaml": content}, "environments/a.yaml:"+want)
-	}
-	// A tag never moves in the repository that accounts.yaml makes.
-	own := strings.Replace(production("10.1.0.0/16")+"account: '123456789012'\n", "app"+digest,
-		"123456789012.dkr.ecr.us-east-1.amazonaws.com/payment-api:1", 1)
-	const moves = "environments/a.yaml:2: service.image: production needs an image that stays the same: one with a digest"
-	refuse(map[string]string{accounts: oneAccount, "a.yaml": own})
-	refuse(map[string]string{"a.yaml": own}, moves)
-	for _, other := range []string{strings.Replace(own, "us-east-1", "us-west-2", 1),
-		strings.Replace(own, "123456789012.", "210987654321.", 1)} {
-		refuse(map[string]string{accounts: oneAccount, "a.yaml": other}, moves)
-	}
-	refuse(map[string]string{accounts: oneAccount, "a.yaml": development, "b.yaml": inAccount + secret("tap/b/x"),
-		"c.yaml": inAccount + image("123456789012/payment-api:1"), "d.yaml": inAccount + image("210987654321/api:1")})
-	refuse(map[string]string{accounts: "123456789012: {region: mars}", "a.yaml": inAccount},
-		`accounts.yaml:1: 123456789012.region: "mars" is not valid`)
-	files := map[string]string{accounts: oneAccount + otherAccount, "prod.yaml": inAccount, "prod-2.yaml": inAccount}
-	refuse(files, "environments/prod-2.yaml:2: account: the suffix prod-2 begins with that of environments/prod.yaml")
-	files["prod.yaml"] = strings.Replace(production("10.1.0.0/16"), "class", "account: '123456789012'\nclass", 1)
-	refuse(files, "environments/prod-2.yaml:2: account: the suffix prod-2 begins with that of environments/prod.yaml")
-	files["prod-2.yaml"], files["prod2.yaml"] = inOther, inAccount
-	refuse(files)
-}
-
-func TestNamesAndContentsAreRefused(t *testing.T) {
-	const missing = "a mapping of keys to values, with class: development or class: production"
-	const github = oneAccount + "  github: {repositoryId: '42', subject: "
-	const id, subject = ":3: 123456789012", ":3: 123456789012.github.subject: "
-	wants := map[string]map[string]string{"a.yaml": {
-		"":                                 ":1: is empty; allowed: " + missing,
-		"# nothing\n":                      ":1: is empty; allowed: " + missing,
-		"---\n~\n":                         ":1: is empty; allowed: " + missing,
-		"\nregion: us-east-1\n":            ":2: class: is missing; allowed: development, production",
-		"- class\n":                        ":1: is not " + missing,
-		"hello\n":                          ":1: is not " + missing,
-		development + "---\nclass: a\n":    ":2: a second YAML document begins here",
-		"class: [\n":                       ":1: is not YAML: did not find expected node content",
-		development + "service:\n\tcpu: 1": ":3: is not YAML: found character that cannot start any token, such as a tab",
-		"A: *hunter2":                      ": is not YAML: unknown anchor",
-		strings.Repeat("[", 20000):         ": is not YAML: exceeded max depth of 10000",
-		strings.Repeat("#", 65537):         ": has more than 65536 bytes",
-		development + "# caf\xe9\n":        ":2: contains the character U+FFFD; allowed: visible text in UTF-8",
-		"\xff\xfec\x00":                    ":1: contains the character U+FFFD",
-	}, accounts: {
-		"":                                  ":1: is empty; allowed: a mapping of AWS accounts to what their environm",
-		"1234: {region: us-east-1}\n":       ":1: 1234: is not a valid name; allowed: the 12 digits of an AWS account",
-		"123456789012: {}\n":                ":1: 123456789012.region: is missing; allowed: the code of an AWS Region",
-		oneAccount + "  regoin: a\n":        id + ".regoin: is not a known key; did you mean 123456789012.region?",
-		oneAccount + "  subject: a\n":       id + ".subject: is not a known key; did you mean 123456789012.github.subject?",
-		oneAccount + "  emails: [me]\n":     id + `.emails[0]: "me" is not valid; allowed: name@domain`,
-		oneAccount + oneAccount:             id + ": is given twice; the first one is in line 1",
-		oneAccount + "  github: {}\n":       id + ".github: needs subject and repositoryId",
-		github + "acme/tap}":                subject + `"acme/tap" is not valid; allowed: repo:OWNER/NAME`,
-		github + "'repo:acme/*'}":           subject,
-		github + "'repo:acme@1/tap'}":       subject,
-		github + "'repo:a/b:pull_r'}":       subject,
-		github + "'repo:a@1/b@42'}":         id + ".github: no environment file has this account",
-		github + "'repo:a/b', branch: '.'}": id + ".github.branch: ",
-		github + "'repo:a/b', reviews: no}": id + `.github.reviews: "no" is not valid; allowed: environment, branch`,
-	}}
+	maps.Copy(cases.Contents["a.yaml"], map[string]string{
+		strings.Repeat("[", 20000): ": is not YAML: exceeded max depth of 10000",
+		strings.Repeat("#", 65536): ":1: is empty", strings.Repeat("#", 65537): ": has more than 65536 bytes",
+		development + "# caf\xe9\n": ":2: contains the character U+FFFD; allowed: visible text in UTF-8",
+		"\xff\xfec\x00":             ":1: contains the character U+FFFD",
+	})
 	for _, hidden := range "\x00\r\u200b\u202e\u3164\ufeff\U000E0041" {
-		wants["a.yaml"][development+"# "+string(hidden)] = fmt.Sprintf(":2: contains the character %U", hidden)
+		cases.Contents["a.yaml"][development+"# "+string(hidden)] = fmt.Sprintf(":2: contains the character %U", hidden)
 	}
 	for _, suffix := range []string{"Dev", "1dev", "dev-", "de--v", "dev_1", "sixteen-letters0", "account"} {
-		wants[suffix+".yaml"] = map[string]string{development: `: "` + suffix + `" is not a suffix; allowed: one letter`}
+		names := map[string]string{development: `: "` + suffix + `" is not a suffix; allowed: one letter`}
+		cases.Contents[suffix+".yaml"] = names
 	}
-	for file, contents := range wants {
+	for file, contents := range cases.Contents {
 		for content, want := range contents {
 			_, _, err := load(t, map[string]string{file: content}, "")
 			wantProblems(t, err, path.Join("environments", file)+want)
 		}
 	}
+	_, _, err := load(t, map[string]string{"d.yaml": development + strings.ReplaceAll(many("z%d: 1", 60), ", ", "\n")}, "")
+	wantProblems(t, err, append(slices.Repeat([]string{"environments/d.yaml:"}, 50),
+		"environments/d.yaml: more problems: 10")...)
 }
 
 func TestOnlyRegularFilesAreRead(t *testing.T) {
