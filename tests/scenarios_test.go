@@ -82,51 +82,13 @@ func raises(alarm resource, values data) bool {
 	panic("unreachable")
 }
 
-// Just below a threshold nothing is raised, and at it the alarm is: those of production, and of errors and latency what
-// a key of the file sets. What else may happen, and what missing data mean, is in scenarios.yaml.
 func TestAlarmsAreRaisedAtTheirThresholds(t *testing.T) {
-	const few, errors, latency = "monitoring.minimumRequests", "monitoring.errorRatePercent", "monitoring.latencySeconds"
-	const availability, defaults = "monitoring.availabilityPercent", minimalProduction
-	for _, test := range []struct {
-		alarm, key string
-		below, at  data
-	}{
-		{"HighErrorRateAlarm", defaults, data{"requests": 100, "errors": 4}, data{"requests": 100, "errors": 5}},
-		{"HighErrorRateAlarm", defaults, data{"requests": 19, "errors": 19}, data{"requests": 20, "errors": 20}},
-		{"HighErrorRateAlarm", defaults, data{"requests": 20, "errors": 2}, data{"requests": 20, "errors": 3}},
-		{"HighErrorRateAlarm", errors, data{"requests": 1000, "errors": 24}, data{"requests": 1000, "errors": 25}},
-		{"HighErrorRateAlarm", few, data{"requests": 6, "errors": 6}, data{"requests": 7, "errors": 7}},
-		{"HighLatencyAlarm", defaults, data{"requests": 2000, "latency": 1.9}, data{"requests": 1000, "latency": 2}},
-		{"HighLatencyAlarm", defaults, data{"requests": 999, "latency": 30}, data{"requests": 1000, "latency": 30}},
-		{"HighLatencyAlarm", latency, data{"requests": 1000, "latency": 0.24}, data{"requests": 1000, "latency": 0.25}},
-		// Requests that the load balancer answers itself are not among those it counts.
-		{"HighLoadBalancerErrorRateAlarm", defaults,
-			data{"requests": 96, "unanswered": 4}, data{"requests": 95, "unanswered": 5}},
-		{"HighLoadBalancerErrorRateAlarm", defaults, data{"unanswered": 19}, data{"unanswered": 20}},
-		{"HighLoadBalancerErrorRateAlarm", errors,
-			data{"requests": 976, "unanswered": 24}, data{"requests": 975, "unanswered": 25}},
-		{"HighLoadBalancerErrorRateAlarm", few, data{"unanswered": 6}, data{"unanswered": 7}},
-		// 14.4 and 6 times the 0.1 % that the availability allows.
-		{"FastBurnAlarm", defaults, data{"requests": 9900, "errors": 43, "unanswered": 100},
-			data{"requests": 9900, "errors": 44, "unanswered": 100}},
-		{"FastBurnAlarm", availability, data{"requests": 1000, "errors": 71}, data{"requests": 1000, "errors": 72}},
-		{"SlowBurnAlarm", defaults, data{"requests": 10_000, "errors": 59}, data{"requests": 10_000, "errors": 60}},
-		{"SlowBurnAlarm", availability, data{"requests": 1000, "errors": 29}, data{"requests": 1000, "errors": 30}},
-		{"NoHealthyTargetAlarm", defaults, data{"value": 1}, data{"value": 0}},
-		{"HighDBCPUAlarm", defaults, data{"value": 79}, data{"value": 80}},
-		{"LowDBMemoryAlarm", defaults, data{"value": 257 << 20}, data{"value": 256 << 20}},
-		{"HighDBConnectionsAlarm", defaults, data{"value": 299}, data{"value": 300}},
-		{"HighReplicaLagAlarm", defaults, data{"value": 999}, data{"value": 1000}},
-		{"HighServiceCPUAlarm", defaults, data{"value": 89}, data{"value": 90}},
-		{"HighServiceMemoryAlarm", defaults, data{"value": 89}, data{"value": 90}},
-		{"ManyBlockedRequestsAlarm", defaults, data{"value": 999}, data{"value": 1000}},
-		{"ExpiringCertificateAlarm", defaults, data{"value": 31}, data{"value": 30}},
-	} {
-		s := example(t, test.key)
-		alarm := s.find("aws_cloudwatch_metric_alarm", "alarm_name", test.alarm+"-"+s.suffix)
-		for raised, values := range map[bool]data{false: test.below, true: test.at} {
+	for _, test := range readScenarios(t).Thresholds {
+		s := example(t, cmp.Or(test.Key, minimalProduction))
+		alarm := s.find("aws_cloudwatch_metric_alarm", "alarm_name", test.Alarm+"-"+s.suffix)
+		for raised, values := range map[bool]data{false: test.Below, true: test.At} {
 			if raises(alarm, values) != raised {
-				t.Errorf("%s of %q: %v raises it: %v", test.alarm, test.key, values, !raised)
+				t.Errorf("%s of %q: %v raises it: %v", test.Alarm, test.Key, values, !raised)
 			}
 		}
 	}
@@ -181,6 +143,28 @@ func summarize(metric resource, samples []float64) float64 {
 // traffic is what each metric reports in one minute, by name and role; nil: nothing.
 type traffic map[string]*float64
 
+// scenarios is the file scenarios.yaml.
+type scenarios struct {
+	Ordinary  traffic
+	Scenarios []struct {
+		Happens string
+		Raises  []string
+		Phases  []struct {
+			Minutes int
+			Metrics traffic `yaml:",inline"`
+		}
+	}
+	Thresholds []struct {
+		Alarm, Key string
+		Below, At  data
+	}
+}
+
+func readScenarios(t *testing.T) (file scenarios) {
+	must.Do(t, yaml.Unmarshal([]byte(read(t, "scenarios.yaml")), &file))
+	return file
+}
+
 // states returns in which minutes the alarm is raised. CloudWatch evaluates the periods that end with each minute:
 // https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-evaluation-window.html
 func states(alarm resource, minutes []traffic, from int) []bool {
@@ -230,18 +214,7 @@ func states(alarm resource, minutes []traffic, from int) []bool {
 
 // The table is what people on call read.
 func TestGoldenSaysWhatAlarmsDo(t *testing.T) {
-	var file struct { // scenarios.yaml
-		Ordinary  traffic
-		Scenarios []struct {
-			Happens string
-			Raises  []string
-			Phases  []struct {
-				Minutes int
-				Metrics traffic `yaml:",inline"`
-			}
-		}
-	}
-	must.Do(t, yaml.Unmarshal([]byte(read(t, "scenarios.yaml")), &file))
+	file := readScenarios(t)
 	const before, after = 360, 1500 // minutes: the longest period but the certificate's; that, too
 	alarms, raised := stacks(t)["prod"].in(t).some("aws_cloudwatch_metric_alarm"), map[string]bool{}
 	table := &strings.Builder{}
