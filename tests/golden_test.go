@@ -87,43 +87,6 @@ func TestStacksAreValidTerraform(t *testing.T) {
 	}
 }
 
-// The programs that make runs are replaced by some that write down what they are asked for.
-func TestMake(t *testing.T) {
-	makefile := must.Get(filepath.Abs("../Makefile"))(t)
-	const golang = `echo "go $* GOWORK=$GOWORK XDG_CACHE_HOME=$XDG_CACHE_HOME GOMODCACHE=$GOMODCACHE" >>said
-case "$*" in
-"build -o .local/bin/check"*) mkdir -p .local/bin && cp /bin/${CHECK:-true} .local/bin/check ;;
-"test ./tests"*) touch .local/golden/tests/golden/new && ${GOLDENS:-true} ;;
-"run ./internal/generate"*) touch .local/golden/generated/new ;;
-esac`
-	for _, test := range []struct{ name, target, variable, want, not string }{
-		{"goldens and what is made of them are of one state", "golden", "", "tests/golden/new generated/new", "/old"},
-		{"or nothing is written", "golden", "GOLDENS=false", "tests/golden/old generated/old", "/new"},
-		{"a mistake in a file is said first", "golden", "CHECK=false", "go build", "go test"},
-		{"also of a synthesis", "synth", "CHECK=false", "go build", "npm"},
-		{"npm leaves nothing out", "node_modules/.package-lock.json", "NODE_ENV=production", "npm ci --include=dev ", ""},
-		{"a workspace above the checkout", "check", "", "GOWORK=off XDG_CACHE_HOME= GOMODCACHE=\n", ""},
-		{"a workspace that is named", "check", "GOWORK=/go.work", "GOWORK=/go.work ", ""},
-		{"a home folder that cannot be written", "check", "HOME=/none", "/.local/cache GOMODCACHE=/", ""},
-	} {
-		t.Chdir(t.TempDir())
-		for name, script := range map[string]string{
-			"bin/go": golang, "bin/npm": "echo npm $* >>said; mkdir node_modules", "internal/local/prerequisites.sh": "",
-			"package.json": "", "package-lock.json": "", "tests/golden/old": "", "generated/old": "",
-		} {
-			must.Write(t, name, "#!/bin/sh\n"+script+"\n")
-		}
-		command := exec.Command("make", "-f", makefile, test.target)
-		command.Env = []string{"HOME=.", "PATH=" + must.Get(filepath.Abs("bin"))(t) + ":/usr/bin:/bin", test.variable}
-		output, _ := command.CombinedOutput()
-		left := append(must.Get(filepath.Glob("tests/golden/*"))(t), must.Get(filepath.Glob("generated/*"))(t)...)
-		got := string(must.Get(os.ReadFile("said"))(t)) + strings.Join(left, " ")
-		if !strings.Contains(got, test.want) || test.not != "" && strings.Contains(got, test.not) {
-			t.Errorf("%s: got %s\nwant %q and not %q\n%s", test.name, got, test.want, test.not, output)
-		}
-	}
-}
-
 // A link of a page, and a command of make in a page.
 var (
 	link   = regexp.MustCompile(`\]\(([^)#\s]+)[^)]*\)`)
