@@ -27,7 +27,7 @@ type request struct {
 	Service, Operation string
 	Parameters         parameters
 	Query              string // of what matters in the answer, in JMESPath
-	want               any    // what that has to be; nothing at all is never right
+	Want               any    // what that has to be; nothing at all is never right
 }
 
 const ask = `import boto3, jmespath, json, sys
@@ -64,8 +64,8 @@ func (d *deployment) expectAnswers(t *testing.T, requests ...request) {
 	t.Helper()
 	for i, answer := range d.answers(t, requests...) {
 		r := requests[i]
-		if got := fmt.Sprint(answer); got != fmt.Sprint(r.want) || answer == nil || got == "" {
-			t.Errorf("%s of %s %s is %v, expected %v", r.Query, r.Service, r.Operation, answer, r.want)
+		if got := fmt.Sprint(answer); got != fmt.Sprint(r.Want) || answer == nil || got == "" {
+			t.Errorf("%s of %s %s is %v, expected %v", r.Query, r.Service, r.Operation, answer, r.Want)
 		}
 	}
 }

@@ -31,7 +31,7 @@ func TestDeployment(t *testing.T) {
 			t.Errorf("%s is not in tests/operations.txt, with which the deployer's rights are compared", operation)
 		}
 	}
-	d.expectOutputs(t)
+	d.expectOutputs(t, "outputs.json")
 	password := d.storedPassword(t)
 	d.proxy.expectPasswords(t, password)
 	d.plan(t).expect(t)
@@ -125,6 +125,16 @@ func TestLongChanges(t *testing.T) {
 	})
 }
 
+// What each option loses is in internal/plan/testdata.
+func TestLongOptions(t *testing.T) {
+	d := newDeployment(t, "dev")
+	options := string(must.Get(os.ReadFile("testdata/options.yaml"))(t))
+	for _, file := range []string{development, options, strings.Replace(options, "{image", "{port: 8080, image", 1)} {
+		d.configure(t, file)
+		d.apply(t)
+	}
+}
+
 func TestLongCommandLine(t *testing.T) {
 	d := newDeployment(t, "dev")
 	cdktf := func(t *testing.T, subcommand string, options ...string) string {
@@ -158,25 +168,18 @@ func TestLongCommandLine(t *testing.T) {
 	})
 }
 
-// expectOutputs checks that what the outputs name exists in AWS, runs and belongs together.
-func (d *deployment) expectOutputs(t *testing.T) {
+// expectOutputs checks that what the outputs name, and the certificate, exists in AWS, runs and belongs together, as a
+// file of testdata says.
+func (d *deployment) expectOutputs(t *testing.T, file string) {
 	t.Helper()
-	o := d.outputs(t)
-	balancer, target := o["LoadBalancerArn"], o["TargetGroupArn"]
-	d.expectAnswers(t, []request{
-		{"ecs", "describe_services", parameters{"cluster": o["ECSClusterName"], "services": []string{o["ECSServiceName"]}},
-			"services[0].[status, runningCount == desiredCount, loadBalancers[0].targetGroupArn]",
-			[]any{"ACTIVE", true, target}},
-		{"rds", "describe_db_clusters", parameters{"DBClusterIdentifier": o["DBClusterIdentifier"]},
-			"DBClusters[0].Status", "available"},
-		{"secretsmanager", "describe_secret", parameters{"SecretId": o["DBSecretArn"]}, "ARN", o["DBSecretArn"]},
-		{"elbv2", "describe_load_balancers", parameters{"LoadBalancerArns": []string{balancer}},
-			"LoadBalancers[0].[DNSName, VpcId]", []string{o["LoadBalancerDNS"], o["VPCId"]}},
-		{"elbv2", "describe_target_groups", parameters{"LoadBalancerArn": balancer},
-			"TargetGroups[0].TargetGroupArn", target},
-		{"cloudwatch", "get_dashboard", parameters{"DashboardName": o["DashboardName"]}, "DashboardName", o["DashboardName"]},
-		{"wafv2", "get_web_acl_for_resource", parameters{"ResourceArn": balancer}, "WebACL.ARN", o["WebACLArn"]},
-	}...)
+	text, names := string(must.Get(os.ReadFile("testdata/"+file))(t)), d.outputs(t)
+	names["Certificate"] = d.ask(t, "acm", "list_certificates", nil, "CertificateSummaryList[0].CertificateArn")
+	for name, value := range names {
+		text = strings.ReplaceAll(text, "<"+name+">", value)
+	}
+	var requests []request
+	must.Do(t, json.Unmarshal([]byte(text), &requests))
+	d.expectAnswers(t, requests...)
 }
 
 // expectNowhere fails when one of the passwords is in a file of the deployment: JSON, state and its backup, plan, log.
