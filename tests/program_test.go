@@ -140,6 +140,10 @@ func TestProgram(t *testing.T) {
 				t.Errorf("%s ends with %d and %s, want %s", argument, refused.status, refused.errors, want)
 			}
 		}
+		elsewhere := run(t, program+" tap-qa", folder, "CDKTF_OUTDIR=elsewhere")
+		if elsewhere.status != 0 || !maps.Equal(elsewhere.files, got.files) {
+			t.Errorf("another output folder: %s, and cdktf.out contains %v", elsewhere.errors, elsewhere.files)
+		}
 		must.Write(t, folder+"/environments/qa.yaml", "class: other")
 		if refused := run(t, program+" tap-pr-7", folder); refused.status != 1 {
 			t.Error("a mistake in another environment's file is not refused")
