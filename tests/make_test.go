@@ -57,7 +57,8 @@ func makeTarget(t *testing.T, variables []string, arguments ...string) (calls st
 		err = fmt.Errorf("make %q: %w\n%s", arguments, failed, said)
 	}
 	noted, _ := os.ReadFile(filepath.Join(folder, "calls"))
-	left := append(must.Get(filepath.Glob(folder+"/tests/golden/*"))(t), must.Get(filepath.Glob(folder+"/generated/*"))(t)...)
+	left := must.Get(filepath.Glob(folder + "/tests/golden/*"))(t)
+	left = append(left, must.Get(filepath.Glob(folder+"/generated/*"))(t)...)
 	return string(noted) + strings.ReplaceAll(strings.Join(left, " "), folder+"/", ""), err
 }
 

@@ -14,7 +14,8 @@ const hostedZone = "Z0EMULATEDZONE"
 const production = `
 class: production
 network: {cidr: 10.20.0.0/16}
-service: {image: "123456789012.dkr.ecr.us-east-1.amazonaws.com/payment-api@sha256:0000000000000000000000000000000000000000000000000000000000000000", port: 8080}
+service: {image: "` + account + ".dkr.ecr." + region + ".amazonaws.com/payment-api" +
+	"@sha256:0000000000000000000000000000000000000000000000000000000000000000" + `", port: 8080}
 loadBalancer: {domain: {name: api.payments.example.com, zoneId: ` + hostedZone + `}}
 monitoring: {emails: [on-call@example.com]}
 `
