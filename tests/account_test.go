@@ -109,7 +109,12 @@ func TestPoliciesFitIAM(t *testing.T) {
 
 // What a role of an environment is allowed has to be within the boundary, which is the most that AWS lets it do.
 func TestBoundaryTakesNothingFromRoles(t *testing.T) {
-	s, boundary := stacks(t)["options"].in(t), accountStack(t).may("boundary-options")
+	expectWithin(stacks(t)["options"].in(t), accountStack(t).may("boundary-options"))
+	further := exampleStatements(t, "options")["boundary.json"]
+	expectWithin(withWorker(t, "options").in(t), append(accountStack(t).may("boundary-options"), further...))
+}
+
+func expectWithin(s stack, boundary []statement) {
 	const here = ":eu-west-1:123456789012:"
 	concrete := []string{
 		s.only("aws_secretsmanager_secret").Ref("arn"), "arn:aws:secretsmanager" + here + "secret:PaymentDB-options-x-AbCdEf",
@@ -118,11 +123,19 @@ func TestBoundaryTakesNothingFromRoles(t *testing.T) {
 	for _, group := range s.each("aws_cloudwatch_log_group") {
 		concrete = append(concrete, group.Ref("arn"), "arn:aws:logs"+here+"log-group:"+group.Text("name"))
 	}
+	for _, queue := range s.each("aws_sqs_queue") {
+		concrete = append(concrete, queue.Ref("arn"), "arn:aws:sqs"+here+queue.Text("name"))
+	}
 	for _, role := range s.some("aws_iam_role") {
-		for _, permission := range permissions(role) {
-			call := aws(strings.NewReplacer(concrete...).Replace(permission))
-			if !allowed(boundary, call+" kms:ViaService=secretsmanager.eu-west-1.amazonaws.com") {
-				s.Errorf("the boundary takes %s from %s", call, role.Text("name"))
+		if arn := aws(role.Text("permissions_boundary")); arn != "arn:aws:iam::123456789012:policy/tap-boundary-options" {
+			s.Errorf("%s has the boundary %q", role.Text("name"), arn)
+		}
+		for _, statement := range role.permitted() {
+			via := " kms:ViaService=" + strings.Join(statement.Condition["StringEquals"]["kms:ViaService"], " ")
+			for _, permission := range permissions(statement) {
+				if call := aws(strings.NewReplacer(concrete...).Replace(permission)); !allowed(boundary, call+via) {
+					s.Errorf("the boundary takes %s from %s: %s", call, role.Text("name"), whereToAllow(s.T, "boundary", call))
+				}
 			}
 		}
 	}

@@ -186,11 +186,9 @@ func (r resource) permitted() []statement {
 	return all
 }
 
-// permissions returns what a role may do, each as "action resource".
-func permissions(role resource) []string {
-	role.Helper()
-	var all []string
-	for _, statement := range role.permitted() {
+// permissions returns what statements are about, each as "action resource".
+func permissions(statements ...statement) (all []string) {
+	for _, statement := range statements {
 		for _, action := range statement.Action {
 			for _, resource := range statement.Resource {
 				all = append(all, action+" "+resource)
@@ -217,7 +215,7 @@ func TestTaskRolesHaveTheirOwnRights(t *testing.T) {
 	eachEnvironment(t, func(s stack) {
 		definition, cluster := s.service().follow("task_definition"), s.only("aws_rds_cluster")
 		execution, task := definition.follow("execution_role_arn"), definition.follow("task_role_arn")
-		starting, running := permissions(execution), permissions(task)
+		starting, running := permissions(execution.permitted()...), permissions(task.permitted()...)
 		service, master := s.environment.Service, s.environment.Database.Login == config.LoginMaster
 		starts, runs := []string{"logs"}, []string{"rds-db"}
 		if master {

@@ -1,12 +1,17 @@
 package tests
 
 import (
+	"encoding/json"
+	"fmt"
 	"maps"
 	"path"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+
+	"tap/tests/must"
 )
 
 var (
@@ -151,14 +156,14 @@ func TestRolesMayWhatTheyNeedOnly(t *testing.T) {
 
 // arns returns the ARNs of what stacks have, as they are in an environment of that suffix, and what a request of theirs
 // has, by the names of resources.txt.
-func arns(t *testing.T, suffix string, of ...string) map[string][]string {
+func arns(t *testing.T, suffix string, of ...stack) map[string][]string {
 	all, rows := map[string][]string{}, map[string][][]string{}
 	lines(t, "resources.txt", func(_ []string, line string) {
 		kind, row, _ := strings.Cut(line, " ")
 		rows[kind] = append(rows[kind], strings.SplitN(strings.TrimSpace(row), " ", 2))
 	})
-	for _, name := range of {
-		s := stacks(t)[name].in(t)
+	for _, s := range of {
+		s, name := s.in(t), s.suffix
 		here := strings.NewReplacer("SUFFIX", suffix, name, suffix, strings.ToUpper(name), strings.ToUpper(suffix),
 			"//", "/", "alias/alias/", "alias/")
 		for _, r := range append(s.all(), s.only("terraform"), s.only("provider")) {
@@ -217,30 +222,104 @@ func requests(t *testing.T, action string, own, other map[string][]string) (call
 	return calls
 }
 
-// Each action that AWS authorizes for an operation is allowed, on what the stacks have: not the action's name alone.
-func TestRolesMayCallEveryOperation(t *testing.T) {
-	s := accountStack(t)
-	account, existing := arns(t, "account", "account-123456789012"), arns(t, "existing", "existing", "options")
-	own := map[bool]map[string][]string{false: account, true: existing}
-	lines(t, "operations.txt", func(names []string, line string) {
-		words := strings.Fields(strings.Replace(line, "elbv2:", "elasticloadbalancing:", 1))
-		for _, name := range names {
-			has, may := own[strings.HasSuffix(name, "-existing")], s.may(name)
-			for _, call := range requests(t, words[len(words)-1], has, has) {
-				if !allowed(may, call) {
-					t.Errorf("%s may not %s, which %s needs", name, call, words[0])
+// denied returns which operations of files the pipeline's roles cannot call on what the account and an environment
+// have, with further statements in the files of their policies, and where to write what is missing: the action's name
+// alone does not do.
+func denied(t *testing.T, existing map[string][]string, further map[string][]statement, files ...string) (all []string) {
+	s, mays := accountStack(t), map[string][]statement{}
+	account := arns(t, "account", s)
+	for _, file := range files {
+		lines(t, file, func(roles []string, line string) {
+			words := strings.Fields(strings.Replace(line, "elbv2:", "elasticloadbalancing:", 1))
+			for _, role := range roles {
+				kind, suffix, _ := strings.Cut(role, "-")
+				has := map[string]map[string][]string{"existing": existing, "": account}[suffix]
+				if mays[role] == nil {
+					mays[role] = s.may(role)
+					for name, statements := range further {
+						if suffix != "" && (name == "reader-own.json" || strings.HasPrefix(name, kind)) {
+							mays[role] = append(mays[role], statements...)
+						}
+					}
+				}
+				for _, call := range requests(t, words[len(words)-1], has, has) {
+					if !allowed(mays[role], call) {
+						all = append(all, role+" may not "+call+", which "+words[0]+" needs: "+whereToAllow(t, kind, call))
+					}
 				}
 			}
+		})
+	}
+	return all
+}
+
+// whereToAllow says beside which line of a role's policies a call is to be allowed: that of the action or of another one
+// of the service, or else of any.
+func whereToAllow(t *testing.T, kind, call string) string {
+	action, resource := strings.Fields(call)[0], strings.Fields(call)[1]
+	service, name, _ := strings.Cut(action, ":")
+	if kind == "inspector" || kind == "deployer" && regexp.MustCompile("^(Get|List|Describe)").MatchString(name) {
+		kind = "reader-own"
+	}
+	files := must.Get(filepath.Glob("../constructs/account/policies/" + kind + "*.json"))(t)
+	for _, sought := range []string{`"` + action + `"`, `"` + service + `:`, `"Action"`} {
+		for _, file := range slices.Backward(files) {
+			if before, _, found := strings.Cut(read(t, file), sought); found {
+				return fmt.Sprintf("add %s for %s to %s:%d", action, resource, file[len("../"):], 1+strings.Count(before, "\n"))
+			}
 		}
-	})
+	}
+	panic("there is no policy " + kind)
+}
+
+func TestRolesMayCallEveryOperation(t *testing.T) {
+	all := stacks(t)
+	for _, problem := range denied(t, arns(t, "existing", all["existing"], all["options"]), nil, "operations.txt") {
+		t.Error(problem)
+	}
+}
+
+// exampleStatements are what the policies of an account have to allow beside their own, by file, for a pipeline to
+// deploy the example to an environment.
+func exampleStatements(t *testing.T, suffix string) (further map[string][]statement) {
+	text := strings.NewReplacer("${partition}", "aws", "${region}:${account}", "eu-west-1:123456789012",
+		"${aws:PrincipalTag/Environment}", suffix, "${suffix}", suffix).Replace(read(t, "queue/policies.json"))
+	must.Do(t, json.Unmarshal([]byte(text), &further))
+	return further
+}
+
+// Each of the statements is needed, and a message says in which file.
+func TestPipelineCanDeployTheExample(t *testing.T) {
+	has, files := arns(t, "existing", stacks(t)["existing"], withWorker(t, "options")), exampleStatements(t, "existing")
+	expect := func(without string) {
+		problems := denied(t, has, files, "operations.txt", "queue/operations.txt")
+		for _, problem := range problems {
+			if without == "" || !strings.Contains(problem, " to constructs/account/policies/"+without+":") {
+				t.Errorf("without %q %s", without, problem)
+			}
+		}
+		if without != "" && problems == nil {
+			t.Errorf("a statement of %s is not needed", without)
+		}
+	}
+	expect("")
+	for _, file := range []string{"reader-own.json", "deployer-service.json"} {
+		all := files[file]
+		for i := range all {
+			files[file] = slices.Delete(slices.Clone(all), i, i+1)
+			expect(file)
+		}
+		files[file] = all
+	}
 }
 
 // What AWS lets nobody narrow is in docs/accounts.md with what another environment would lose, and everything else is
 // refused: on what another environment has, whose name begins or ends like the own one, and on what has no tag.
 func TestNothingReachesAnotherEnvironment(t *testing.T) {
-	s, own, reached := accountStack(t), arns(t, "existing", "existing", "options"), [2]map[string]bool{{}, {}}
+	s, all, reached := accountStack(t), stacks(t), [2]map[string]bool{{}, {}}
+	own := arns(t, "existing", all["existing"], all["options"])
 	for _, suffix := range []string{"existing2", "my-existing", "options"} {
-		tagged := arns(t, suffix, "existing", "options")
+		tagged := arns(t, suffix, all["existing"], all["options"])
 		untagged := maps.Clone(tagged)
 		delete(untagged, "[aws:ResourceTag]")
 		for _, name := range []string{"deployer-existing", "inspector-existing", "boundary-existing"} {
