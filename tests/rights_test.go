@@ -244,7 +244,8 @@ func denied(t *testing.T, existing map[string][]string, further map[string][]sta
 				}
 				for _, call := range requests(t, words[len(words)-1], has, has) {
 					if !allowed(mays[role], call) {
-						all = append(all, role+" may not "+call+", which "+words[0]+" needs: "+whereToAllow(t, kind, call))
+						where := whereToAllow(t, kind, call)
+						all = append(all, fmt.Sprintf("%s may not %s as %s needs it; %s", role, call, words[0], where))
 					}
 				}
 			}
@@ -265,7 +266,7 @@ func whereToAllow(t *testing.T, kind, call string) string {
 	for _, sought := range []string{`"` + action + `"`, `"` + service + `:`, `"Action"`} {
 		for _, file := range slices.Backward(files) {
 			if before, _, found := strings.Cut(read(t, file), sought); found {
-				return fmt.Sprintf("add %s for %s to %s:%d", action, resource, file[len("../"):], 1+strings.Count(before, "\n"))
+				return fmt.Sprintf("%s:%d: add %s for %s", file[len("../"):], 1+strings.Count(before, "\n"), action, resource)
 			}
 		}
 	}
@@ -294,7 +295,7 @@ func TestPipelineCanDeployTheExample(t *testing.T) {
 	expect := func(without string) {
 		problems := denied(t, has, files, "operations.txt", "queue/operations.txt")
 		for _, problem := range problems {
-			if without == "" || !strings.Contains(problem, " to constructs/account/policies/"+without+":") {
+			if without == "" || !strings.Contains(problem, "; constructs/account/policies/"+without+":") {
 				t.Errorf("without %q %s", without, problem)
 			}
 		}

@@ -1,5 +1,5 @@
-// Package queue is an SQS queue that tasks can use. Nothing deploys it: it shows that an addition to a stack is one
-// package, and the tests what follows from its connections.
+// Package queue is an SQS queue that tasks can use. Nothing deploys it: it shows that what is added to a stack is one
+// package, with the statements that the policies of an account need for it in policies.json.
 package queue
 
 import (
