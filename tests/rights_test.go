@@ -225,7 +225,8 @@ func requests(t *testing.T, action string, own, other map[string][]string) (call
 // denied returns which operations of files the pipeline's roles cannot call on what the account and an environment
 // have, with further statements in the files of their policies, and where to write what is missing: the action's name
 // alone does not do.
-func denied(t *testing.T, existing map[string][]string, further map[string][]statement, files ...string) (all []string) {
+func denied(t *testing.T, existing map[string][]string, further map[string][]statement,
+	files ...string) (all []string) {
 	s, mays := accountStack(t), map[string][]statement{}
 	account := arns(t, "account", s)
 	for _, file := range files {
@@ -254,8 +255,8 @@ func denied(t *testing.T, existing map[string][]string, further map[string][]sta
 	return all
 }
 
-// whereToAllow says beside which line of a role's policies a call is to be allowed: that of the action or of another one
-// of the service, or else of any.
+// whereToAllow says beside which line of a role's policies a call is to be allowed: that of the action or of another
+// one of the service, or else of any.
 func whereToAllow(t *testing.T, kind, call string) string {
 	action, resource := strings.Fields(call)[0], strings.Fields(call)[1]
 	service, name, _ := strings.Cut(action, ":")
