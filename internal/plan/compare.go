@@ -51,7 +51,7 @@ func differences(before, after attributes) (found []difference) {
 
 // compare judges what is another in a resource, but for what is said already. Of what is created only what a rule is
 // about is named.
-func compare(r *tfjson.ResourceChange, before, after attributes, said string) (findings []finding) {
+func (j *judgement) compare(r *tfjson.ResourceChange, before, after attributes, said string) {
 	all, judged, verb := differences(before, after), map[string]bool{}, "changes "
 	if len(before) == 0 {
 		verb = "is created with "
@@ -74,8 +74,8 @@ func compare(r *tfjson.ResourceChange, before, after attributes, said string) (f
 			}
 		}
 		if words != nil {
-			text := strings.TrimSuffix(verb+strings.Join(words, ", "), " with ") + ": " + os.Expand(rule.means, expand)
-			findings = append(findings, finding{rule.heading, r.Address, text, false})
+			text := strings.TrimSuffix(verb+strings.Join(words, ", "), " with ")
+			j.add(rule.heading, r.Address, text+": "+os.Expand(rule.means, expand))
 		}
 	}
 	var rest []string
@@ -86,9 +86,8 @@ func compare(r *tfjson.ResourceChange, before, after attributes, said string) (f
 		}
 	}
 	if rest != nil {
-		findings = append(findings, finding{notJudged, r.Address, verb + strings.Join(rest, ", "), false})
+		j.add(notJudged, r.Address, verb+strings.Join(rest, ", "))
 	}
-	return findings
 }
 
 // hidden reports whether an attribute, or one of a connection's, is sensitive.

@@ -10,12 +10,15 @@ import (
 	tfjson "github.com/hashicorp/terraform-json"
 )
 
-// outside judges what AWS has against what the state had, where the plan changes it: the rest is what AWS makes of
+// drifted judges what AWS has against what the state had, where the plan changes it: the rest is what AWS makes of
 // values. It returns what the plan starts from, in which what it puts back is there already, unless it was better.
-func (j *judgement) outside(r, drift *tfjson.ResourceChange, after attributes) (start attributes) {
+func (j *judgement) drifted(r, drift *tfjson.ResourceChange, after attributes) (start attributes) {
+	j.outside = true
+	defer func() { j.outside = false }()
 	had, has := attributesOf(r.Type, drift.Change.Before), attributesOf(r.Type, drift.Change.After)
-	if loss, _ := ruleOf("destroyed", r.Type); len(has) == 0 {
-		j.findings = append(j.findings, finding{loss.heading, r.Address, "is gone: " + loss.means, true})
+	if len(has) == 0 {
+		loss := ruleOf("destroyed", r.Type)
+		j.add(loss.heading, r.Address, "is gone: "+loss.means)
 		return had
 	}
 	start, seen := maps.Clone(has), maps.Clone(has)
@@ -29,13 +32,10 @@ func (j *judgement) outside(r, drift *tfjson.ResourceChange, after attributes) (
 			}
 		}
 	}
-	found := compare(drift, had, seen, "")
-	if found == nil && len(differences(had, seen)) > 0 {
-		found = []finding{{harmless, r.Address, "changed outside", false}}
-	}
-	for _, f := range found {
-		f.outside = true
-		j.findings = append(j.findings, f)
+	found := len(j.findings)
+	j.compare(drift, had, seen, "")
+	if len(j.findings) == found && len(differences(had, seen)) > 0 {
+		j.add(harmless, r.Address, "changed outside")
 	}
 	return start
 }
@@ -48,6 +48,7 @@ func better(d difference) bool {
 // undeclared finds what roles and security groups have in AWS without a resource that declares it: somebody has added
 // it, and Terraform never plans to remove it.
 func (j *judgement) undeclared(plan *tfjson.Plan) {
+	j.outside = true
 	declared := map[string]bool{}
 	for _, r := range plan.ResourceChanges {
 		if r.Change != nil {
@@ -55,12 +56,12 @@ func (j *judgement) undeclared(plan *tfjson.Plan) {
 		}
 	}
 	for _, r := range stateOf(plan) {
+		has := r.AttributeValues
 		check := func(kind string, values object) {
 			if words := right(kind, values); !declared[words] {
-				j.findings = append(j.findings, finding{weakensProtection, r.Address, words + ", which nothing declares", true})
+				j.add(weakensProtection, r.Address, words+", which nothing declares")
 			}
 		}
-		has := r.AttributeValues
 		switch r.Type {
 		case "aws_iam_role":
 			for _, policy := range all(has["inline_policy"]) {
@@ -71,28 +72,34 @@ func (j *judgement) undeclared(plan *tfjson.Plan) {
 			}
 		case "aws_security_group":
 			for _, direction := range []string{"ingress", "egress"} {
-				for _, rule := range all(has[direction]) {
-					for _, source := range sources {
-						entries := all(part(rule, source.block))
-						if source.block == "security_groups" && part(rule, "self") == true {
-							entries = append(entries, has["id"])
-						}
-						for _, entry := range entries {
-							check("aws_vpc_security_group_"+direction+"_rule", object{"security_group_id": has["id"],
-								source.resource: entry, "ip_protocol": part(rule, "protocol"), "from_port": part(rule, "from_port"),
-								"to_port": part(rule, "to_port")})
-						}
-					}
+				for _, values := range connectionsOf(has, direction) {
+					check("aws_vpc_security_group_"+direction+"_rule", values)
 				}
 			}
 		}
 	}
 }
 
+// connectionsOf returns what the blocks of a security group let through, each as a resource declares it.
+func connectionsOf(group object, direction string) (found []object) {
+	for _, rule := range all(group[direction]) {
+		for _, source := range sources {
+			others := all(part(rule, source.block))
+			if source.block == "security_groups" && part(rule, "self") == true {
+				others = append(others, group["id"])
+			}
+			for _, other := range others {
+				found = append(found, object{"security_group_id": group["id"], source.resource: other,
+					"ip_protocol": part(rule, "protocol"), "from_port": part(rule, "from_port"), "to_port": part(rule, "to_port")})
+			}
+		}
+	}
+	return found
+}
+
 // right says what a resource adds to a role or a security group, with whole names: another one is another right.
 func right(kind string, values any) string {
-	rule, _ := ruleOf("undeclared", kind)
-	return os.Expand(rule.means, func(name string) string {
+	return os.Expand(ruleOf("undeclared", kind).means, func(name string) string {
 		if name == "connection" {
 			return connection(values)
 		}

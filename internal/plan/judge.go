@@ -30,16 +30,14 @@ const (
 // headings has the worst first.
 var headings = []string{losesData, interruptsTraffic, weakensProtection, adds, notJudged, deploys, harmless}
 
-// statusOf returns the exit status of findings: 0 for none, 10 if all are harmless, 12 if any loses, interrupts or
-// weakens something, 11 otherwise.
+// statusOf returns the exit status of findings, of which the first is the worst.
 func statusOf(findings []finding) int {
-	if len(findings) == 0 {
+	switch {
+	case len(findings) == 0:
 		return 0
-	}
-	switch findings[0].heading {
-	case losesData, interruptsTraffic, weakensProtection:
+	case slices.Contains(headings[:3], findings[0].heading): // it loses, interrupts or weakens something
 		return 12
-	case harmless:
+	case findings[0].heading == harmless:
 		return 10
 	}
 	return 11
@@ -49,10 +47,11 @@ func statusOf(findings []finding) int {
 type judgement struct {
 	configuration any // as synthesized: a plan has no prevent_destroy, and does not say what is left to AWS
 	findings      []finding
+	outside       bool // what is found now is what others have done
 }
 
 func (j *judgement) add(heading, address, words string) {
-	j.findings = append(j.findings, finding{heading, address, words, false})
+	j.findings = append(j.findings, finding{heading, address, words, j.outside})
 }
 
 // declared returns a resource as the configuration declares it.
@@ -87,9 +86,8 @@ func judge(plan *tfjson.Plan, configuration any, refreshed bool) []finding {
 		default:
 			j.judge(r, drift[r.Address])
 		}
-		guard, guarded := ruleOf("unguarded", r.Type)
-		if declared := j.declared(r); protected && guarded && declared != nil &&
-			part(part(declared, "lifecycle"), "prevent_destroy") != true {
+		guard, declared := ruleOf("unguarded", r.Type), j.declared(r)
+		if protected && guard.means != "" && declared != nil && part(part(declared, "lifecycle"), "prevent_destroy") != true {
 			j.add(guard.heading, r.Address, guard.means)
 		}
 	}
@@ -124,16 +122,16 @@ func (j *judgement) judge(r, drift *tfjson.ResourceChange) {
 	found := len(j.findings)
 	before, after := attributesOf(r.Type, r.Change.Before), j.planned(r)
 	if drift != nil && drift.Change != nil && len(after) > 0 {
-		before = j.outside(r, drift, after)
+		before = j.drifted(r, drift, after)
 	}
 	actions := r.Change.Actions
 	gone := slices.Contains(actions, tfjson.ActionDelete)
-	loss, known := ruleOf("destroyed", r.Type)
+	loss := ruleOf("destroyed", r.Type)
 	heading, verb, words := loss.heading, "changed", ""
 	switch {
 	case slices.Contains(actions, tfjson.ActionForget):
 		heading, words = weakensProtection, "stays in AWS, and nothing manages it any more"
-	case gone && !known:
+	case gone && heading == "":
 		heading, words = losesData, "is destroyed, and `internal/plan/rules.md` does not say what its type holds"
 	case r.DeposedKey != "" && heading != losesData:
 		heading, words = notJudged, "has been replaced, and what is left of the old one is destroyed"
@@ -141,7 +139,7 @@ func (j *judgement) judge(r, drift *tfjson.ResourceChange) {
 		verb, words = "replaced", "is replaced"+because(r.Change.ReplacePaths)+": "+loss.means
 	case gone:
 		verb, words = "destroyed", "is destroyed: "+loss.means
-	case actions.Create() && !known:
+	case actions.Create() && heading == "":
 		heading, words = notJudged, "is created, and no stack has its type"
 	case r.Change.Importing != nil:
 		heading, words = notJudged, "exists in AWS, and this stack takes it over"
@@ -154,14 +152,13 @@ func (j *judgement) judge(r, drift *tfjson.ResourceChange) {
 		words = ""
 	}
 	if len(after) > 0 {
-		j.findings = append(j.findings, compare(r, before, after, words)...)
+		j.compare(r, before, after, words)
 	}
-	novelty, _ := ruleOf("new", r.Type)
 	switch {
 	case r.PreviousAddress != "":
 		j.add(harmless, r.Address, "renamed")
 	case len(j.findings) > found || actions.NoOp():
-	case verb == "created" && heading != harmless && novelty.heading != harmless:
+	case verb == "created" && heading != harmless && ruleOf("new", r.Type).heading != harmless:
 		j.add(adds, r.Address, "is created")
 	default:
 		j.add(harmless, r.Address, verb)
@@ -179,9 +176,10 @@ func because(paths []any) (words string) {
 // planned returns the attributes afterwards. What AWS decides, such as an ARN, counts as what it is until it is known.
 func (j *judgement) planned(r *tfjson.ResourceChange) attributes {
 	after := known(decode([]byte(encode(r.Change.After))), r.Change.AfterUnknown)
-	if fields, ok := after.(object); ok && j.declared(r) != nil {
+	declared := j.declared(r)
+	if fields, ok := after.(object); ok && declared != nil {
 		for name, value := range fields {
-			if value == later && part(j.declared(r), name) == nil {
+			if value == later && part(declared, name) == nil {
 				fields[name] = part(r.Change.Before, name)
 			}
 		}

@@ -42,13 +42,14 @@ func parse(table string) (rules []rule) {
 	return rules
 }
 
-// ruleOf returns the rule with a test that is about whole resources of a type.
-func ruleOf(test, kind string) (rule, bool) {
-	i := slices.IndexFunc(rules, func(rule rule) bool { return rule.test == test && rule.about.MatchString(kind) })
-	if i < 0 {
-		return rule{}, false
+// ruleOf returns the rule with a test that is about whole resources of a type, or an empty one.
+func ruleOf(test, kind string) rule {
+	for _, rule := range rules {
+		if rule.test == test && rule.about.MatchString(kind) {
+			return rule
+		}
 	}
-	return rules[i], true
+	return rule{}
 }
 
 // judge applies a rule to what is at its path or, if no row above is about that, below one that ends with three dots.
