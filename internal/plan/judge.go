@@ -143,7 +143,7 @@ func (j *judgement) judge(r, drift *tfjson.ResourceChange) {
 		heading, words = notJudged, "is created, and no stack has its type"
 	case r.Change.Importing != nil:
 		heading, words = notJudged, "exists in AWS, and this stack takes it over"
-	case actions.Create() && len(before) == 0:
+	case actions.Create():
 		verb = "created"
 	}
 	if words != "" && heading != harmless {

@@ -124,7 +124,7 @@ func apply(stack string, destroy bool) error {
 		ask = r.Status > 0
 	} else if err == nil {
 		r, err = s.reopen(stack)
-		ask = r.Status > 10 && isatty.IsTerminal(os.Stdin.Fd()) && isatty.IsTerminal(os.Stdout.Fd())
+		ask = r.Status > 10 && isatty.IsTerminal(os.Stdin.Fd())
 	}
 	if err != nil {
 		return err

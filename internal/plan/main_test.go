@@ -63,14 +63,16 @@ func TestCommandOnTerraform(t *testing.T) {
 	moved := strings.Replace(renamed, "{", `{"moved": [`+move+"],", 1)
 	run(renamed, "", 12, "1 to destroy.*### Weakens protection.*`terraform_data.area_one_00000000` is destroyed.*"+move)
 	run(moved, "", 10, "0 to add, 0 to change, 0 to destroy")
-	run(moved, "apply", 0, "")
+	run(moved, "no|| apply", 0, "")
 	run(moved, "", 0, "No changes\\.")
 
 	changed := strings.Replace(renamed, `"1"`, `"2"`, 1)
 	state := func() string { return string(must.Get(os.ReadFile("x.tfstate"))(t)) }
 	before := state()
 	must.Do(t, os.Remove(folder+recordFile))
-	run(changed, "no| apply", 1, "1 to change.*## Plan of.*Only yes.*the answer was not yes")
+	for range 2 { // what nobody has agreed to is not there for the second
+		run(changed, "no| apply", 1, "1 to change.*## Plan of.*Only yes.*the answer was not yes")
+	}
 	run(changed, "", 11, "1 to change")
 	run(changed, "no|| apply", 1, "ago\\..*Only yes.*the answer was not yes")
 	run(renamed, "apply", 1, "configuration is not the one that was planned: plan the stack again")
@@ -112,6 +114,7 @@ func TestCommandOnTerraform(t *testing.T) {
 	}
 	t.Setenv("TF_CLI_ARGS_plan", "-lock=false  -refresh=false -parallelism=2")
 	run(changed, "", 11, "1 to change.*\n\nWithout a refresh, .*applies exactly it")
+	must.Write(t, folder+".terraform/terraform.log", "no part of the plan")
 	run(changed, "yes|| apply", 0, "0 added, 1 changed")
 
 	run(renamed, "", 11, "")
@@ -152,6 +155,29 @@ func TestFailuresAreNoStatuses(t *testing.T) {
 			t.Errorf("%s: the result is %+v, expected %q", test.script, r, test.summary)
 		}
 	}
+}
+
+func TestCommandOnAnotherAccount(t *testing.T) {
+	program := filepath.Join(t.TempDir(), "terraform")
+	t.Setenv("TERRAFORM_BINARY_NAME", program)
+	t.Setenv("TF_CLI_ARGS_plan", "-refresh=false")
+	must.Write(t, program, "#!/bin/sh\n"+`case "$*" in
+		plan*-out=*) printf 'aws_lb.x: Refreshing state... [id=1]\nText.\n'; echo 1 >saved.tfplan ;;
+		plan*-target=data.aws_caller_identity.x) echo "data.aws_caller_identity.x: Read complete [id=$ACCOUNT]" ;;
+		show*) echo '{"format_version": "1.2", "prior_state": {"format_version": "1.0", "values": {"root_module": {"resources": [
+			{"address": "data.aws_caller_identity.x", "type": "aws_caller_identity", "values": {"account_id": "123456789012"}},
+			{"address": "aws_iam_role.x", "type": "aws_iam_role", "values": {"inline_policy": [{"name": "old"}]}}]}}}}' ;;
+		esac`+"\n")
+	run := command(t)
+	run(synthesized, "-result results", 0, "No changes\\..*Without a refresh")
+	var r result
+	if err := read("results/tap-x.json", &r); err != nil || r.Text != "Text.\n" {
+		t.Errorf("Terraform's own text is %q, %v", r.Text, err)
+	}
+	t.Setenv("ACCOUNT", "111111111111")
+	run(synthesized, "apply", 1, "plan is of the account 123456789012, and the credentials are of 111111111111: plan the")
+	t.Setenv("ACCOUNT", "123456789012")
+	run(synthesized, "apply", 0, "No changes\\.")
 }
 
 func TestArguments(t *testing.T) {

@@ -93,9 +93,7 @@ var tests = map[string]func(difference) bool{
 func lower(d difference) bool {
 	was, before := number(d.before)
 	is, after := number(d.after)
-	_, on := d.before.(bool)
-	_, off := d.after.(bool)
-	return is < was && (before && after || on && d.after == nil || off && d.before == nil)
+	return is < was && before && (after || d.before == true && d.after == nil)
 }
 
 func higher(d difference) bool { return lower(d.back()) }

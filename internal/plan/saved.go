@@ -165,16 +165,12 @@ func checkVariables() error {
 	return nil
 }
 
-// digests returns those of all files in the stack's folder but the record, of names that begin with a dot, which are
-// Terraform's own, only of those in other folders.
+// digests returns those of all files in the stack's folder and below it, but of the record and of what is Terraform's
+// own: names that begin with a dot.
 func digests() (map[string]string, error) {
 	found := map[string]string{}
 	return found, filepath.WalkDir(".", func(path string, entry fs.DirEntry, err error) error {
-		switch hidden := strings.HasPrefix(path, ".") && path != "."; {
-		case err != nil || path == recordFile:
-		case entry.IsDir() && hidden:
-			err = fs.SkipDir
-		case !entry.IsDir() && !hidden:
+		if err == nil && !entry.IsDir() && path[0] != '.' && path != recordFile {
 			found[path], err = digest(path)
 		}
 		return err
