@@ -164,8 +164,9 @@ func TestCommandOnAnotherAccount(t *testing.T) {
 	must.Write(t, program, "#!/bin/sh\n"+`case "$*" in
 		plan*-out=*) printf 'aws_lb.x: Refreshing state... [id=1]\nText.\n'; echo 1 >saved.tfplan ;;
 		plan*-target=data.aws_caller_identity.x) echo "data.aws_caller_identity.x: Read complete [id=$ACCOUNT]" ;;
-		show*) echo '{"format_version": "1.2", "prior_state": {"format_version": "1.0", "values": {"root_module": {"resources": [
-			{"address": "data.aws_caller_identity.x", "type": "aws_caller_identity", "values": {"account_id": "123456789012"}},
+		show*) echo '{"format_version": "1.2", "prior_state": {"format_version": "1.0", "values": {"root_module": {
+			"resources": [{"address": "data.aws_caller_identity.x", "type": "aws_caller_identity",
+				"values": {"account_id": "123456789012"}},
 			{"address": "aws_iam_role.x", "type": "aws_iam_role", "values": {"inline_policy": [{"name": "old"}]}}]}}}}' ;;
 		esac`+"\n")
 	run := command(t)

@@ -63,9 +63,8 @@ func likeness(a, b *tfjson.ResourceChange) (count int) {
 		}
 	}
 	old, renamed := hash.ReplaceAllString(a.Name, ""), hash.ReplaceAllString(b.Name, "")
-	for old != "" && renamed != "" && old[len(old)-1] == renamed[len(renamed)-1] {
+	for i := 1; i <= min(len(old), len(renamed)) && old[len(old)-i] == renamed[len(renamed)-i]; i++ {
 		count++
-		old, renamed = old[:len(old)-1], renamed[:len(renamed)-1]
 	}
 	return count
 }
