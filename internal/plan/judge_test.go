@@ -15,6 +15,7 @@ import (
 	tfjson "github.com/hashicorp/terraform-json"
 
 	"tap/tests/must"
+	tf "tap/tests/terraform"
 )
 
 // testdata returns the text of a file, without the comment that begins it.
@@ -199,19 +200,13 @@ func TestChanges(t *testing.T) {
 func golden(t *testing.T, pattern string) (removals []*tfjson.ResourceChange) {
 	t.Helper()
 	for _, file := range must.Get(filepath.Glob("../../tests/golden/" + pattern + ".json"))(t) {
-		var stack struct {
-			Resource map[string]map[string]map[string]any
-		}
-		must.Do(t, json.Unmarshal(must.Get(os.ReadFile(file))(t), &stack))
-		for kind, named := range stack.Resource {
-			for name, attributes := range named {
-				for _, key := range []string{"//", "depends_on", "lifecycle"} { // no attributes
-					delete(attributes, key)
-				}
-				removals = append(removals, &tfjson.ResourceChange{Address: kind + "." + name, Type: kind, Name: name,
-					Mode: tfjson.ManagedResourceMode, Change: &tfjson.Change{Actions: tfjson.Actions{tfjson.ActionDelete},
-						Before: blocks(attributes)}})
+		for _, r := range must.Get(tf.Parse(must.Get(os.ReadFile(file))(t)))(t).All() {
+			for _, key := range []string{"//", "depends_on", "lifecycle"} { // no attributes
+				delete(r.Attributes, key)
 			}
+			removals = append(removals, &tfjson.ResourceChange{Address: r.Address(), Type: r.Kind, Name: r.Name,
+				Mode: tfjson.ManagedResourceMode, Change: &tfjson.Change{Actions: tfjson.Actions{tfjson.ActionDelete},
+					Before: blocks(r.Attributes)}})
 		}
 	}
 	if removals == nil {

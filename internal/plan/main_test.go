@@ -155,6 +155,11 @@ func TestFailuresAreNoStatuses(t *testing.T) {
 			t.Errorf("%s: the result is %+v, expected %q", test.script, r, test.summary)
 		}
 	}
+	must.Write(t, program, `#!/bin/sh
+touch saved.tfplan
+[ $1 = show ] && echo '{"format_version": "1.2"}' || printf 'x: Reading...\nread\n'
+`)
+	run(synthesized, "", 0, "minutes\nread\n+## Plan") // without what Terraform has read
 }
 
 func TestCommandOnAnotherAccount(t *testing.T) {
