@@ -42,6 +42,11 @@ type Metric struct {
 	Dimensions                 map[string]*string
 }
 
+// Metrics returns the metrics of a namespace that have those dimensions, by name and statistic.
+func Metrics(namespace string, dimensions map[string]*string) func(name, statistic string) Metric {
+	return func(name, statistic string) Metric { return Metric{namespace, name, statistic, dimensions} }
+}
+
 // By returns the metric with another statistic.
 func (m Metric) By(statistic string) Metric {
 	m.Statistic = statistic
@@ -93,13 +98,10 @@ func (a Alarm) config(d deployment.Deployment, topicARN *string) *cloudwatchmetr
 		missing = "breaching"
 	}
 	config := &cloudwatchmetricalarm.CloudwatchMetricAlarmConfig{
-		AlarmName:          jsii.String(d.Name(a.Name)),
-		AlarmDescription:   jsii.String(a.Description),
-		ComparisonOperator: jsii.String(cmp.Or(a.Comparison, AtLeast)),
-		Threshold:          jsii.Number(a.Threshold),
-		TreatMissingData:   jsii.String(missing),
-		DependsOn:          &a.After,
-		EvaluationPeriods:  jsii.Number(periods), DatapointsToAlarm: jsii.Number(periods),
+		AlarmName: jsii.String(d.Name(a.Name)), AlarmDescription: jsii.String(a.Description),
+		ComparisonOperator: jsii.String(cmp.Or(a.Comparison, AtLeast)), Threshold: jsii.Number(a.Threshold),
+		TreatMissingData: jsii.String(missing), DependsOn: &a.After,
+		EvaluationPeriods: jsii.Number(periods), DatapointsToAlarm: jsii.Number(periods),
 		AlarmActions: &[]*string{topicARN}, OkActions: &[]*string{topicARN}, // CKV_AWS_319
 	}
 	if a.Expression == "" {

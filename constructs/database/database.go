@@ -76,27 +76,19 @@ func New(scope constructs.Construct, id string, props Props) Database {
 	version, ignored := newVersion(this, props)
 
 	clusterConfig := rdscluster.RdsClusterConfig{
-		ClusterIdentifier:                jsii.String(identifier),
-		Engine:                           jsii.String(engine),
-		EngineVersion:                    version,
-		AllowMajorVersionUpgrade:         jsii.Bool(true),
-		DbClusterParameterGroupName:      clusterParameters.Name(),
-		DbInstanceParameterGroupName:     instanceParameters.Name(), // a major upgrade moves the instances to it
-		DbSubnetGroupName:                subnets.Name(),
-		VpcSecurityGroupIds:              &[]*string{group.ID},
-		Port:                             jsii.Number(Port),
-		MasterUsername:                   jsii.String(props.Config.MasterUsername),
-		MasterPasswordWo:                 secret.storedPassword,
+		ClusterIdentifier: jsii.String(identifier), Engine: jsii.String(engine), EngineVersion: version,
+		AllowMajorVersionUpgrade: jsii.Bool(true), DbClusterParameterGroupName: clusterParameters.Name(),
+		DbInstanceParameterGroupName: instanceParameters.Name(), // a major upgrade moves the instances to it
+		DbSubnetGroupName:            subnets.Name(), VpcSecurityGroupIds: &[]*string{group.ID}, Port: jsii.Number(Port),
+		MasterUsername: jsii.String(props.Config.MasterUsername), MasterPasswordWo: secret.storedPassword,
 		MasterPasswordWoVersion:          jsii.Number(props.Config.PasswordVersion),
 		IamDatabaseAuthenticationEnabled: jsii.Bool(true), // RDS.12, CKV_AWS_162
 
-		StorageEncrypted:                   jsii.Bool(true),            // RDS.27, CKV_AWS_96
-		KmsKeyId:                           d.Key.ARN,                  // CKV_AWS_327
-		EnabledCloudwatchLogsExports:       jsii.Strings("postgresql"), // RDS.37, CKV_AWS_324
-		DatabaseInsightsMode:               jsii.String("standard"),
-		PerformanceInsightsEnabled:         jsii.Bool(true),
-		PerformanceInsightsKmsKeyId:        d.Key.ARN,
-		PerformanceInsightsRetentionPeriod: jsii.Number(insightsRetentionDays),
+		StorageEncrypted:             jsii.Bool(true),            // RDS.27, CKV_AWS_96
+		KmsKeyId:                     d.Key.ARN,                  // CKV_AWS_327
+		EnabledCloudwatchLogsExports: jsii.Strings("postgresql"), // RDS.37, CKV_AWS_324
+		DatabaseInsightsMode:         jsii.String("standard"), PerformanceInsightsEnabled: jsii.Bool(true),
+		PerformanceInsightsKmsKeyId: d.Key.ARN, PerformanceInsightsRetentionPeriod: jsii.Number(insightsRetentionDays),
 
 		BackupRetentionPeriod:      jsii.Number(props.Config.BackupRetentionDays), // RDS.50 asks for 7 or more
 		PreferredBackupWindow:      jsii.String(props.Config.BackupWindow),
@@ -108,9 +100,7 @@ func New(scope constructs.Construct, id string, props Props) Database {
 		// https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/Aurora.Modifying.html
 		ApplyImmediately: jsii.Bool(true),
 
-		Tags:      d.Tags(kind),
-		DependsOn: &[]cdktf.ITerraformDependable{exported},
-		Lifecycle: d.Lifecycle(),
+		Tags: d.Tags(kind), DependsOn: &[]cdktf.ITerraformDependable{exported}, Lifecycle: d.Lifecycle(),
 	}
 	// It would replace the cluster to change or remove what it was made from.
 	ignored = append(ignored, "restore_to_point_in_time", "snapshot_identifier")
@@ -129,15 +119,10 @@ func New(scope constructs.Construct, id string, props Props) Database {
 	// of a serverless cluster would always be as large as the writer.
 	newInstance := func(name string, tier int, after ...cdktf.ITerraformDependable) rdsclusterinstance.RdsClusterInstance {
 		return rdsclusterinstance.NewRdsClusterInstance(this, jsii.String(name), &rdsclusterinstance.RdsClusterInstanceConfig{
-			Identifier:                         jsii.String(identifier + "-" + name),
-			ClusterIdentifier:                  cluster.Id(),
-			Engine:                             jsii.String(engine),
-			InstanceClass:                      jsii.String(props.Config.InstanceClass),
-			PromotionTier:                      jsii.Number(tier),
-			DbParameterGroupName:               instanceParameters.Name(),
-			CopyTagsToSnapshot:                 jsii.Bool(true),
-			MonitoringInterval:                 jsii.Number(monitoringIntervalSeconds),
-			MonitoringRoleArn:                  monitoring.ARN,
+			Identifier: jsii.String(identifier + "-" + name), ClusterIdentifier: cluster.Id(), Engine: jsii.String(engine),
+			InstanceClass: jsii.String(props.Config.InstanceClass), PromotionTier: jsii.Number(tier),
+			DbParameterGroupName: instanceParameters.Name(), CopyTagsToSnapshot: jsii.Bool(true),
+			MonitoringInterval: jsii.Number(monitoringIntervalSeconds), MonitoringRoleArn: monitoring.ARN,
 			PubliclyAccessible:                 jsii.Bool(false),                          // RDS.2, CKV_AWS_17
 			AutoMinorVersionUpgrade:            jsii.Bool(!props.Config.IsExactVersion()), // RDS.13, RDS.35, CKV_AWS_226
 			ApplyImmediately:                   jsii.Bool(props.Config.ApplyInstancesImmediately),
@@ -145,8 +130,7 @@ func New(scope constructs.Construct, id string, props Props) Database {
 			PerformanceInsightsEnabled:         jsii.Bool(true), // CKV_AWS_353
 			PerformanceInsightsKmsKeyId:        d.Key.ARN,       // CKV_AWS_354
 			PerformanceInsightsRetentionPeriod: jsii.Number(insightsRetentionDays),
-			Tags:                               deployment.NameTag(d.Name(kind) + "-" + name),
-			DependsOn:                          &after,
+			Tags:                               deployment.NameTag(d.Name(kind) + "-" + name), DependsOn: &after,
 		})
 	}
 	writer := newInstance("writer", 0, monitoring.Permissions)

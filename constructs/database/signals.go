@@ -25,15 +25,11 @@ func limits(database config.Database) (connections, freeableMiB int) {
 // newSignals are those of an Aurora cluster, over its instances:
 // https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/Aurora.AuroraMonitoring.Metrics.html
 func newSignals(props Props, cluster *string) (all, readers cloudwatch.Signals) {
-	metric := func(name, statistic string) cloudwatch.Metric {
-		return cloudwatch.Metric{Namespace: "AWS/RDS", Name: name, Statistic: statistic,
-			Dimensions: map[string]*string{"DBClusterIdentifier": cluster}}
-	}
+	metric := cloudwatch.Metrics("AWS/RDS", map[string]*string{"DBClusterIdentifier": cluster})
 	// Over both roles an idle reader would hide a busy writer.
 	cpuOf := func(role string) cloudwatch.Metric {
-		m := metric("CPUUtilization", "Average")
-		m.Dimensions["Role"] = jsii.String(role)
-		return m
+		of := map[string]*string{"DBClusterIdentifier": cluster, "Role": jsii.String(role)}
+		return cloudwatch.Metrics("AWS/RDS", of)("CPUUtilization", "Average")
 	}
 	mostConnections, leastMiB := limits(props.Config)
 	writerCPU, readerCPU := cpuOf("WRITER"), cpuOf("READER")

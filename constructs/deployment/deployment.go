@@ -61,9 +61,7 @@ func Prefix(name string) string {
 func (d Deployment) Name(kind string) string { return kind + "-" + d.Suffix }
 
 // Tags returns the tag Name for a resource.
-func (d Deployment) Tags(kind string) *map[string]*string {
-	return NameTag(d.Name(kind))
-}
+func (d Deployment) Tags(kind string) *map[string]*string { return NameTag(d.Name(kind)) }
 
 // NameTag returns the tag Name with a value.
 func NameTag(name string) *map[string]*string {

@@ -73,12 +73,10 @@ const blockedRequests = 1000
 
 // newSignals are those of all rules of the web ACL: https://docs.aws.amazon.com/waf/latest/developerguide/waf-metrics.html
 func newSignals(props Props, acl string) cloudwatch.Signals {
-	metric := func(name string) cloudwatch.Metric {
-		return cloudwatch.Metric{Namespace: "AWS/WAFV2", Name: name, Statistic: "Sum", Dimensions: map[string]*string{
-			"Region": jsii.String(props.Deployment.ARNs.Region), "Rule": jsii.String("ALL"), "WebACL": jsii.String(acl),
-		}}
-	}
-	allowed, blocked := metric("AllowedRequests"), metric("BlockedRequests")
+	metric := cloudwatch.Metrics("AWS/WAFV2", map[string]*string{
+		"Region": jsii.String(props.Deployment.ARNs.Region), "Rule": jsii.String("ALL"), "WebACL": jsii.String(acl),
+	})
+	allowed, blocked := metric("AllowedRequests", "Sum"), metric("BlockedRequests", "Sum")
 	return cloudwatch.Signals{Alarms: []cloudwatch.Alarm{{
 		ID: "firewall", Name: "ManyBlockedRequestsAlarm",
 		Description: fmt.Sprintf("The firewall blocked %d requests or more in 5 minutes: an attack, or a rule that "+
@@ -137,9 +135,7 @@ const hostingProviders = "AWSManagedRulesAnonymousIpList/HostingProviderIPList"
 func rules(firewall config.Firewall) (all []*waf.Wafv2WebAclRule) {
 	counted := append([]string{hostingProviders}, firewall.Count...)
 	own := map[string]object{
-		config.RateLimitRule: {
-			"rate_based_statement": object{"limit": firewall.RateLimit, "aggregate_key_type": "IP"},
-		},
+		config.RateLimitRule: {"rate_based_statement": object{"limit": firewall.RateLimit, "aggregate_key_type": "IP"}},
 		config.SQLInjectionRule: {"sqli_match_statement": object{
 			"field_to_match":      object{"body": object{"oversize_handling": "CONTINUE"}},
 			"text_transformation": []any{object{"priority": 0, "type": "URL_DECODE"}},

@@ -98,8 +98,7 @@ func New(scope constructs.Construct, id string, props Props) *LoadBalancer {
 	balancer := lb.NewLb(this, jsii.String("load-balancer"), &lb.LbConfig{
 		Name: jsii.String(d.Name(props.Name + "ALB")), LoadBalancerType: jsii.String("application"),
 		Internal: jsii.Bool(false), Subnets: &props.Network.PublicSubnets, SecurityGroups: &[]*string{group.ID},
-		Tags:                     d.Tags(props.Name + "ALB"),
-		IdleTimeout:              jsii.Number(props.Config.IdleTimeoutSeconds),
+		Tags: d.Tags(props.Name + "ALB"), IdleTimeout: jsii.Number(props.Config.IdleTimeoutSeconds),
 		DropInvalidHeaderFields:  jsii.Bool(true),          // ELB.4, CKV_AWS_131
 		DesyncMitigationMode:     jsii.String("defensive"), // ELB.12, CKV_AWS_328
 		EnableDeletionProtection: jsii.Bool(d.Protect),     // ELB.6, CKV_AWS_150
@@ -162,11 +161,12 @@ func (l *LoadBalancer) NewRoute(scope constructs.Construct, id string, target Ta
 // ingress is the way in to a target group once a listener uses it.
 func (l *LoadBalancer) ingress(targets lbtargetgroup.LbTargetGroup,
 	used cdktf.ITerraformDependable) connection.Ingress {
-	healthy, unhealthy := targetMetrics(l.fullName, targets.ArnSuffix())
+	of := map[string]*string{"LoadBalancer": l.fullName, "TargetGroup": targets.ArnSuffix()}
+	metric := cloudwatch.Metrics(namespace, of)
 	return connection.Ingress{
 		SecurityGroup: l.group, TargetGroupARN: targets.Arn(), Ready: used,
 		RequestLabel:   jsii.Sprintf("%s/%s", *l.fullName, *targets.ArnSuffix()),
-		HealthyTargets: healthy, UnhealthyTargets: unhealthy,
+		HealthyTargets: metric("HealthyHostCount", "Minimum"), UnhealthyTargets: metric("UnHealthyHostCount", "Maximum"),
 	}
 }
 
@@ -201,8 +201,7 @@ func newAccessLogs(scope constructs.Construct, props Props) bucket.Bucket {
 			balancers := arns.ARN("elasticloadbalancing", "loadbalancer/*")
 			return []policy.Statement{{
 				Sid: "DeliverAccessLogs", Principal: policy.Service("logdelivery.elasticloadbalancing.amazonaws.com"),
-				Actions:    []string{"s3:PutObject"},
-				Resources:  []*string{jsii.Sprintf("%s/AWSLogs/%s/*", arn, *arns.ID)},
+				Actions: []string{"s3:PutObject"}, Resources: []*string{jsii.Sprintf("%s/AWSLogs/%s/*", arn, *arns.ID)},
 				Conditions: []policy.Condition{policy.ARNLike("aws:SourceArn", balancers)},
 			}}
 		},

@@ -32,10 +32,7 @@ var burnRates = []struct {
 // can call is for the alarm on the targets of a service. The metrics are
 // https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-cloudwatch-metrics.html
 func newSignals(balancer, certificate *string, limits config.Monitoring) cloudwatch.Signals {
-	metric := func(name, statistic string) cloudwatch.Metric {
-		return cloudwatch.Metric{Namespace: namespace, Name: name, Statistic: statistic,
-			Dimensions: map[string]*string{"LoadBalancer": balancer}}
-	}
+	metric := cloudwatch.Metrics(namespace, map[string]*string{"LoadBalancer": balancer})
 	latency := metric("TargetResponseTime", "p99")
 	requests := cloudwatch.Operand{ID: "requests", Metric: metric("RequestCount", "Sum")}
 	errors := cloudwatch.Operand{ID: "errors", Metric: metric("HTTPCode_Target_5XX_Count", "Sum")}
@@ -74,14 +71,14 @@ func newSignals(balancer, certificate *string, limits config.Monitoring) cloudwa
 		})
 	}
 	if certificate != nil {
+		of := map[string]*string{"CertificateArn": certificate}
 		// Published twice a day. ACM renews 60 or 45 days before the end, so 30 days mean that it could not:
 		// https://docs.aws.amazon.com/acm/latest/userguide/cloudwatch-metrics.html
 		alarms = append(alarms, cloudwatch.Alarm{
 			ID: "certificate", Name: "ExpiringCertificateAlarm",
 			Description: "The load balancer's certificate ends in 30 days or less. " +
 				"First: check that its DNS validation record still exists, or import a new certificate.",
-			Metric: cloudwatch.Metric{Namespace: "AWS/CertificateManager", Name: "DaysToExpiry", Statistic: "Minimum",
-				Dimensions: map[string]*string{"CertificateArn": certificate}},
+			Metric:     cloudwatch.Metrics("AWS/CertificateManager", of)("DaysToExpiry", "Minimum"),
 			Comparison: cloudwatch.AtMost, Threshold: 30, Period: 86400,
 		})
 	}
@@ -115,13 +112,6 @@ func newSignals(balancer, certificate *string, limits config.Monitoring) cloudwa
 // failure would already be a high share.
 func ratio(errors, requests string, minimum int) string {
 	return fmt.Sprintf("IF(%[1]s >= %d && %[3]s >= %d, 100 * %[3]s / %[1]s, 0)", requests, minimum, errors, minimumErrors)
-}
-
-// targetMetrics are those of a target group.
-func targetMetrics(balancer, targets *string) (healthy, unhealthy cloudwatch.Metric) {
-	dimensions := map[string]*string{"LoadBalancer": balancer, "TargetGroup": targets}
-	return cloudwatch.Metric{Namespace: namespace, Name: "HealthyHostCount", Statistic: "Minimum", Dimensions: dimensions},
-		cloudwatch.Metric{Namespace: namespace, Name: "UnHealthyHostCount", Statistic: "Maximum", Dimensions: dimensions}
 }
 
 const namespace = "AWS/ApplicationELB"

@@ -144,8 +144,6 @@ func (n *Network) imageLayers() policy.Statement {
 	arns := n.props.Deployment.ARNs
 	return policy.Statement{
 		Sid: "ImageLayers", Principal: policy.Anyone(), Actions: []string{"s3:GetObject"},
-		Resources: []*string{
-			jsii.Sprintf("arn:%s:s3:::prod-%s-starport-layer-bucket/*", *arns.Partition, arns.Region),
-		},
+		Resources: []*string{jsii.Sprintf("arn:%s:s3:::prod-%s-starport-layer-bucket/*", *arns.Partition, arns.Region)},
 	}
 }

@@ -120,9 +120,7 @@ func New(scope constructs.Construct, id string, props Props) Service {
 
 	definition := newTaskDefinition(this, props, execution.ARN, task.ARN)
 	service := &ecsservice.EcsServiceConfig{
-		Name:                            jsii.String(d.Name(props.Name + "Service")),
-		Cluster:                         props.Cluster.id,
-		TaskDefinition:                  definition.Arn(),
+		Name: jsii.String(d.Name(props.Name + "Service")), Cluster: props.Cluster.id, TaskDefinition: definition.Arn(),
 		LaunchType:                      jsii.String("FARGATE"),
 		PlatformVersion:                 jsii.String("LATEST"), // ECS.10, CKV_AWS_332
 		DesiredCount:                    jsii.Number(props.Config.Scaling.MinimumTasks),
@@ -131,10 +129,8 @@ func New(scope constructs.Construct, id string, props Props) Service {
 		DeploymentCircuitBreaker: &ecsservice.EcsServiceDeploymentCircuitBreaker{
 			Enable: jsii.Bool(true), Rollback: jsii.Bool(true),
 		},
-		AvailabilityZoneRebalancing: jsii.String("ENABLED"),
-		EnableExecuteCommand:        jsii.Bool(props.Config.ExecuteCommand),
-		PropagateTags:               jsii.String("SERVICE"),
-		WaitForSteadyState:          jsii.Bool(true),
+		AvailabilityZoneRebalancing: jsii.String("ENABLED"), EnableExecuteCommand: jsii.Bool(props.Config.ExecuteCommand),
+		PropagateTags: jsii.String("SERVICE"), WaitForSteadyState: jsii.Bool(true),
 		NetworkConfiguration: &ecsservice.EcsServiceNetworkConfiguration{
 			Subnets: &props.Network.PrivateSubnets, SecurityGroups: &[]*string{group.ID},
 			AssignPublicIp: jsii.Bool(false), // ECS.2, CKV_AWS_333
@@ -156,9 +152,8 @@ func New(scope constructs.Construct, id string, props Props) Service {
 	if len(props.DeploymentAlarms) > 0 {
 		// Declared whether or not they are enabled: ECS keeps what an update leaves out.
 		service.Alarms = &ecsservice.EcsServiceAlarms{
-			AlarmNames: &props.DeploymentAlarms,
-			Enable:     jsii.Bool(props.Config.DeploymentAlarms),
-			Rollback:   jsii.Bool(props.Config.DeploymentAlarms),
+			AlarmNames: &props.DeploymentAlarms, Enable: jsii.Bool(props.Config.DeploymentAlarms),
+			Rollback: jsii.Bool(props.Config.DeploymentAlarms),
 		}
 	}
 	if ingress := props.Ingress; ingress != nil {
@@ -166,9 +161,8 @@ func New(scope constructs.Construct, id string, props Props) Service {
 		ready = append(ready, network.Allow(this, "from-load-balancer", ingress.SecurityGroup, group, props.Config.Port)...)
 		service.HealthCheckGracePeriodSeconds = jsii.Number(props.Config.HealthCheck.GracePeriodSeconds)
 		service.LoadBalancer = []*ecsservice.EcsServiceLoadBalancer{{
-			TargetGroupArn: ingress.TargetGroupARN,
-			ContainerName:  jsii.String(d.Name(props.Name + "Container")),
-			ContainerPort:  jsii.Number(props.Config.Port),
+			TargetGroupArn: ingress.TargetGroupARN, ContainerName: jsii.String(d.Name(props.Name + "Container")),
+			ContainerPort: jsii.Number(props.Config.Port),
 		}}
 	}
 	if props.Config.Scaling.Scales() {

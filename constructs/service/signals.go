@@ -19,13 +19,10 @@ const (
 // newSignals are those of a service and its tasks:
 // https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Container-Insights-metrics-ECS.html
 func newSignals(props Props, name *string, running cdktf.ITerraformDependable) cloudwatch.Signals {
-	metric := func(namespace, metric string) cloudwatch.Metric {
-		return cloudwatch.Metric{Namespace: namespace, Name: metric, Statistic: "Average",
-			Dimensions: map[string]*string{"ClusterName": props.Cluster.Name, "ServiceName": name}}
-	}
-	const insights = "ECS/ContainerInsights"
-	desired, tasks := metric(insights, "DesiredTaskCount"), metric(insights, "RunningTaskCount")
-	cpu, memory := metric("AWS/ECS", "CPUUtilization"), metric("AWS/ECS", "MemoryUtilization")
+	dimensions := map[string]*string{"ClusterName": props.Cluster.Name, "ServiceName": name}
+	ecs, insights := cloudwatch.Metrics("AWS/ECS", dimensions), cloudwatch.Metrics("ECS/ContainerInsights", dimensions)
+	desired, tasks := insights("DesiredTaskCount", "Average"), insights("RunningTaskCount", "Average")
+	cpu, memory := ecs("CPUUtilization", "Average"), ecs("MemoryUtilization", "Average")
 	signals := cloudwatch.Signals{Alarms: []cloudwatch.Alarm{{
 		ID: "tasks", Name: "ServiceBelowDesiredCountAlarm",
 		Description: "Fewer tasks run than the service wants, for 10 minutes. " +

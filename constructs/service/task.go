@@ -62,10 +62,9 @@ func newTaskDefinition(scope constructs.Construct, props Props,
 	d := props.Deployment
 	group := logs.NewMaskedGroup(scope, "logs", d, logs.Name(d, props.LogName))
 	return ecstaskdefinition.NewEcsTaskDefinition(scope, jsii.String("task-definition"), &ecstaskdefinition.EcsTaskDefinitionConfig{
-		Family:                  jsii.String(d.Name(props.Name + "Task")),
-		RequiresCompatibilities: jsii.Strings("FARGATE"),
-		NetworkMode:             jsii.String("awsvpc"),
-		Cpu:                     jsii.Sprintf("%d", props.Config.CPU), Memory: jsii.Sprintf("%d", props.Config.Memory),
+		Family: jsii.String(d.Name(props.Name + "Task")), RequiresCompatibilities: jsii.Strings("FARGATE"),
+		NetworkMode: jsii.String("awsvpc"),
+		Cpu:         jsii.Sprintf("%d", props.Config.CPU), Memory: jsii.Sprintf("%d", props.Config.Memory),
 		ExecutionRoleArn: executionRole, TaskRoleArn: taskRole,
 		RuntimePlatform: &ecstaskdefinition.EcsTaskDefinitionRuntimePlatform{
 			OperatingSystemFamily: jsii.String("LINUX"),
@@ -130,14 +129,10 @@ func newContainer(props Props, name, logPrefix string, command []string, logGrou
 		}
 	}
 	return containerDefinition{
-		Name:                   props.Deployment.Name(name),
-		Image:                  props.Config.Image,
-		Command:                command,
+		Name: props.Deployment.Name(name), Image: props.Config.Image, Command: command,
 		User:                   props.Config.User,                   // ECS.20
 		ReadonlyRootFilesystem: props.Config.ReadonlyRootFilesystem, // ECS.5, CKV_AWS_336
-		StopTimeout:            props.Config.StopTimeoutSeconds,
-		Environment:            variables,
-		Secrets:                secrets,
+		StopTimeout:            props.Config.StopTimeoutSeconds, Environment: variables, Secrets: secrets,
 		LinuxParameters: linuxParameters{
 			InitProcessEnabled: true, // which reaps children of sessions and of programs not written to be process 1
 			Capabilities:       map[string][]string{"drop": {"ALL"}},
