@@ -51,27 +51,16 @@ func run(arguments []string) error {
 		return err
 	}
 	var described []string
-	for _, environment := range environments {
-		described = append(described, environment.Stack())
+	isOther := func(name string) bool {
+		described = append(described, name)
+		return stack != "" && name != stack
 	}
-	for _, account := range accounts {
-		described = append(described, account.Stack())
-	}
-	if stack != "" {
-		environments = slices.DeleteFunc(environments, func(e config.Environment) bool { return e.Stack() != stack })
-		accounts = slices.DeleteFunc(accounts, func(a config.Account) bool { return a.Stack() != stack })
-	}
+	environments = slices.DeleteFunc(environments, func(e config.Environment) bool { return isOther(e.Stack()) })
+	accounts = slices.DeleteFunc(accounts, func(a config.Account) bool { return isOther(a.Stack()) })
 	if len(environments)+len(accounts) == 0 {
 		return fmt.Errorf("no file describes a stack %q; there are %s", stack, strings.Join(described, ", "))
 	}
-	warnings := config.Warnings(environments)
-	for _, environment := range environments {
-		if accounts != nil && !environment.InAccountStack() {
-			warnings = append(warnings, environment.Stack()+": account: none of accounts.yaml, so that the state is a file on "+
-				"this machine")
-		}
-	}
-	for _, warning := range warnings {
+	for _, warning := range config.Warnings(environments, accounts != nil) {
 		fmt.Fprintln(os.Stderr, "warning: "+warning)
 	}
 	output := cmp.Or(os.Getenv("CDKTF_OUTDIR"), "cdktf.out")

@@ -143,13 +143,17 @@ var regionsWithoutABC = []string{"ap-northeast-1", "ca-central-1", "us-west-1"}
 // defaultConnections is how many connections a task may open where its environment does not say it.
 const defaultConnections = 20
 
-// Warnings say what the files allow and somebody should know before an environment is deployed.
-func Warnings(environments []Environment) (all []string) {
+// Warnings say what the files, and accounts.yaml where it exists, allow and somebody should know before an environment
+// is deployed.
+func Warnings(environments []Environment, withAccounts bool) (all []string) {
 	const quota = 5 // https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html
 	needed := map[string]int{}
 	for _, e := range environments {
 		for _, warning := range e.warnings() {
 			all = append(all, e.Stack()+": "+warning)
+		}
+		if withAccounts && !e.InAccountStack() {
+			all = append(all, e.Stack()+": account: none of accounts.yaml, so that the state is a file on this machine")
 		}
 		place := " in " + e.Region + " of " + cmp.Or(e.Account, "an account that no file names")
 		needed["Elastic IPs"+place] += e.Network.NATGateways

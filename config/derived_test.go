@@ -50,7 +50,7 @@ func TestWhatFollowsFromFiles(t *testing.T) {
 	must.Do(t, yaml.Unmarshal(must.Get(os.ReadFile("testdata/derived.yaml"))(t), &cases))
 	for _, c := range cases {
 		environment, err := read(string(must.Get(yaml.Marshal(c.File))(t)))
-		got := strings.ReplaceAll(strings.Join(Warnings([]Environment{environment}), "\n"), "tap-: ", "")
+		got := strings.ReplaceAll(strings.Join(Warnings([]Environment{environment}, false), "\n"), "tap-: ", "")
 		if err != nil || !strings.HasPrefix(got, c.Warning) || c.Warning == "" && got != "" {
 			t.Errorf("%v: got %q, %v, want %q", c.File, got, err, c.Warning)
 		}
@@ -75,7 +75,7 @@ func TestQuotasAreCountedByAccountAndRegion(t *testing.T) {
 	const rest = "; AWS allows 5 until you ask for more, and counts what others have there"
 	want := []string{"the environments need 6 Elastic IPs in us-east-1 of 1" + rest,
 		"the environments need 6 VPCs in us-east-1 of an account that no file names" + rest}
-	got := slices.DeleteFunc(Warnings(environments), func(w string) bool { return strings.HasPrefix(w, "tap-") })
+	got := slices.DeleteFunc(Warnings(environments, false), func(w string) bool { return strings.HasPrefix(w, "tap-") })
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}

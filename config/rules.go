@@ -106,7 +106,10 @@ func (e Environment) at(path string) reflect.Value {
 		if value.Kind() != reflect.Struct {
 			return reflect.Value{}
 		}
-		value = value.FieldByNameFunc(func(name string) bool { return strings.EqualFold(name, key) })
+		value = value.FieldByNameFunc(func(name string) bool {
+			field, _ := value.Type().FieldByName(name)
+			return field.Tag.Get("yaml") == key
+		})
 	}
 	return value
 }

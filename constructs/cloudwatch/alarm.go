@@ -6,7 +6,6 @@ import (
 	"cmp"
 	"strings"
 
-	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/cloudwatchmetricalarm"
 	"github.com/hashicorp/terraform-cdk-go/cdktf"
@@ -85,14 +84,8 @@ type Alarm struct {
 	After       []cdktf.ITerraformDependable // the alarm would be raised at once if it were created earlier
 }
 
-// New creates the alarm. It notifies the topic both when it is raised and when it is over.
-func (a Alarm) New(scope constructs.Construct, d deployment.Deployment,
-	topicARN *string) cloudwatchmetricalarm.CloudwatchMetricAlarm {
-	return cloudwatchmetricalarm.NewCloudwatchMetricAlarm(scope, jsii.String(a.ID), a.config(d, topicARN))
-}
-
-// config is the alarm as CloudWatch takes it.
-func (a Alarm) config(d deployment.Deployment, topicARN *string) *cloudwatchmetricalarm.CloudwatchMetricAlarmConfig {
+// Config is the alarm as CloudWatch takes it. It notifies the topic both when it is raised and when it is over.
+func (a Alarm) Config(d deployment.Deployment, topicARN *string) *cloudwatchmetricalarm.CloudwatchMetricAlarmConfig {
 	periods, missing := cmp.Or(a.Periods, 1), "notBreaching"
 	if a.NoDataIsBad {
 		missing = "breaching"

@@ -8,6 +8,7 @@ import (
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/cloudwatchdashboard"
+	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/cloudwatchmetricalarm"
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/snstopic"
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/snstopicpolicy"
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/snstopicsubscription"
@@ -67,7 +68,8 @@ func (m *Monitoring) Watch(scope constructs.Construct, id string, all ...cloudwa
 func (m *Monitoring) watch(this constructs.Construct, all []cloudwatch.Signals) (rollBack []*string) {
 	for _, signals := range all {
 		for _, alarm := range signals.Alarms {
-			created := alarm.New(this, m.deployment, m.TopicARN)
+			created := cloudwatchmetricalarm.NewCloudwatchMetricAlarm(this, jsii.String(alarm.ID),
+				alarm.Config(m.deployment, m.TopicARN))
 			m.alarms = append(m.alarms, created.Arn())
 			if alarm.RollsBack {
 				rollBack = append(rollBack, created.AlarmName())
