@@ -84,7 +84,9 @@ func NewTapStack(app constructs.Construct, environment config.Environment,
 	output(stack, "TargetGroupArn", "Target group ARN", balancer.Ingress.TargetGroupARN)
 	output(stack, "DashboardName", "CloudWatch dashboard name", dashboard)
 	output(stack, "WebACLArn", "WAF web ACL ARN", acl.ARN)
-	output(stack, "AlarmTopicArn", "SNS topic of the alarms, for a pager", monitor.TopicARN)
+	output(stack, "AlarmTopicArn", "SNS topic of the alarms that wake somebody, for a pager", monitor.TopicARN)
+	output(stack, "MorningTopicArn", "SNS topic of the alarms that are read in the morning, for a chat",
+		monitor.MorningTopicARN)
 	if len(vpc.NATAddresses) > 0 {
 		output(stack, "NATAddresses", "Public addresses that the tasks call out from, for allow-lists", vpc.NATAddresses)
 	}

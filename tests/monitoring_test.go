@@ -63,29 +63,56 @@ func TestAlarmsWatchThisEnvironment(t *testing.T) {
 	})
 }
 
+// advice is what an alarm says: what is bad, when somebody is to do something, and what.
+var advice = regexp.MustCompile(`^(.{20,}\.) (First|Tomorrow): (.{20,}\.)$`)
+
+// tomorrow are the alarms that wake nobody, without the name of a worker.
+var tomorrow = []string{"ExpiringCertificateAlarm", "HighDBCPUAlarm", "HighDBConnectionsAlarm", "HighDBReaderCPUAlarm",
+	"HighServiceCPUAlarm", "HighServiceMemoryAlarm", "LowDBMemoryAlarm", "SlowBurnAlarm"}
+
 func TestAlarmsAreHeard(t *testing.T) {
 	eachEnvironment(t, func(s stack) {
+		topics := map[string]resource{} // by what the advice begins with
+		for when, name := range map[string]string{"First": "PaymentAlarms-", "Tomorrow": "PaymentMorningAlarms-"} {
+			topics[when] = s.find("aws_sns_topic", "name", name+s.suffix)
+		}
 		for _, alarm := range s.some("aws_cloudwatch_metric_alarm") {
-			symptom, advice, found := strings.Cut(alarm.Text("alarm_description"), " First: ")
-			if !found || len(symptom) < 20 || len(advice) < 20 || !strings.HasSuffix(advice, ".") {
-				s.Errorf("%s does not say what to do first: %q", alarm.Address(), alarm.At("alarm_description"))
+			said := advice.FindStringSubmatch(alarm.Text("alarm_description"))
+			if said == nil {
+				s.Fatalf("%s does not say what to do first, or tomorrow: %q", alarm.Address(), alarm.At("alarm_description"))
+			}
+			topic := []string{topics[said[2]].Ref("arn")}
+			alarm.want("alarm_actions", topic)
+			alarm.want("ok_actions", topic)
+			if slices.ContainsFunc(tomorrow, func(name string) bool {
+				return strings.HasSuffix(alarm.alarmName(), name)
+			}) != (said[2] == "Tomorrow") {
+				s.Errorf("%s is heard %s", alarm.alarmName(), said[2])
 			}
 			if missing := alarm.Text("treat_missing_data"); missing != "breaching" && missing != "notBreaching" {
 				s.Errorf("%s leaves open what missing data mean", alarm.Address())
 			}
 		}
-		var heard []string
-		for _, subscription := range s.each("aws_sns_topic_subscription") {
-			subscription.want("topic_arn", "${aws_sns_topic.arn}")
-			heard = append(heard, subscription.Text("endpoint"))
+		for when, topic := range topics {
+			var heard []string
+			for _, subscription := range s.each("aws_sns_topic_subscription") {
+				if subscription.follow("topic_arn").Name == topic.Name {
+					heard = append(heard, subscription.Text("endpoint"))
+				}
+			}
+			same(s, "those who hear alarms: "+when, heard, s.environment.Monitoring.Emails)
 		}
-		same(s, "those who hear alarms", heard, s.environment.Monitoring.Emails)
 		alarms := regexp.MustCompile(
 			`^arn:[^:]+:cloudwatch:` + s.environment.Region + `:` + accountID.String() + `:alarm:\*$`)
-		for _, statement := range s.only("aws_sns_topic_policy").policy() {
-			if statement.Effect == "Allow" && (!statement.Allows("cloudwatch.amazonaws.com", "sns:Publish") ||
-				len(statement.Principal) != 1 || !statement.HasCondition("aws:SourceArn", alarms)) {
-				s.Errorf("%s lets others publish than alarms of the account", statement)
+		for _, policy := range s.some("aws_sns_topic_policy") {
+			for _, statement := range policy.policy() {
+				if statement.Effect == "Allow" && (!statement.Allows("cloudwatch.amazonaws.com", "sns:Publish") ||
+					len(statement.Principal) != 1 || !statement.HasCondition("aws:SourceArn", alarms)) {
+					s.Errorf("%s lets others publish than alarms of the account", statement)
+				}
+				if !slices.Equal(statement.Resource, texts{policy.Text("arn")}) {
+					s.Errorf("%s is about %s, expected the topic that has it", statement, statement.Resource)
+				}
 			}
 		}
 	})

@@ -218,7 +218,6 @@ func TestGoldenSaysWhatAlarmsDo(t *testing.T) {
 	const before, after = 360, 1500 // minutes: the longest period but the certificate's; that, too
 	alarms, raised := stacks(t)["prod"].in(t).some("aws_cloudwatch_metric_alarm"), map[string]bool{}
 	table := &strings.Builder{}
-	table.WriteString(alarmsHead)
 	for _, scenario := range file.Scenarios {
 		minutes := slices.Repeat([]traffic{file.Ordinary}, before)
 		for _, phase := range scenario.Phases {
@@ -248,11 +247,14 @@ func TestGoldenSaysWhatAlarmsDo(t *testing.T) {
 			if first+length < end {
 				clears = "before the end"
 			}
-			rows[first] = append(rows[first], fmt.Sprintf("%s | after %s | %s", name, duration(first+1), clears))
+			heard := map[string]string{"First": "at once", "Tomorrow": "in the morning"}[advice.FindStringSubmatch(
+				alarm.Text("alarm_description"))[2]]
+			rows[first] = append(rows[first],
+				fmt.Sprintf("%s | %s | after %s | %s", name, heard, duration(first+1), clears))
 		}
 		same(t, scenario.Happens+": the alarms that are raised", names, scenario.Raises)
 		if len(rows) == 0 {
-			rows[0] = []string{"none | |"}
+			rows[0] = []string{"none | | |"}
 		}
 		happens := fmt.Sprintf("%s (%s)", scenario.Happens, duration(end))
 		for _, minute := range slices.Sorted(maps.Keys(rows)) {
@@ -262,18 +264,20 @@ func TestGoldenSaysWhatAlarmsDo(t *testing.T) {
 			}
 		}
 	}
-	table.WriteString("\n## What to do first\n\n| Alarm | Says | First |\n| --- | --- | --- |\n")
-	var descriptions []string
+	says := map[string][]string{} // rows by when they are heard
 	for _, alarm := range alarms {
-		description := strings.Replace(alarm.Text("alarm_description"), " First: ", " | ", 1)
-		descriptions = append(descriptions, fmt.Sprintf("| %s | %s |\n", alarm.alarmName(), description))
+		said := advice.FindStringSubmatch(alarm.Text("alarm_description"))
+		says[said[2]] = append(says[said[2]], fmt.Sprintf("| %s | %s | %s |\n", alarm.alarmName(), said[1], said[3]))
 		if !raised[alarm.alarmName()] {
 			t.Errorf("%s is raised in no scenario: add one to scenarios.yaml", alarm.alarmName())
 		}
 	}
-	slices.Sort(descriptions)
-	table.WriteString(strings.Join(descriptions, ""))
-	golden(t, "../generated/alarms.md", table.String())
+	text := alarmsHead
+	for _, when := range []string{"First", "Tomorrow"} {
+		slices.Sort(says[when])
+		text += alarmsHeadings[when] + "| Alarm | Says | " + when + " |\n| --- | --- | --- |\n" + strings.Join(says[when], "")
+	}
+	golden(t, "../generated/alarms.md", text+scenariosHead+table.String())
 }
 
 // duration writes a number of minutes.
@@ -289,12 +293,29 @@ func duration(minutes int) string {
 
 const alarmsHead = `# Alarms
 
-Written by "make golden" from the alarms of tap-prod: what raises which alarm, and when.
+Written by "make golden" from the alarms of tap-prod. An alarm sends a message when it is raised and another when it is
+over. The dashboard PaymentAPI-<suffix> shows them all, those that were raised last first.
+`
 
+var alarmsHeadings = map[string]string{
+	"First": `
+## What wakes you, and what to do first
+
+The topic AlarmTopicArn.
+
+`, "Tomorrow": `
+## What can wait until the morning
+
+The topic MorningTopicArn.
+
+`}
+
+const scenariosHead = `
 ## What raises which
 
-Ordinary are 240 requests a minute to two tasks. Minutes count from the first with bad data.
+Ordinary are 240 requests a minute to two tasks. Minutes count from the first with bad data. What is not named stays
+quiet.
 
-| What happens | Alarm | Raised | Clears |
-| --- | --- | --- | --- |
+| What happens | Alarm | Heard | Raised | Clears |
+| --- | --- | --- | --- | --- |
 `

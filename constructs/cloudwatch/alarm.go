@@ -69,7 +69,9 @@ const (
 type Alarm struct {
 	ID          string // of the construct, in a scope that has the alarms of several things
 	Name        string // without the suffix
-	Description string // ends with "First:" and what to do first
+	Description string // what is bad
+	Advice      string // what to do first, or tomorrow
+	Tomorrow    bool   // it is read in the morning; otherwise it wakes somebody
 	Metric      Metric
 	Expression  string // metric math, instead of the metric
 	Operands    []Operand
@@ -86,12 +88,15 @@ type Alarm struct {
 
 // Config is the alarm as CloudWatch takes it. It notifies the topic both when it is raised and when it is over.
 func (a Alarm) Config(d deployment.Deployment, topicARN *string) *cloudwatchmetricalarm.CloudwatchMetricAlarmConfig {
-	periods, missing := cmp.Or(a.Periods, 1), "notBreaching"
+	periods, missing, when := cmp.Or(a.Periods, 1), "notBreaching", " First: "
 	if a.NoDataIsBad {
 		missing = "breaching"
 	}
+	if a.Tomorrow {
+		when = " Tomorrow: "
+	}
 	config := &cloudwatchmetricalarm.CloudwatchMetricAlarmConfig{
-		AlarmName: jsii.String(d.Name(a.Name)), AlarmDescription: jsii.String(a.Description),
+		AlarmName: jsii.String(d.Name(a.Name)), AlarmDescription: jsii.String(a.Description + when + a.Advice),
 		ComparisonOperator: jsii.String(cmp.Or(a.Comparison, AtLeast)), Threshold: jsii.Number(a.Threshold),
 		TreatMissingData: jsii.String(missing), DependsOn: &a.After,
 		EvaluationPeriods: jsii.Number(periods), DatapointsToAlarm: jsii.Number(periods),

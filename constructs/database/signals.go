@@ -37,19 +37,20 @@ func newSignals(props Props, cluster *string) (all, readers cloudwatch.Signals) 
 	lag := metric("AuroraReplicaLagMaximum", "Maximum")
 	all = cloudwatch.Signals{Alarms: []cloudwatch.Alarm{{
 		ID: "database-cpu", Name: "HighDBCPUAlarm",
-		Description: fmt.Sprintf("The CPU of the database's writer is at %d %% or more for 10 minutes. "+
-			"First: look at the top statements in Database Insights.", highCPUPercent),
+		Description: fmt.Sprintf("The CPU of the database's writer is at %d %% or more for 10 minutes.", highCPUPercent),
+		Advice:      "look at the top statements in Database Insights.", Tomorrow: true,
 		// A paused serverless cluster reports nothing, here and below.
 		Metric: writerCPU, Threshold: highCPUPercent, Period: 300, Periods: 2,
 	}, {
 		ID: "database-connections", Name: "HighDBConnectionsAlarm",
 		Description: fmt.Sprintf("An instance of the database has %d connections or more for 10 minutes; at its limit it "+
-			"refuses new ones. First: look for tasks that leak connections.", mostConnections),
+			"refuses new ones.", mostConnections),
+		Advice: "look for tasks that leak connections.", Tomorrow: true,
 		Metric: connections, Threshold: float64(mostConnections), Period: 300, Periods: 2,
 	}, {
 		ID: "database-memory", Name: "LowDBMemoryAlarm",
-		Description: fmt.Sprintf("An instance of the database has %d MiB of free memory or less for 10 minutes. First: "+
-			"look at connections and large sorts; then consider a larger database.instanceClass.", leastMiB),
+		Description: fmt.Sprintf("An instance of the database has %d MiB of free memory or less for 10 minutes.", leastMiB),
+		Advice:      "look at connections and large sorts; then consider a larger database.instanceClass.", Tomorrow: true,
 		Metric: freeable, Comparison: cloudwatch.AtMost, Threshold: float64(leastMiB << 20), Period: 300, Periods: 2,
 	}}}
 	cpu := [][]any{cloudwatch.Line("writer", writerCPU)}
@@ -66,13 +67,15 @@ func newSignals(props Props, cluster *string) (all, readers cloudwatch.Signals) 
 	if props.Config.Readers > 0 {
 		readers.Alarms = []cloudwatch.Alarm{{
 			ID: "reader-cpu", Name: "HighDBReaderCPUAlarm",
-			Description: fmt.Sprintf("The CPU of the database's readers is at %d %% or more on average for 10 minutes. First: "+
-				"look at the readers' top statements in Database Insights, or raise database.readers.", highCPUPercent),
+			Description: fmt.Sprintf("The CPU of the database's readers is at %d %% or more on average for 10 minutes.",
+				highCPUPercent),
+			Advice: "look at the readers' top statements in Database Insights, or raise database.readers.", Tomorrow: true,
 			Metric: readerCPU, Threshold: highCPUPercent, Period: 300, Periods: 2,
 		}, {
 			ID: "replica-lag", Name: "HighReplicaLagAlarm",
-			Description: fmt.Sprintf("A reader of the database lags %d ms or more behind for 5 minutes: reads are stale. "+
-				"First: look at the writer's write load and at long statements on the reader.", replicaLagMilliseconds),
+			Description: fmt.Sprintf("A reader of the database lags %d ms or more behind for 5 minutes: reads are stale.",
+				replicaLagMilliseconds),
+			Advice: "look at the writer's write load and at long statements on the reader.",
 			Metric: lag, Threshold: replicaLagMilliseconds, Period: 60, Periods: 5,
 		}}
 		draw("Replica Lag", replicaLagMilliseconds, cloudwatch.Line("slowest reader", lag))

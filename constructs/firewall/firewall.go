@@ -80,8 +80,8 @@ func newSignals(props Props, acl string) cloudwatch.Signals {
 	return cloudwatch.Signals{Alarms: []cloudwatch.Alarm{{
 		ID: "firewall", Name: "ManyBlockedRequestsAlarm",
 		Description: fmt.Sprintf("The firewall blocked %d requests or more in 5 minutes: an attack, or a rule that "+
-			"blocks customers. First: see in the firewall's log which rule blocks whom; firewall.count can set a rule to "+
-			"count.", blockedRequests),
+			"blocks customers.", blockedRequests),
+		Advice: "see in the firewall's log which rule blocks whom; firewall.count can set a rule to count.",
 		// There is no data when nothing was blocked.
 		Metric: blocked, Threshold: blockedRequests, Period: 300,
 	}}, Graphs: []cloudwatch.Graph{{Row: cloudwatch.Tasks, Title: "Firewall", Lines: [][]any{

@@ -20,12 +20,14 @@ const (
 // burnRates are how fast the failures that the availability allows in 30 days may be used up: 2 % of them in an hour,
 // 5 % in six hours. https://sre.google/workbook/alerting-on-slos/
 var burnRates = []struct {
-	id, name, exhausted, first string
-	rate                       float64
-	hours                      int
+	id, name, exhausted, advice string
+	rate                        float64
+	hours                       int
+	tomorrow                    bool
 }{
-	{"fast-burn", "FastBurnAlarm", "two days", "treat it as an outage: find what changed in the last hour.", 14.4, 1},
-	{"slow-burn", "SlowBurnAlarm", "five days", "find which requests fail in the service's log; not tonight.", 6, 6},
+	{"fast-burn", "FastBurnAlarm", "two days", "treat it as an outage; find what changed in the last hour.", 14.4, 1,
+		false},
+	{"slow-burn", "SlowBurnAlarm", "five days", "find which requests fail in the service's log.", 6, 6, true},
 }
 
 // newSignals are those of what clients see. The alarms are quiet where nobody calls and there is no data: that nobody
@@ -39,23 +41,24 @@ func newSignals(balancer, certificate *string, limits config.Monitoring) cloudwa
 	unanswered := cloudwatch.Operand{ID: "unanswered", Metric: metric("HTTPCode_ELB_5XX_Count", "Sum")}
 	alarms := []cloudwatch.Alarm{{
 		ID: "error-rate", Name: "HighErrorRateAlarm", RollsBack: true,
-		Description: fmt.Sprintf("At least %g %% of requests failed with a 5xx of the service in 5 minutes. "+
-			"First: read the service's latest log events and, if a deployment is under way, roll it back.",
+		Description: fmt.Sprintf("At least %g %% of requests failed with a 5xx of the service in 5 minutes.",
 			limits.ErrorRatePercent),
+		Advice:     "read the service's latest log events and, if a deployment is under way, roll it back.",
 		Expression: ratio("FILL(errors, 0)", "requests", limits.MinimumRequests),
 		Operands:   []cloudwatch.Operand{errors, requests}, Threshold: limits.ErrorRatePercent, Period: 300,
 	}, {
 		ID: "latency", Name: "HighLatencyAlarm", RollsBack: true,
-		Description: fmt.Sprintf("The slowest 1 %% of requests took %g s or more over 5 minutes. "+
-			"First: compare the database's CPU and connections on the dashboard with the service's CPU.",
+		Description: fmt.Sprintf("The slowest 1 %% of requests took %g s or more over 5 minutes.",
 			limits.LatencySeconds),
+		Advice:     "compare the database's CPU and connections on the dashboard with the service's CPU.",
 		Expression: fmt.Sprintf("IF(requests >= %d, latency, 0)", latencyMinimumRequests),
 		Operands:   []cloudwatch.Operand{{ID: "latency", Metric: latency}, requests},
 		Threshold:  limits.LatencySeconds, Period: 300,
 	}, {
 		ID: "load-balancer-error-rate", Name: "HighLoadBalancerErrorRateAlarm",
-		Description: fmt.Sprintf("The load balancer itself answered at least %g %% of requests with a 5xx in 5 minutes. "+
-			"First: look at the healthy targets and at the reasons for which tasks stopped.", limits.ErrorRatePercent),
+		Description: fmt.Sprintf("The load balancer itself answered at least %g %% of requests with a 5xx in 5 minutes.",
+			limits.ErrorRatePercent),
+		Advice:     "look at the healthy targets and at the reasons for which tasks stopped.",
 		Expression: ratio("FILL(unanswered, 0)", answered, limits.MinimumRequests),
 		Operands:   []cloudwatch.Operand{unanswered, requests}, Threshold: limits.ErrorRatePercent, Period: 300,
 	}}
@@ -65,7 +68,8 @@ func newSignals(balancer, certificate *string, limits config.Monitoring) cloudwa
 		alarms = append(alarms, cloudwatch.Alarm{
 			ID: burn.id, Name: burn.name,
 			Description: fmt.Sprintf("%g %% or more of requests failed over %d h: at this rate the failures that a month "+
-				"allows (%.3g %%) are used up in %s. First: %s", threshold, burn.hours, allowed, burn.exhausted, burn.first),
+				"allows (%.3g %%) are used up in %s.", threshold, burn.hours, allowed, burn.exhausted),
+			Advice: burn.advice, Tomorrow: burn.tomorrow,
 			Expression: ratio("(FILL(errors, 0) + FILL(unanswered, 0))", answered, limits.MinimumRequests),
 			Operands:   []cloudwatch.Operand{errors, unanswered, requests}, Threshold: threshold, Period: burn.hours * 3600,
 		})
@@ -76,8 +80,8 @@ func newSignals(balancer, certificate *string, limits config.Monitoring) cloudwa
 		// https://docs.aws.amazon.com/acm/latest/userguide/cloudwatch-metrics.html
 		alarms = append(alarms, cloudwatch.Alarm{
 			ID: "certificate", Name: "ExpiringCertificateAlarm",
-			Description: "The load balancer's certificate ends in 30 days or less. " +
-				"First: check that its DNS validation record still exists, or import a new certificate.",
+			Description: "The load balancer's certificate ends in 30 days or less.",
+			Advice:      "check that its DNS validation record still exists, or import a new certificate.", Tomorrow: true,
 			Metric:     cloudwatch.Metrics("AWS/CertificateManager", of)("DaysToExpiry", "Minimum"),
 			Comparison: cloudwatch.AtMost, Threshold: 30, Period: 86400,
 		})

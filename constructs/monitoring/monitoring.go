@@ -18,9 +18,10 @@ import (
 	"tap/constructs/policy"
 )
 
-// Monitoring is the alarms that notify one topic, and what the dashboard shows.
+// Monitoring is the alarms with their topics, and what the dashboard shows.
 type Monitoring struct {
-	TopicARN *string // output AlarmTopicArn
+	TopicARN        *string // of the alarms that wake somebody: output AlarmTopicArn
+	MorningTopicARN *string // of those that are read in the morning: output MorningTopicArn
 
 	name       string
 	deployment deployment.Deployment
@@ -28,14 +29,20 @@ type Monitoring struct {
 	graphs     []cloudwatch.Graph
 }
 
-// New creates the SNS topic that every alarm notifies. Only CloudWatch alarms of the account may publish to it. The
-// name begins that of the topic, for example Payment of PaymentAlarms-<suffix>, and of the dashboard.
+// New creates both SNS topics. Only CloudWatch alarms of the account may publish to them, and the e-mail addresses hear
+// both. The name begins those of the topics, for example Payment of PaymentAlarms-<suffix>, and of the dashboard.
 func New(scope constructs.Construct, id, name string, d deployment.Deployment, emails []string) *Monitoring {
-	topic := NewTopic(scope, id, d.Name(name+"Alarms"), name+" API "+d.Suffix, d.Key.ARN, emails, policy.Statement{
-		Sid: "PublishAlarms", Principal: policy.Service("cloudwatch.amazonaws.com"),
-		Conditions: d.ARNs.Sources("cloudwatch", "alarm:*"),
-	})
-	return &Monitoring{TopicARN: topic, name: name, deployment: d}
+	newTopic := func(id, kind, title string) *string {
+		return NewTopic(scope, id, d.Name(name+kind), name+" API "+d.Suffix+title, d.Key.ARN, emails, policy.Statement{
+			Sid: "PublishAlarms", Principal: policy.Service("cloudwatch.amazonaws.com"),
+			Conditions: d.ARNs.Sources("cloudwatch", "alarm:*"),
+		})
+	}
+	return &Monitoring{
+		TopicARN:        newTopic(id, "Alarms", ""),
+		MorningTopicARN: newTopic("morning-topic", "MorningAlarms", " in the morning"),
+		name:            name, deployment: d,
+	}
 }
 
 // NewTopic creates an SNS topic to which whom the statement allows it may publish, and returns its ARN. Each e-mail
@@ -68,8 +75,12 @@ func (m *Monitoring) Watch(scope constructs.Construct, id string, all ...cloudwa
 func (m *Monitoring) watch(this constructs.Construct, all []cloudwatch.Signals) (rollBack []*string) {
 	for _, signals := range all {
 		for _, alarm := range signals.Alarms {
+			topic := m.TopicARN
+			if alarm.Tomorrow {
+				topic = m.MorningTopicARN
+			}
 			created := cloudwatchmetricalarm.NewCloudwatchMetricAlarm(this, jsii.String(alarm.ID),
-				alarm.Config(m.deployment, m.TopicARN))
+				alarm.Config(m.deployment, topic))
 			m.alarms = append(m.alarms, created.Arn())
 			if alarm.RollsBack {
 				rollBack = append(rollBack, created.AlarmName())

@@ -25,8 +25,8 @@ func newSignals(props Props, name *string, running cdktf.ITerraformDependable) c
 	cpu, memory := ecs("CPUUtilization", "Average"), ecs("MemoryUtilization", "Average")
 	signals := cloudwatch.Signals{Alarms: []cloudwatch.Alarm{{
 		ID: "tasks", Name: "ServiceBelowDesiredCountAlarm",
-		Description: "Fewer tasks run than the service wants, for 10 minutes. " +
-			"First: read the service's events and the reasons for which tasks stopped.",
+		Description: "Fewer tasks run than the service wants, for 10 minutes.",
+		Advice:      "read the service's events and the reasons for which tasks stopped.",
 		// Container Insights reports no running tasks by reporting nothing. No data of both means that the service has
 		// just been created: NoHealthyTargetAlarm covers that.
 		Expression: "desired - FILL(running, 0)",
@@ -34,14 +34,16 @@ func newSignals(props Props, name *string, running cdktf.ITerraformDependable) c
 		Threshold:  1, Period: 60, Periods: 10,
 	}, {
 		ID: "service-cpu", Name: "HighServiceCPUAlarm",
-		Description: fmt.Sprintf("Tasks use %d %% of their CPU on average for 10 minutes although tasks are added. "+
-			"First: compare the number of tasks with service.scaling.maximumTasks.", highCPUPercent),
+		Description: fmt.Sprintf("Tasks use %d %% of their CPU on average for 10 minutes although tasks are added.",
+			highCPUPercent),
+		Advice: "compare the number of tasks with service.scaling.maximumTasks.", Tomorrow: true,
 		// No task, no data: NoHealthyTargetAlarm covers that, here and for memory.
 		Metric: cpu, Threshold: highCPUPercent, Period: 300, Periods: 2,
 	}, {
 		ID: "service-memory", Name: "HighServiceMemoryAlarm",
-		Description: fmt.Sprintf("Tasks use %d %% of their memory on average for 10 minutes and may soon be killed. "+
-			"First: look for a leak since the last deployment, or raise service.memory.", highMemoryPercent),
+		Description: fmt.Sprintf("Tasks use %d %% of their memory on average for 10 minutes and may soon be killed.",
+			highMemoryPercent),
+		Advice: "look for a leak since the last deployment, or raise service.memory.", Tomorrow: true,
 		Metric: memory, Threshold: highMemoryPercent, Period: 300, Periods: 2,
 	}}, Graphs: []cloudwatch.Graph{
 		{Row: cloudwatch.Tasks, Title: "Tasks", Lines: [][]any{
@@ -58,7 +60,8 @@ func newSignals(props Props, name *string, running cdktf.ITerraformDependable) c
 		signals.Alarms = append([]cloudwatch.Alarm{{
 			ID: "no-healthy-target", Name: "NoHealthyTargetAlarm",
 			Description: "No task passes the load balancer's health check: " + cmp.Or(deployment.Prefix(props.Name), "the API") +
-				" is down. First: read why tasks stopped (aws ecs describe-tasks) and the service's events.",
+				" is down.",
+			Advice: "read why tasks stopped (aws ecs describe-tasks) and the service's events.",
 			// Without a registered target the load balancer reports nothing at all: no data is the worst case.
 			Metric: ingress.HealthyTargets.By("Maximum"), NoDataIsBad: true,
 			Comparison: cloudwatch.Below, Threshold: 1, Period: 60, Periods: 3,
