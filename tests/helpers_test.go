@@ -236,16 +236,20 @@ func (s stack) find(kind, path string, value any) resource {
 	return all[i]
 }
 
-// want checks every resource of a kind, of which there has to be one at least: aws_lb.idle_timeout.
+// selector matches the kind, the name that is asked for, and the path of what want checks.
+var selector = regexp.MustCompile(`^((?:data\.|ephemeral\.)?\w+)(?:\[name=(.*?)\])?\.(.*)$`)
+
+// want checks every resource of a kind, of which there has to be one at least, or the one with a name:
+// aws_lb.idle_timeout, aws_lb[name=x].idle_timeout.
 func (s stack) want(kindAndPath string, expected any, controls ...string) {
 	s.Helper()
-	kind, path, _ := strings.Cut(kindAndPath, ".")
-	if kind == "data" || kind == "ephemeral" {
-		name, rest, _ := strings.Cut(path, ".")
-		kind, path = kind+"."+name, rest
+	match := selector.FindStringSubmatch(kindAndPath)
+	all := s.some(match[1])
+	if match[2] != "" {
+		all = []resource{s.find(match[1], "name", match[2])}
 	}
-	for _, r := range s.some(kind) {
-		r.want(path, expected, controls...)
+	for _, r := range all {
+		r.want(match[3], expected, controls...)
 	}
 }
 
