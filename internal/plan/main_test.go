@@ -175,7 +175,8 @@ func TestCommandOnAnotherAccount(t *testing.T) {
 			{"address": "aws_iam_role.x", "type": "aws_iam_role", "values": {"inline_policy": [{"name": "old"}]}}]}}}}' ;;
 		esac`+"\n")
 	run := command(t)
-	run(synthesized, "-result results", 0, "No changes\\..*Without a refresh")
+	t.Setenv("LOCAL", "1")
+	run(synthesized, "-result results", 0, "No changes\\..*Without a refresh.*`make deploy LOCAL=1 STACK=tap-x` applies")
 	var r result
 	if err := read("results/tap-x.json", &r); err != nil || r.Text != "Text.\n" {
 		t.Errorf("Terraform's own text is %q, %v", r.Text, err)
@@ -194,7 +195,7 @@ func TestArguments(t *testing.T) {
 		"tap-x tap-y": "usage:", "apply -result x tap-x": "-result",
 		"tap-none":       "tap-none has not been synthesized; there are: tap-x",
 		"apply tap-none": "tap-none has not been", "../tap-x": "is not the name of a stack", "tap-x;": "is not the name",
-		"apply tap-": "is not the name", "comment none.json": "none.json: no such file",
+		"apply tap-": "is not the name", "comment x.json none.json": "none.json: no such file",
 	} {
 		if _, err := run(strings.Fields(arguments)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("plan %s: %v, expected %q", arguments, err, want)
