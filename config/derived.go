@@ -190,6 +190,9 @@ func (e Environment) warnings() (warnings []string) {
 			"let "+e.Account+" pull (docs/accounts.md); otherwise no task starts")
 	}
 	tasks, most := e.Service.Scaling.MaximumTasks, e.Database.MaximumConnections()
+	for _, worker := range e.Workers {
+		tasks += worker.Scaling.MaximumTasks
+	}
 	each, err := strconv.Atoi(e.Service.Environment[ConnectionsVariable])
 	if err != nil || each <= 0 {
 		each = defaultConnections

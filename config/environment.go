@@ -5,6 +5,8 @@
 // synthesized. Every value of an Environment that Load returns has been validated; the constructs may rely on it.
 package config
 
+import "go.yaml.in/yaml/v3"
+
 // Class chooses the defaults of an environment. A file sets only what differs from them.
 type Class string
 
@@ -54,6 +56,8 @@ type Environment struct {
 	LoadBalancer LoadBalancer `yaml:"loadBalancer"`
 	Firewall     Firewall     `yaml:"firewall"`
 	Monitoring   Monitoring   `yaml:"monitoring"`
+	// Workers are services beside the API that nobody calls, by their names.
+	Workers map[string]Worker `yaml:"workers"`
 }
 
 // Stack is the name of the environment's stack.
@@ -222,6 +226,40 @@ type Service struct {
 	ExecuteCommand bool `yaml:"executeCommand"`
 	// ContainerInsights is enabled, or enhanced (metrics of each task and container).
 	ContainerInsights string `yaml:"-"`
+}
+
+// Worker is a service of the API's image without a way in: it has everything else that [Service] says, but for the
+// migration and the container's health check.
+type Worker struct {
+	// Command is what it runs of [Service.Image]. Without an image, the placeholder says so once and sleeps.
+	Command []string `yaml:"command"`
+	// CPU is its tasks' CPU units, in a pair with [Worker.Memory] that Fargate offers.
+	CPU int `yaml:"cpu"`
+	// Memory is its tasks' memory in MiB.
+	Memory int `yaml:"memory"`
+	// Queue gives it an SQS queue, that the API may send to, with a queue of its dead letters.
+	Queue bool `yaml:"queue"`
+	// Scaling is the number of its tasks.
+	Scaling WorkerScaling `yaml:"scaling"`
+}
+
+// WorkerScaling is the number of tasks of a worker and its target tracking, by [Scaling.CPUPercent] and its queue.
+type WorkerScaling struct {
+	// MinimumTasks is the smallest number of tasks, and the number that it starts with.
+	MinimumTasks int `yaml:"minimumTasks"`
+	// MaximumTasks is the largest number of tasks. Where it equals [WorkerScaling.MinimumTasks], nothing scales; 0 pauses
+	// the worker, whatever the minimum: its queue is kept, and nobody reads it.
+	MaximumTasks int `yaml:"maximumTasks"`
+	// MessagesPerTask is the number of messages in the queue for each running task that scaling maintains; 0 leaves them
+	// out. It needs [Worker.Queue].
+	MessagesPerTask int `yaml:"messagesPerTask"`
+}
+
+// UnmarshalYAML begins with the defaults of a worker.
+func (w *Worker) UnmarshalYAML(node *yaml.Node) error {
+	type worker Worker
+	*w = Worker{CPU: 256, Memory: 512, Scaling: WorkerScaling{MinimumTasks: 1, MaximumTasks: 1}}
+	return node.Decode((*worker)(w))
 }
 
 // Scaling is the number of tasks of the service and its target tracking.

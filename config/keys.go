@@ -7,24 +7,32 @@ import (
 	"strings"
 )
 
-// Key is a key of an environment file, or of an account in accounts.yaml, that contains a value, a list or a map.
+// Key is a key of an environment file that contains a value, a list or a map.
 type Key struct {
-	Path  string // as a file nests it, for example service.cpu
+	Path  string // as a file nests it, for example service.cpu, with * for a name that a file chooses
 	Limit Limit
 }
 
 // Keys returns every key of environment files.
 func Keys() []Key { return slices.DeleteFunc(environmentLimit.keys(""), Key.isSection) }
 
-// AccountKeys returns every key of an account.
-func AccountKeys() []Key {
-	return slices.DeleteFunc(accountsLimit.AdditionalProperties.keys(""), Key.isSection)
+// Limits returns those of an environment file and of an account in accounts.yaml.
+func Limits() (environment, account Limit) {
+	return environmentLimit, *accountsLimit.AdditionalProperties
 }
 
-func (k Key) isSection() bool { return k.Limit.Properties != nil }
+func (k Key) isSection() bool { return k.Limit.Properties != nil || k.Limit.IsMapOfSections() }
+
+// IsMapOfSections reports whether a mapping contains sections, by names that the file chooses.
+func (l Limit) IsMapOfSections() bool {
+	return l.AdditionalProperties != nil && l.AdditionalProperties.Properties != nil
+}
 
 // keys returns every key and section below a path that has the limit.
 func (l Limit) keys(path string) (all []Key) {
+	if l.IsMapOfSections() {
+		return l.AdditionalProperties.keys(path + ".*")
+	}
 	for _, key := range slices.Sorted(maps.Keys(l.Properties)) {
 		limit, at := l.Properties[key], join(path, key)
 		all = append(append(all, Key{at, limit}), limit.keys(at)...)
@@ -62,7 +70,7 @@ func unknownKey(key, section string, limit Limit) string {
 		}
 	}
 	for _, meant := range keys {
-		if strings.HasSuffix(meant.Path, "."+key) {
+		if strings.HasSuffix(meant.Path, "."+key) && !strings.Contains(meant.Path, "*") {
 			return unknown + "did you mean " + meant.Path + "?"
 		}
 	}

@@ -157,6 +157,11 @@ func section(keys map[string]Limit) Limit {
 	return Limit{Type: "object", Properties: keys, words: mapping}
 }
 
+// each returns the limit of a map of sections with this limit, by the names of workloads.
+func (l Limit) each() Limit {
+	return Limit{Type: "object", PropertyNames: &workloadName, AdditionalProperties: &l, words: mapping}
+}
+
 // anyCase returns an expression for words in any mixture of cases.
 func anyCase(words ...string) string {
 	return regexp.MustCompile(`[A-Za-z]`).ReplaceAllStringFunc(strings.Join(words, "|"), func(letter string) string {
@@ -199,6 +204,11 @@ var (
 	freeText = Limit{words: "visible text without ${, %{ and TfToken[, and without a key of AWS or Stripe, a private " +
 		"key or a password in a URL: use service.secrets"}.except(fmt.Sprint(evaluated, `|`, hidden, `|`+
 		`(AKIA|ASIA)[A-Z0-9]{16}|[rs]k_live_|whsec_|-----BEGIN [A-Z ]*PRIVATE KEY|://[^/@ ]*:[^/@ ]+@`)).secret()
+	// Short enough for the name of a role, of 64 characters, with what stands before and after it. AWS adds containers
+	// of its own to tasks, as aws-guardduty-agent and ecs-service-connect:
+	// https://docs.aws.amazon.com/guardduty/latest/ug/how-runtime-monitoring-works-ecs-fargate.html
+	workloadName = matching(`[a-z][a-z0-9]{0,19}`, "a lower-case letter, then up to 19 lower-case letters or digits, not "+
+		"beginning with aws or ecs").except(`^(aws|ecs)`)
 	variableName = matching(`[A-Za-z_][A-Za-z0-9_]*`, "letters, digits and underscores, no digit first, and none of "+
 		joined(ServiceVariables)+", which the service sets itself, nor of what AWS's SDKs, ECS or a loader read, such as "+
 		"AWS_PROFILE, ECS_..., LD_PRELOAD and NODE_OPTIONS").except(`^(` + reservedVariables + `)$`)
@@ -274,7 +284,24 @@ var environmentLimit = func() Limit {
 
 	sizes := slices.Concat(slices.Collect(maps.Values(fargateSizes))...)
 	memory := oneOf(slices.Compact(slices.Sorted(slices.Values(sizes)))...)
-	memory.words = "512 to 249856, a size that Fargate offers with service.cpu"
+	memory.words = "512 to 249856, a size that Fargate offers with the CPU units"
+
+	// A worker is nothing without a command of its own.
+	words := freeText.list()
+	words.MinItems, words.MaxItems, words.words = 1, 100, "a list of words"
+	cpu := oneOf(slices.Sorted(maps.Keys(fargateSizes))...)
+	worker := section(map[string]Limit{
+		"command": words,
+		"cpu":     cpu,
+		"memory":  memory,
+		"queue":   boolean,
+		"scaling": section(map[string]Limit{
+			"minimumTasks":    integer(1, unbounded),
+			"maximumTasks":    integer(0, unbounded),
+			"messagesPerTask": integer(0, unbounded),
+		}),
+	})
+	worker.Required = []string{"command"}
 
 	file := section(map[string]Limit{
 		"class":   oneOf(string(Development), string(Production)),
@@ -353,7 +380,7 @@ var environmentLimit = func() Limit {
 			"readonlyRootFilesystem": boolean,
 			"tmpfsMiB":               integer(1, unbounded),
 			"architecture":           oneOf("x86_64", "arm64"),
-			"cpu":                    oneOf(slices.Sorted(maps.Keys(fargateSizes))...),
+			"cpu":                    cpu,
 			"memory":                 memory,
 			"scaling": section(map[string]Limit{
 				"minimumTasks":      integer(1, unbounded),
@@ -410,6 +437,7 @@ var environmentLimit = func() Limit {
 			"availabilityPercent": number(90, 99.99, 0),
 			"latencySeconds":      above(0, 4000), // the longest idle time-out of the load balancer
 		}),
+		"workers": worker.each(),
 	})
 	file.Required = []string{"class"}
 	file.words = mapping + ", with class: development or class: production"

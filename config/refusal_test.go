@@ -59,7 +59,10 @@ func eachRefused(t testing.TB, use func(key, value, message string)) {
 	}
 }
 
-// written returns a file that gives the key a value in its last line. The value of a key that ends in [0] is an item.
+var needs = map[string]string{"workers": "command: [a]"}
+
+// written returns a file that gives the key a value in its last line. The value of a key that ends in [0] is an item; *
+// is a, which has what it needs.
 func written(key, value string) string {
 	content := "class: development\n"
 	if key == "class" {
@@ -69,8 +72,13 @@ func written(key, value string) string {
 	if isItem {
 		value = "[" + value + "]"
 	}
+	section, _, _ := strings.Cut(key, ".")
 	for depth, name := range strings.Split(key, ".") {
-		content += "\n" + strings.Repeat(" ", depth) + name + ":"
+		content += "\n" + strings.Repeat(" ", depth) + strings.Replace(name, "*", "a", 1) + ":"
+		needed, is, _ := strings.Cut(needs[section], ": ")
+		if name == "*" && !strings.HasSuffix(key, "."+needed) {
+			content += "\n" + strings.Repeat(" ", depth+1) + needed + ": " + is
+		}
 	}
 	return content + " " + value
 }

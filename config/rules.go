@@ -103,13 +103,17 @@ func (c Condition) Holds(e Environment) bool { return c.Limit == nil || c.Limit.
 func (e Environment) at(path string) reflect.Value {
 	value := reflect.ValueOf(e)
 	for key := range strings.SplitSeq(path, ".") {
-		if value.Kind() != reflect.Struct {
+		switch {
+		case value.Kind() == reflect.Struct:
+			value = value.FieldByNameFunc(func(name string) bool {
+				field, _ := value.Type().FieldByName(name)
+				return field.Tag.Get("yaml") == key
+			})
+		case value.Kind() == reflect.Map && value.Type().Elem().Kind() == reflect.Struct:
+			value = value.MapIndex(reflect.ValueOf(key))
+		default:
 			return reflect.Value{}
 		}
-		value = value.FieldByNameFunc(func(name string) bool {
-			field, _ := value.Type().FieldByName(name)
-			return field.Tag.Get("yaml") == key
-		})
 	}
 	return value
 }
@@ -150,6 +154,7 @@ func (f *file) applyRules() {
 	f.applyNetworkRules()
 	f.applyDatabaseRules()
 	f.applyServiceRules()
+	f.applyWorkloadRules()
 }
 
 func (f *file) holds(c Condition) bool {

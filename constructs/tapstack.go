@@ -3,6 +3,9 @@
 package constructs
 
 import (
+	"maps"
+	"slices"
+
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/provider"
@@ -10,6 +13,7 @@ import (
 
 	"tap/config"
 	"tap/constructs/account"
+	"tap/constructs/cloudwatch"
 	"tap/constructs/connection"
 	"tap/constructs/database"
 	"tap/constructs/deployment"
@@ -63,16 +67,24 @@ func NewTapStack(app constructs.Construct, environment config.Environment,
 	for _, extend := range extensions {
 		uses = append(uses, extend(stack, platform)...)
 	}
+	queues := newQueues(stack, platform, environment.Workers)
+	apiUses := slices.Clip(uses)
+	for _, name := range slices.Sorted(maps.Keys(queues)) {
+		apiUses = append(apiUses, queues[name].Send)
+	}
 	api := service.New(stack, "service", service.Props{
 		Deployment: deployed, Name: deployment.Main, LogName: "payment-api", Config: environment.Service,
 		Cluster: cluster, Network: vpc, Ingress: &balancer.Ingress,
-		Uses: uses, MigrationUses: []connection.Connection{data.Owner},
+		Uses: apiUses, MigrationUses: []connection.Connection{data.Owner},
 		DeploymentAlarms: deploymentAlarms,
 	})
+	// After the API: its new tasks have run the migration.
+	workers := newWorkers(stack, platform, environment, queues, append(uses, api.Running))
 	acl := firewall.New(stack, "firewall", firewall.Props{
 		Deployment: deployed, Name: deployment.Main, Config: environment.Firewall, LoadBalancerARN: balancer.ARN,
 	})
-	dashboard := monitor.NewDashboard(stack, "monitoring", api.Signals, data.Signals, acl.Signals, data.ReaderSignals)
+	watched := append([]cloudwatch.Signals{api.Signals, data.Signals, acl.Signals, data.ReaderSignals}, workers...)
+	dashboard := monitor.NewDashboard(stack, "monitoring", watched...)
 
 	output(stack, "VPCId", "VPC ID", vpc.VPCID)
 	output(stack, "ECSClusterName", "ECS cluster name", cluster.Name)

@@ -35,8 +35,8 @@ func TestAccountHasWhatEnvironmentsShare(t *testing.T) {
 // What each role trusts is in attributes.yaml.
 func TestRolesTrustGitHub(t *testing.T) {
 	s := accountStack(t)
-	if roles := s.each("aws_iam_role"); len(roles) != 7 {
-		s.Errorf("%v are not the 7 roles of attributes.yaml", addresses(roles))
+	if roles := s.each("aws_iam_role"); len(roles) != 9 {
+		s.Errorf("%v are not the 9 roles of attributes.yaml", addresses(roles))
 	}
 	existing := accountWith(t, func(a *config.Account) { a.GitHub.ProviderExists = true })
 	if existing.each("aws_iam_openid_connect_provider") != nil {
@@ -78,15 +78,17 @@ func TestPoliciesFitIAM(t *testing.T) {
 
 // What a role of an environment is allowed has to be within the boundary, which is the most that AWS lets it do.
 func TestBoundaryTakesNothingFromRoles(t *testing.T) {
-	expectWithin(stacks(t)["options"].in(t), accountStack(t).may("boundary-options"))
-	further := exampleStatements(t, "options")["boundary.json"]
-	expectWithin(withWorker(t, "options").in(t), append(accountStack(t).may("boundary-options"), further...))
+	for _, suffix := range []string{"options", "workloads"} {
+		expectWithin(stacks(t)[suffix].in(t), "boundary-"+suffix)
+	}
 }
 
-func expectWithin(s stack, boundary []statement) {
+func expectWithin(s stack, name string) {
+	boundary := accountStack(s.T).may(name)
 	const here = ":eu-west-1:123456789012:"
 	concrete := []string{
-		s.only("aws_secretsmanager_secret").Ref("arn"), "arn:aws:secretsmanager" + here + "secret:PaymentDB-options-x-AbCdEf",
+		s.only("aws_secretsmanager_secret").Ref("arn"),
+		"arn:aws:secretsmanager" + here + "secret:PaymentDB-" + s.suffix + "-x",
 		s.only("aws_kms_key").Ref("arn"), "arn:aws:kms" + here + "key/1",
 	}
 	for _, group := range s.each("aws_cloudwatch_log_group") {
@@ -96,7 +98,7 @@ func expectWithin(s stack, boundary []statement) {
 		concrete = append(concrete, queue.Ref("arn"), "arn:aws:sqs"+here+queue.Text("name"))
 	}
 	for _, role := range s.some("aws_iam_role") {
-		if arn := aws(role.Text("permissions_boundary")); arn != "arn:aws:iam::123456789012:policy/tap-boundary-options" {
+		if arn := aws(role.Text("permissions_boundary")); arn != "arn:aws:iam::123456789012:policy/tap-"+name {
 			s.Errorf("%s has the boundary %q", role.Text("name"), arn)
 		}
 		for _, statement := range role.permitted() {

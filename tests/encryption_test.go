@@ -104,8 +104,9 @@ func TestContainerVariablesHoldNoSecret(t *testing.T) {
 				"DB_HOST": cluster.Ref("endpoint"), "DB_PORT": "5432", "DB_NAME": database.Name, "DB_SSLMODE": "verify-full",
 			}
 			maps.Copy(variables, service.Environment)
-			for _, queue := range s.each("aws_sqs_queue") {
-				variables["QUEUE_URL"] = queue.Ref("url")
+			for worker := range s.environment.Workers {
+				queue := s.find("aws_sqs_queue", "name", config.ID("Worker", worker)+"Queue-"+s.suffix)
+				variables[config.SenderVariable(worker)] = queue.Ref("url")
 			}
 			if database.Readers > 0 {
 				variables["DB_READER_HOST"] = cluster.Ref("reader_endpoint")

@@ -142,9 +142,6 @@ func eachStack(t *testing.T, test func(s stack)) {
 	t.Helper()
 	all := maps.Clone(stacks(t))
 	all["defaults of development"], all["defaults of production"] = development(t), production(t)
-	for _, suffix := range []string{"dev", "prod", "options"} {
-		all[suffix+" with a queue and a worker"] = withWorker(t, suffix)
-	}
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		t.Run(name, func(t *testing.T) { test(all[name].in(t)) })
 	}

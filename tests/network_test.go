@@ -115,12 +115,16 @@ func TestEndpointsLeadToTheAccount(t *testing.T) {
 	})
 }
 
-// tasksOf names the tasks of a service: those of the API are the tasks.
-func tasksOf(service resource) string {
-	if service.Text("name") == "PaymentService-"+service.suffix {
-		return "tasks"
+// tasks returns the security groups of tasks by the names of these: those of the API are the tasks.
+func tasks(s stack) map[string]resource {
+	s.Helper()
+	all := map[string]resource{"tasks": s.find("aws_security_group", "name", "PaymentService-"+s.suffix)}
+	for _, group := range s.each("aws_security_group") {
+		if strings.HasPrefix(group.Text("description"), "Tasks of ") && group.Address() != all["tasks"].Address() {
+			all["tasks of "+group.Text("name")] = group
+		}
 	}
-	return "tasks of " + service.Text("name")
+	return all
 }
 
 // peers returns by address what a rule of a security group may name: other groups, for what is in them, and S3.
@@ -136,8 +140,12 @@ func peers(s stack) map[string]string {
 		}
 	}
 	add("load balancer", s.only("aws_lb").followAll("security_groups")...)
+	for name, group := range tasks(s) {
+		add(name, group)
+	}
 	for _, service := range s.some("aws_ecs_service") {
-		add(tasksOf(service), service.followAll("network_configuration.security_groups")...)
+		service.follow("network_configuration.security_groups.0").want("name", service.Text("name"))
+		service.want("network_configuration.security_groups.1", nil)
 	}
 	add("database", s.only("aws_rds_cluster").followAll("vpc_security_group_ids")...)
 	for _, endpoint := range s.each("aws_vpc_endpoint") {
@@ -199,13 +207,14 @@ func TestConnectionsAreTheNecessaryOnes(t *testing.T) {
 		expected := []string{
 			"internet -> load balancer:80",
 			fmt.Sprintf("load balancer -> tasks:%d", s.environment.Service.Port),
-			"tasks -> database:5432",
 		}
 		if s.environment.LoadBalancer.HTTPS() {
 			expected = append(expected, "internet -> load balancer:443")
 		}
-		for _, service := range s.some("aws_ecs_service") {
-			tasks := tasksOf(service)
+		for tasks := range tasks(s) {
+			if tasks == "tasks" || len(s.environment.Workers) > 0 {
+				expected = append(expected, tasks+" -> database:5432")
+			}
 			if s.environment.Network.InterfaceEndpoints {
 				expected = append(expected, tasks+" -> endpoints:443")
 			}

@@ -1,6 +1,7 @@
 package tests
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -11,8 +12,7 @@ import (
 	"tap/config"
 	"tap/constructs"
 	"tap/constructs/connection"
-	"tap/constructs/service"
-	"tap/tests/queue"
+	"tap/constructs/queue"
 )
 
 // endpointsOf are the interface endpoints that a task reaches a service through, as IAM's actions name the service.
@@ -93,44 +93,17 @@ func TestTasksCanUseWhatTheyMay(t *testing.T) {
 	eachEnvironment(t, func(s stack) { same(s, "what tasks cannot use", unusable(s), nil) })
 }
 
-var extended = map[string]stack{}
-
-// withWorker returns an environment of stacks with a queue that the API fills and a worker reads.
-func withWorker(t *testing.T, suffix string) stack {
-	t.Helper()
-	if _, done := extended[suffix]; !done {
-		environment := *stacks(t)[suffix].environment
-		worker := addWorker(environment, func(*connection.Connection) {})
-		extended[suffix] = synthesize(t, []config.Environment{environment}, nil, worker)[suffix]
-	}
-	return extended[suffix]
-}
-
-// addWorker is the example of an extension: a queue that the API fills, and a worker that reads it. Both connections
-// are changed first.
-func addWorker(environment config.Environment, change func(*connection.Connection)) constructs.Extension {
-	return func(stack cdktf.TerraformStack, platform constructs.Platform) []connection.Connection {
-		payments := queue.New(stack, "queue", platform.Deployment, "Payments")
-		change(&payments.Send)
-		change(&payments.Receive)
-		config := environment.Service
-		config.Command, config.Migration = []string{"/payment-api", "work"}, nil
-		worker := service.New(stack, "worker", service.Props{
-			Deployment: platform.Deployment, Name: "Worker", LogName: "worker", Config: config, Cluster: platform.Cluster,
-			Network: platform.Network, Uses: []connection.Connection{payments.Receive},
-		})
-		platform.Monitoring.Watch(stack, "worker-alarms", worker.Signals)
-		return []connection.Connection{payments.Send}
-	}
-}
-
-// withQueue synthesizes tap-isolated with a queue that the API fills and a worker reads. Both connections are changed
+// withQueue synthesizes tap-isolated with an extension: a queue that the API sends to, by a connection that is changed
 // first.
 func withQueue(t *testing.T, change func(*connection.Connection)) stack {
 	t.Helper()
 	environment := *stacks(t)["isolated"].environment
-	all := synthesize(t, []config.Environment{environment}, nil, addWorker(environment, change))
-	return all["isolated"].in(t)
+	return synthesize(t, []config.Environment{environment}, nil,
+		func(stack cdktf.TerraformStack, platform constructs.Platform) []connection.Connection {
+			send := queue.New(stack, "queue", platform.Deployment, "Payments", "PAYMENTS").Send
+			change(&send)
+			return []connection.Connection{send}
+		})["isolated"].in(t)
 }
 
 // Whatever the queue's package does not say, nobody says: AWS would refuse every message.
@@ -145,59 +118,98 @@ func TestForgottenPartOfAConnectionIsNoticed(t *testing.T) {
 	} {
 		problems := strings.Join(unusable(withQueue(t, test.forget)), "\n")
 		for _, expected := range test.problems {
-			// Of the API and of the worker, and nothing else.
-			if strings.Count(problems, expected) != 2 || strings.Count(problems, "\n") != 2*len(test.problems)-1 {
+			if !strings.Contains(problems, expected) || strings.Count(problems, "\n") != len(test.problems)-1 {
 				t.Errorf("the problems are\n%s\nexpected %q", problems, expected)
 			}
 		}
 	}
 }
 
-// Key policy, endpoint, permissions, variables, security groups and the log follow from the connections alone, and what
-// an extension changes of what was there is what it has to.
+// Key policy, endpoint, permissions, variables, security groups and the log of a worker and its queue follow from the
+// connections alone, and what they change of what was there is what they have to.
 func TestEverythingFollowsFromConnections(t *testing.T) {
-	s, base := withQueue(t, func(*connection.Connection) {}), stacks(t)["isolated"].in(t)
-	queue, key := s.only("aws_sqs_queue"), s.only("aws_kms_key").Ref("arn")
+	base := stacks(t)["isolated"].in(t)
+	environment := *base.environment
+	worker := config.Worker{CPU: 256, Memory: 512, Queue: true, Command: []string{"/payment-api", "settle"}}
+	worker.Scaling = config.WorkerScaling{MinimumTasks: 1, MaximumTasks: 4, MessagesPerTask: 100}
+	environment.Workers = map[string]config.Worker{"payouts": worker}
+	s := synthesize(t, []config.Environment{environment}, nil)["isolated"].in(t)
+	queue, key := s.find("aws_sqs_queue", "name", "WorkerPayoutsQueue-isolated"), s.only("aws_kms_key").Ref("arn")
+	dead := queue.part("redrive_policy")
+	dead.want("maxReceiveCount", 5)
+	dead.follow("deadLetterTargetArn").want("name", "WorkerPayoutsDeadLetters-isolated")
+	s.want("aws_sqs_queue.kms_master_key_id", key) // SQS.1
+	s.want("aws_sqs_queue.message_retention_seconds", 14*24*60*60)
+	s.want("aws_sqs_queue.policy.Statement.0.Effect", "Deny") // SQS.3: nobody of another account
+	s.want("aws_sqs_queue.policy.Statement.1", nil)
 	same(t, "what tasks cannot use", unusable(s), nil)
 	endpoint, arn := s.find("aws_vpc_endpoint", "service_name", "com.amazonaws.us-east-1.sqs"), " "+queue.Ref("arn")
-	for name, allowed := range map[string][]string{
-		"Payment": {"sqs:SendMessage" + arn, "kms:Decrypt " + key, "kms:GenerateDataKey " + key},
-		"Worker": {"sqs:ChangeMessageVisibility" + arn, "sqs:DeleteMessage" + arn, "sqs:ReceiveMessage" + arn,
-			"kms:Decrypt " + key},
+	const payouts = "WorkerPayouts"
+	for name, expected := range map[string]struct {
+		variable string
+		allowed  []string
+	}{
+		"Payment": {"PAYOUTS_QUEUE_URL",
+			[]string{"sqs:SendMessage" + arn, "kms:Decrypt " + key, "kms:GenerateDataKey " + key}},
+		payouts: {"QUEUE_URL", []string{"sqs:ChangeMessageVisibility" + arn, "sqs:DeleteMessage" + arn,
+			"sqs:ReceiveMessage" + arn, "kms:Decrypt " + key}},
 	} {
 		definition := s.find("aws_ecs_task_definition", "family", name+"Task-isolated")
 		variables := definition.containers()[name+"Container"].named("environment", "value")
-		if url := variables["QUEUE_URL"]; url != queue.Ref("url") {
-			t.Errorf("%s: the variable is %q", name, url)
+		if url := variables[expected.variable]; url != queue.Ref("url") || variables["DB_USERNAME"] != "payment_api" {
+			t.Errorf("%s: the variable is %q of %v", name, url, variables)
 		}
 		got := slices.DeleteFunc(permissions(definition.follow("task_role_arn").permitted()...),
 			func(permission string) bool { return strings.HasPrefix(permission, "rds-db:") })
-		same(t, "the permissions of "+name, got, allowed)
+		same(t, "the permissions of "+name, got, expected.allowed)
 		s.find("aws_ecs_service", "name", name+"Service-isolated").waitsFor(endpoint)
 	}
 
-	worker := s.find("aws_ecs_task_definition", "family", "WorkerTask-isolated").containers()["WorkerContainer"]
-	s.find("aws_ecs_service", "name", "WorkerService-isolated").want("load_balancer", nil)
-	worker.want("portMappings", nil)
-	worker.want("secrets", []any{})
-	log := worker.follow("logConfiguration.options.awslogs-group")
-	log.want("name", "/tap-isolated/worker")
+	service := s.find("aws_ecs_service", "name", payouts+"Service-isolated")
+	service.waitsFor(s.service()) // whose tasks have run the migration
+	service.want("load_balancer", nil)
+	program := service.follow("task_definition").containers()[payouts+"Container"]
+	program.want("command", worker.Command)
+	program.want("portMappings", nil)
+	program.want("secrets", []any{})
+	log := program.follow("logConfiguration.options.awslogs-group")
+	log.want("name", "/tap-isolated/worker-payouts")
 	log.want("kms_key_id", key)
-	reaches := slices.DeleteFunc(connections(s),
-		func(open string) bool { return !strings.Contains(open, "WorkerService") })
-	same(t, "the connections of the worker", reaches, []string{
-		"tasks of WorkerService-isolated -> S3:443", "tasks of WorkerService-isolated -> endpoints:443",
-	})
+	scaling := s.find("aws_appautoscaling_policy", "name", payouts+"MessageScaling-isolated").
+		part("target_tracking_scaling_policy_configuration")
+	scaling.want("target_value", 100)
+	metrics := scaling.part("customized_metric_specification")
+	metrics.want("metrics.0.metric_stat.metric.dimensions.0.value", queue.Ref("name"))
+	metrics.want("metrics.1.metric_stat.metric.dimensions.1.value", service.Ref("name"))
+	metrics.want("metrics.2.expression", "messages / running")
+	reaches := slices.DeleteFunc(connections(s), func(open string) bool { return !strings.Contains(open, payouts) })
+	of := "tasks of " + payouts + "Service-isolated -> "
+	same(t, "the connections of the worker", reaches, []string{of + "S3:443", of + "endpoints:443",
+		of + "database:5432"})
 
 	changed := slices.DeleteFunc(s.changesFrom(base), func(name string) bool { return !strings.Contains(name, ".") })
-	same(t, "the changes by an extension", changed, []string{
+	same(t, "the changes by a worker", changed, []string{
 		"aws_cloudwatch_dashboard.dashboard_body", "aws_ecs_service.depends_on",
 		"aws_ecs_task_definition.container_definitions", "aws_iam_role_policy.policy",
 		"aws_kms_key.policy",
 	})
 	for _, address := range addresses(base.all()) {
 		if !slices.Contains(addresses(s.all()), address) {
-			t.Errorf("an extension removes %s", address)
+			t.Errorf("a worker removes %s", address)
 		}
 	}
+}
+
+// A paused worker has no service and none of its alarms, but its queue and the alarm on what nobody reads.
+func TestPausedWorkerKeepsItsQueue(t *testing.T) {
+	s, all := stacks(t)["workloads"].in(t), []string(nil)
+	for _, r := range s.all() {
+		name := cmp.Or(r.Text("alarm_name"), r.Text("name"), r.Text("family"), r.Text("resource_id"))
+		if strings.HasPrefix(name, "WorkerPayouts") && r.Kind != "aws_iam_role" {
+			all = append(all, r.Kind+" "+strings.TrimSuffix(name, "-workloads"))
+		}
+	}
+	same(t, "what there is of the worker", all, []string{"aws_cloudwatch_metric_alarm WorkerPayoutsOldMessageAlarm",
+		"aws_ecs_task_definition WorkerPayoutsTask", "aws_security_group WorkerPayoutsService",
+		"aws_sqs_queue WorkerPayoutsDeadLetters", "aws_sqs_queue WorkerPayoutsQueue"})
 }

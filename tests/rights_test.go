@@ -1,7 +1,6 @@
 package tests
 
 import (
-	"encoding/json"
 	"fmt"
 	"maps"
 	"path"
@@ -222,36 +221,28 @@ func requests(t *testing.T, action string, own, other map[string][]string) (call
 	return calls
 }
 
-// denied returns which operations of files the pipeline's roles cannot call on what the account and an environment
-// have, with further statements in the files of their policies, and where to write what is missing: the action's name
-// alone does not do.
-func denied(t *testing.T, existing map[string][]string, further map[string][]statement,
-	files ...string) (all []string) {
+// denied returns which operations of operations.txt the pipeline's roles cannot call on what the account and an
+// environment have, without one of their statements, and where to write what is missing: the action's name alone does
+// not do.
+func denied(t *testing.T, existing map[string][]string, without string) (all []string) {
 	s, mays := accountStack(t), map[string][]statement{}
 	account := arns(t, "account", s)
-	for _, file := range files {
-		lines(t, file, func(roles []string, line string) {
-			words := strings.Fields(strings.Replace(line, "elbv2:", "elasticloadbalancing:", 1))
-			for _, role := range roles {
-				kind, suffix, _ := strings.Cut(role, "-")
-				has := map[string]map[string][]string{"existing": existing, "": account}[suffix]
-				if mays[role] == nil {
-					mays[role] = s.may(role)
-					for name, statements := range further {
-						if suffix != "" && (name == "reader-own.json" || strings.HasPrefix(name, kind)) {
-							mays[role] = append(mays[role], statements...)
-						}
-					}
-				}
-				for _, call := range requests(t, words[len(words)-1], has, has) {
-					if !allowed(mays[role], call) {
-						where := whereToAllow(t, kind, call)
-						all = append(all, fmt.Sprintf("%s may not %s as %s needs it; %s", role, call, words[0], where))
-					}
+	lines(t, "operations.txt", func(roles []string, line string) {
+		words := strings.Fields(strings.Replace(line, "elbv2:", "elasticloadbalancing:", 1))
+		for _, role := range roles {
+			kind, suffix, _ := strings.Cut(role, "-")
+			has := map[string]map[string][]string{"existing": existing, "": account}[suffix]
+			if mays[role] == nil {
+				mays[role] = slices.DeleteFunc(s.may(role), func(s statement) bool { return s.Sid == without })
+			}
+			for _, call := range requests(t, words[len(words)-1], has, has) {
+				if !allowed(mays[role], call) {
+					where := whereToAllow(t, kind, call)
+					all = append(all, fmt.Sprintf("%s may not %s as %s needs it; %s", role, call, words[0], where))
 				}
 			}
-		})
-	}
+		}
+	})
 	return all
 }
 
@@ -276,42 +267,25 @@ func whereToAllow(t *testing.T, kind, call string) string {
 
 func TestRolesMayCallEveryOperation(t *testing.T) {
 	all := stacks(t)
-	for _, problem := range denied(t, arns(t, "existing", all["existing"], all["options"]), nil, "operations.txt") {
+	for _, problem := range denied(t, arns(t, "existing", all["existing"], all["options"], all["workloads"]), "") {
 		t.Error(problem)
 	}
 }
 
-// exampleStatements are what the policies of an account have to allow beside their own, by file, for a pipeline to
-// deploy the example to an environment.
-func exampleStatements(t *testing.T, suffix string) (further map[string][]statement) {
-	text := strings.NewReplacer("${partition}", "aws", "${region}:${account}", "eu-west-1:123456789012",
-		"${aws:PrincipalTag/Environment}", suffix, "${suffix}", suffix).Replace(read(t, "queue/policies.json"))
-	must.Do(t, json.Unmarshal([]byte(text), &further))
-	return further
-}
-
-// Each of the statements is needed, and a message says in which file.
-func TestPipelineCanDeployTheExample(t *testing.T) {
-	has, files := arns(t, "existing", stacks(t)["existing"], withWorker(t, "options")), exampleStatements(t, "existing")
-	expect := func(without string) {
-		problems := denied(t, has, files, "operations.txt", "queue/operations.txt")
+// A message says in which file a statement is missing.
+func TestMissingStatementIsFound(t *testing.T) {
+	all := stacks(t)
+	for _, missing := range []string{"deployer-service.json Queues", "reader-own.json ReadOwn"} {
+		file, sid, _ := strings.Cut(missing, " ")
+		problems := denied(t, arns(t, "existing", all["existing"], all["options"], all["workloads"]), sid)
+		if problems == nil {
+			t.Errorf("nobody needs the statement %s", sid)
+		}
 		for _, problem := range problems {
-			if without == "" || !strings.Contains(problem, "; constructs/account/policies/"+without+":") {
-				t.Errorf("without %q %s", without, problem)
+			if !strings.Contains(problem, "; constructs/account/policies/"+file+":") {
+				t.Errorf("without %s %s", missing, problem)
 			}
 		}
-		if without != "" && problems == nil {
-			t.Errorf("a statement of %s is not needed", without)
-		}
-	}
-	expect("")
-	for _, file := range []string{"reader-own.json", "deployer-service.json"} {
-		all := files[file]
-		for i := range all {
-			files[file] = slices.Delete(slices.Clone(all), i, i+1)
-			expect(file)
-		}
-		files[file] = all
 	}
 }
 
@@ -319,9 +293,9 @@ func TestPipelineCanDeployTheExample(t *testing.T) {
 // refused: on what another environment has, whose name begins or ends like the own one, and on what has no tag.
 func TestNothingReachesAnotherEnvironment(t *testing.T) {
 	s, all, reached := accountStack(t), stacks(t), [2]map[string]bool{{}, {}}
-	own := arns(t, "existing", all["existing"], all["options"])
+	own := arns(t, "existing", all["existing"], all["options"], all["workloads"])
 	for _, suffix := range []string{"existing2", "my-existing", "options"} {
-		tagged := arns(t, suffix, all["existing"], all["options"])
+		tagged := arns(t, suffix, all["existing"], all["options"], all["workloads"])
 		untagged := maps.Clone(tagged)
 		delete(untagged, "[aws:ResourceTag]")
 		for _, name := range []string{"deployer-existing", "inspector-existing", "boundary-existing"} {

@@ -171,7 +171,11 @@ func states(alarm resource, minutes []traffic, from int) []bool {
 	alarm.Helper()
 	values, period := make([]data, len(minutes)), 0 // of the periods that end with each minute
 	for id, metric := range metrics(alarm) {
-		name := strings.TrimSpace(metric.Text("metric_name") + " " + metric.Text("dimensions.Role"))
+		kind := metric.Text("dimensions.Role")
+		if strings.Contains(metric.Text("dimensions.QueueName"), "dead-letters") {
+			kind = "DEAD"
+		}
+		name := strings.TrimSpace(metric.Text("metric_name") + " " + kind)
 		period = int(metric.At("period").(float64)) / 60
 		var samples []*float64
 		for end, minute := range minutes {
@@ -217,6 +221,12 @@ func TestGoldenSaysWhatAlarmsDo(t *testing.T) {
 	file := readScenarios(t)
 	const before, after = 360, 1500 // minutes: the longest period but the certificate's; that, too
 	alarms, raised := stacks(t)["prod"].in(t).some("aws_cloudwatch_metric_alarm"), map[string]bool{}
+	for _, alarm := range stacks(t)["workloads"].in(t).some("aws_cloudwatch_metric_alarm") {
+		// The service of a worker has the alarms of the API's.
+		if strings.HasPrefix(alarm.alarmName(), "WorkerSettlement") && alarm.Text("namespace") == "AWS/SQS" {
+			alarms = append(alarms, alarm)
+		}
+	}
 	table := &strings.Builder{}
 	for _, scenario := range file.Scenarios {
 		minutes := slices.Repeat([]traffic{file.Ordinary}, before)
@@ -293,8 +303,9 @@ func duration(minutes int) string {
 
 const alarmsHead = `# Alarms
 
-Written by "make golden" from the alarms of tap-prod. An alarm sends a message when it is raised and another when it is
-over. The dashboard PaymentAPI-<suffix> shows them all, those that were raised last first.
+Written by "make golden" from the alarms of tap-prod, and of a worker with a queue; the service of a worker has those of
+the API's under its own name, but for NoHealthyTargetAlarm. An alarm sends a message when it is raised and another when
+it is over. The dashboard PaymentAPI-<suffix> shows them all, those that were raised last first.
 `
 
 var alarmsHeadings = map[string]string{

@@ -13,6 +13,7 @@ import (
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/appautoscalingtarget"
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/ecscluster"
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/ecsservice"
+	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/ecstaskdefinition"
 	"github.com/hashicorp/terraform-cdk-go/cdktf"
 
 	"tap/config"
@@ -82,43 +83,29 @@ type Props struct {
 	Uses, MigrationUses []connection.Connection
 	// DeploymentAlarms roll a deployment back when one of them is raised, if Config.DeploymentAlarms is set.
 	DeploymentAlarms []*string
+	// Backlog is how many messages wait for a worker, of which scaling maintains MessagesPerTask for each running task; 0
+	// leaves them out.
+	Backlog         cloudwatch.Metric
+	MessagesPerTask int
+	Section         string // of the environment file, for what alarms say; empty: service
 }
 
 // Service is a running service.
 type Service struct {
 	Name    *string // output ECSServiceName
 	Signals cloudwatch.Signals
+	Running connection.Connection // with which other tasks start only after these run
 }
 
 // New creates a service whose tasks can use everything in Uses: permissions, endpoints, use of the key, security group
-// rules and variables follow from the connections.
+// rules and variables follow from the connections. With at most 0 tasks there is everything but the service.
 func New(scope constructs.Construct, id string, props Props) Service {
 	this := constructs.NewConstruct(scope, jsii.String(id))
 	d := props.Deployment
-	if len(props.Config.Migration) == 0 {
-		props.MigrationUses = nil
+	definition, group, ready := newTask(this, props)
+	if props.Config.Scaling.MaximumTasks == 0 {
+		return Service{}
 	}
-	props.Uses = append(platform(props), props.Uses...)
-	refuseSharedVariables(props.Uses)
-	all := slices.Concat(props.Uses, props.MigrationUses)
-
-	group := props.Network.NewSecurityGroup(this, "security-group", d.Name(props.Name+"Service"),
-		"Tasks of the service "+props.LogName)
-	execution, task := newRoles(this, props, all)
-	ready := []cdktf.ITerraformDependable{execution.Permissions, task.Permissions}
-	for _, use := range all {
-		props.Network.EnsureEndpoints(use.Endpoints...)
-		d.Key.AllowVia(slices.Collect(maps.Keys(use.Execution.KMS))...)
-		d.Key.AllowVia(slices.Collect(maps.Keys(use.Task.KMS))...)
-		if use.Port != 0 {
-			ready = append(ready, network.Allow(this, "to-"+use.Name, group, use.Group, use.Port)...)
-		}
-		ready = append(ready, use.Ready...)
-	}
-	ready = append(ready, props.Network.AllowAWS(this, "to-aws", group)...)
-	ready = append(ready, props.Network.Ready...)
-
-	definition := newTaskDefinition(this, props, execution.ARN, task.ARN)
 	service := &ecsservice.EcsServiceConfig{
 		Name: jsii.String(d.Name(props.Name + "Service")), Cluster: props.Cluster.id, TaskDefinition: definition.Arn(),
 		LaunchType:                      jsii.String("FARGATE"),
@@ -173,7 +160,40 @@ func New(scope constructs.Construct, id string, props Props) Service {
 	if props.Config.Scaling.Scales() {
 		newScaling(this, props, created.Name())
 	}
-	return Service{Name: created.Name(), Signals: newSignals(props, created.Name(), created)}
+	return Service{
+		Name: created.Name(), Signals: newSignals(props, created.Name(), created),
+		Running: connection.Connection{Name: id, Ready: []cdktf.ITerraformDependable{created}},
+	}
+}
+
+// newTask creates the definition of a task, its roles and its security group, and returns what has to exist before one
+// starts.
+func newTask(this constructs.Construct, props Props) (definition ecstaskdefinition.EcsTaskDefinition,
+	group network.SecurityGroup, ready []cdktf.ITerraformDependable) {
+	d := props.Deployment
+	if len(props.Config.Migration) == 0 {
+		props.MigrationUses = nil
+	}
+	props.Uses = append(platform(props), props.Uses...)
+	refuseSharedVariables(props.Uses)
+	all := slices.Concat(props.Uses, props.MigrationUses)
+
+	group = props.Network.NewSecurityGroup(this, "security-group", d.Name(props.Name+"Service"),
+		"Tasks of the service "+props.LogName)
+	execution, task := newRoles(this, props, all)
+	ready = []cdktf.ITerraformDependable{execution.Permissions, task.Permissions}
+	for _, use := range all {
+		props.Network.EnsureEndpoints(use.Endpoints...)
+		d.Key.AllowVia(slices.Collect(maps.Keys(use.Execution.KMS))...)
+		d.Key.AllowVia(slices.Collect(maps.Keys(use.Task.KMS))...)
+		if use.Port != 0 {
+			ready = append(ready, network.Allow(this, "to-"+use.Name, group, use.Group, use.Port)...)
+		}
+		ready = append(ready, use.Ready...)
+	}
+	ready = append(ready, props.Network.AllowAWS(this, "to-aws", group)...)
+	ready = append(ready, props.Network.Ready...)
+	return newTaskDefinition(this, props, execution.ARN, task.ARN), group, ready
 }
 
 // refuseSharedVariables panics when two connections set the same variable: the program would not get what the other
@@ -191,6 +211,10 @@ func refuseSharedVariables(uses []connection.Connection) {
 	}
 }
 
+// predefinedMetric is short for a name of the bindings.
+type predefinedMetric = appautoscalingpolicy.
+	AppautoscalingPolicyTargetTrackingScalingPolicyConfigurationPredefinedMetricSpecification
+
 // newScaling lets target tracking choose the number of tasks. Of several policies the one that asks for most wins:
 // https://docs.aws.amazon.com/autoscaling/application/userguide/target-tracking-scaling-policy-overview.html
 func newScaling(scope constructs.Construct, props Props, service *string) {
@@ -201,25 +225,47 @@ func newScaling(scope constructs.Construct, props Props, service *string) {
 		ResourceId:  jsii.Sprintf("service/%s/%s", *props.Cluster.Name, *service),
 		MinCapacity: jsii.Number(scaling.MinimumTasks), MaxCapacity: jsii.Number(scaling.MaximumTasks),
 	})
-	track := func(id, name, metric string, label *string, value int) {
-		appautoscalingpolicy.NewAppautoscalingPolicy(this, jsii.String(id), &appautoscalingpolicy.AppautoscalingPolicyConfig{
+	track := func(id, name string, value int, metric *predefinedMetric) appautoscalingpolicy.AppautoscalingPolicy {
+		return appautoscalingpolicy.NewAppautoscalingPolicy(this, jsii.String(id), &appautoscalingpolicy.AppautoscalingPolicyConfig{
 			Name:             jsii.String(props.Deployment.Name(deployment.Prefix(props.Name) + name)),
 			PolicyType:       jsii.String("TargetTrackingScaling"),
 			ServiceNamespace: target.ServiceNamespace(), ScalableDimension: target.ScalableDimension(),
 			ResourceId: target.ResourceId(),
 			TargetTrackingScalingPolicyConfiguration: &appautoscalingpolicy.AppautoscalingPolicyTargetTrackingScalingPolicyConfiguration{
-				TargetValue: jsii.Number(value),
-				PredefinedMetricSpecification: &appautoscalingpolicy.AppautoscalingPolicyTargetTrackingScalingPolicyConfigurationPredefinedMetricSpecification{
-					PredefinedMetricType: jsii.String(metric), ResourceLabel: label,
-				},
+				TargetValue: jsii.Number(value), PredefinedMetricSpecification: metric,
 			},
 		})
 	}
-	track("cpu", "CPUScaling", "ECSServiceAverageCPUUtilization", nil, scaling.CPUPercent)
+	metric := func(name string, label *string) *predefinedMetric {
+		return &predefinedMetric{PredefinedMetricType: jsii.String(name), ResourceLabel: label}
+	}
+	track("cpu", "CPUScaling", scaling.CPUPercent, metric("ECSServiceAverageCPUUtilization", nil))
 	if scaling.MemoryPercent > 0 {
-		track("memory", "MemoryScaling", "ECSServiceAverageMemoryUtilization", nil, scaling.MemoryPercent)
+		track("memory", "MemoryScaling", scaling.MemoryPercent, metric("ECSServiceAverageMemoryUtilization", nil))
 	}
 	if scaling.RequestsPerTarget > 0 && props.Ingress != nil {
-		track("requests", "RequestScaling", "ALBRequestCountPerTarget", props.Ingress.RequestLabel, scaling.RequestsPerTarget)
+		label := props.Ingress.RequestLabel
+		track("requests", "RequestScaling", scaling.RequestsPerTarget, metric("ALBRequestCountPerTarget", label))
 	}
+	if props.MessagesPerTask > 0 {
+		// https://docs.aws.amazon.com/autoscaling/application/userguide/application-auto-scaling-target-tracking-metric-math.html
+		track("messages", "MessageScaling", props.MessagesPerTask, nil).AddOverride(
+			jsii.String("target_tracking_scaling_policy_configuration.customized_metric_specification.metrics"), []any{
+				operand("messages", props.Backlog),
+				operand("running", metrics(props, service, containerInsights)("RunningTaskCount", "Average")),
+				map[string]any{"id": "result", "expression": "messages / running", "return_data": true},
+			})
+	}
+}
+
+// operand is a metric in the expression of a scaling policy, for which the bindings have very long names.
+func operand(id string, m cloudwatch.Metric) map[string]any {
+	var dimensions []map[string]any
+	for _, name := range slices.Sorted(maps.Keys(m.Dimensions)) {
+		dimensions = append(dimensions, map[string]any{"name": name, "value": m.Dimensions[name]})
+	}
+	return map[string]any{"id": id, "return_data": false, "metric_stat": map[string]any{
+		"stat":   m.Statistic,
+		"metric": map[string]any{"namespace": m.Namespace, "metric_name": m.Name, "dimensions": dimensions},
+	}}
 }

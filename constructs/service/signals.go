@@ -16,13 +16,21 @@ const (
 	highMemoryPercent = 90
 )
 
+const containerInsights = "ECS/ContainerInsights"
+
+// metrics are those of a service.
+func metrics(props Props, service *string, namespace string) func(name, statistic string) cloudwatch.Metric {
+	return cloudwatch.Metrics(namespace,
+		map[string]*string{"ClusterName": props.Cluster.Name, "ServiceName": service})
+}
+
 // newSignals are those of a service and its tasks:
 // https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Container-Insights-metrics-ECS.html
 func newSignals(props Props, name *string, running cdktf.ITerraformDependable) cloudwatch.Signals {
-	dimensions := map[string]*string{"ClusterName": props.Cluster.Name, "ServiceName": name}
-	ecs, insights := cloudwatch.Metrics("AWS/ECS", dimensions), cloudwatch.Metrics("ECS/ContainerInsights", dimensions)
+	ecs, insights := metrics(props, name, "AWS/ECS"), metrics(props, name, containerInsights)
 	desired, tasks := insights("DesiredTaskCount", "Average"), insights("RunningTaskCount", "Average")
 	cpu, memory := ecs("CPUUtilization", "Average"), ecs("MemoryUtilization", "Average")
+	section := cmp.Or(props.Section, "service")
 	signals := cloudwatch.Signals{Alarms: []cloudwatch.Alarm{{
 		ID: "tasks", Name: "ServiceBelowDesiredCountAlarm",
 		Description: "Fewer tasks run than the service wants, for 10 minutes.",
@@ -36,14 +44,14 @@ func newSignals(props Props, name *string, running cdktf.ITerraformDependable) c
 		ID: "service-cpu", Name: "HighServiceCPUAlarm",
 		Description: fmt.Sprintf("Tasks use %d %% of their CPU on average for 10 minutes although tasks are added.",
 			highCPUPercent),
-		Advice: "compare the number of tasks with service.scaling.maximumTasks.", Tomorrow: true,
+		Advice: "compare the number of tasks with " + section + ".scaling.maximumTasks.", Tomorrow: true,
 		// No task, no data: NoHealthyTargetAlarm covers that, here and for memory.
 		Metric: cpu, Threshold: highCPUPercent, Period: 300, Periods: 2,
 	}, {
 		ID: "service-memory", Name: "HighServiceMemoryAlarm",
 		Description: fmt.Sprintf("Tasks use %d %% of their memory on average for 10 minutes and may soon be killed.",
 			highMemoryPercent),
-		Advice: "look for a leak since the last deployment, or raise service.memory.", Tomorrow: true,
+		Advice: "look for a leak since the last deployment, or raise " + section + ".memory.", Tomorrow: true,
 		Metric: memory, Threshold: highMemoryPercent, Period: 300, Periods: 2,
 	}}, Graphs: []cloudwatch.Graph{
 		{Row: cloudwatch.Tasks, Title: "Tasks", Lines: [][]any{

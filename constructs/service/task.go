@@ -93,7 +93,10 @@ func newContainers(props Props, logGroup string) []containerDefinition {
 	if len(service.ContainerHealthCheck) > 0 {
 		program.HealthCheck = map[string][]string{"command": service.ContainerHealthCheck}
 	}
-	if service.IsPlaceholder() {
+	switch {
+	case service.IsPlaceholder() && props.Ingress == nil:
+		program.Image, program.Command = PlaceholderImage, IdleCommand(props.LogName)
+	case service.IsPlaceholder():
 		program.Image = PlaceholderImage
 		program.Command = PlaceholderCommand(service.Port, service.HealthCheck.Path)
 		program.User = "" // root, to listen on a port under 1024
@@ -149,6 +152,11 @@ func newContainer(props Props, name, logPrefix string, command []string, logGrou
 			"mode": "blocking",
 		}},
 	}
+}
+
+// IdleCommand says once that there is nothing to run yet, and waits to be stopped.
+func IdleCommand(name string) []string {
+	return []string{"sh", "-c", "echo 'placeholder of " + name + ": set service.image'; exec sleep infinity"}
 }
 
 // PlaceholderImage runs while an environment has no image of its own.

@@ -38,6 +38,7 @@ from moto.rds.responses import RDSResponse
 from moto.route53.models import HostedZoneIdentifier
 from moto.s3.models import FakeBucket
 from moto.secretsmanager.models import SecretsManagerSecretIdentifier
+from moto.sqs.models import Queue
 from moto.utilities.utils import get_partition
 from moto.wafv2.responses import WAFV2Response
 from werkzeug.serving import make_server
@@ -200,6 +201,10 @@ scaling = DBCluster.scaling_configuration_info.fget
 DBCluster.scaling_configuration_info = property(lambda self: scaling(self) if self.scaling_configuration else None)
 SecurityGroupRule.description = property(
     lambda self: self.ip_range.get("Description") or self.source_group.get("Description"))
+# The provider compares the text, in which AWS has no spaces.
+attributes = Queue.attributes.fget
+Queue.attributes = property(lambda self: attributes(self) | (
+    {"RedrivePolicy": json.dumps(self.redrive_policy, separators=(",", ":"))} if self.redrive_policy else {}))
 # Moto does not know the condition on which a bucket's policy denies clear text, and would deny everything.
 FakeBucket.get_permission = lambda self, action, resource: PermissionResult.NEUTRAL
 

@@ -15,6 +15,8 @@ import (
 	"unicode/utf16"
 	"unicode/utf8"
 
+	"go.yaml.in/yaml/v3"
+
 	"tap/config"
 )
 
@@ -23,8 +25,9 @@ const environmentHead = `# Environment files
 A file in the folder environments is an environment; its name without .yaml is the suffix that ends the names of its
 stack and resources: one letter, then up to 14 letters, digits or single hyphens, lower case, no hyphen at the end,
 and not account. A file sets its class, and what differs from the defaults of that class. Keys with a dot are nested:
-service.cpu is the key cpu below service. A file of class production also sets service.image, network.cidr and one of
-loadBalancer.certificateArn, loadBalancer.domain and loadBalancer.allowPlainHttp: true.
+service.cpu is the key cpu below service, and workers.*.cpu that below any name below workers, which the file chooses.
+A file of class production also sets service.image, network.cidr and one of loadBalancer.certificateArn,
+loadBalancer.domain and loadBalancer.allowPlainHttp: true.
 
 | Key | Type and allowed values | Default in development | Default in production | Description |
 | --- | --- | --- | --- | --- |
@@ -58,20 +61,19 @@ type schema struct {
 type document struct {
 	reference string
 	schema    schema
-	defaults  []reflect.Value   // of each class, or the only ones
 	comments  map[string]string // of types and of their fields, by Type and by Type.Field
-	limits    map[string]config.Limit
-	links     []string // as comments refer to a field, [Type.Field], and the path that it has, in turn
+	links     []string          // as comments refer to a field, [Type.Field], and the path that it has, in turn
 	err       error
 }
 
 // describeKeys returns the reference and the schema of environment files and of accounts.yaml, by path.
 func describeKeys() (files map[string][]byte, err error) {
-	environment := describe(environmentHead, "config/environment.go", config.Keys(), config.Preset(config.Development),
-		config.Preset(config.Production))
+	environmentLimit, accountLimit := config.Limits()
+	environment := describe(environmentHead, "config/environment.go", environmentLimit,
+		config.Preset(config.Development), config.Preset(config.Production))
 	environment.schema.Title, environment.schema.Required = "An environment of the payment API", []string{"class"}
 
-	account := describe(accountsHead, "config/account.go", config.AccountKeys(),
+	account := describe(accountsHead, "config/account.go", accountLimit,
 		config.Account{GitHub: config.DefaultGitHub})
 	account.schema.Required = []string{"region"}
 	account.schema = schema{Title: "The AWS accounts of the payment API", AdditionalProperties: account.schema,
@@ -136,16 +138,14 @@ func keeping(c config.Condition, defaults config.Environment) schema {
 var link = regexp.MustCompile(`\[[A-Z]\w*\.[A-Z]\w*\]`)
 
 // describe makes the document of the type of the defaults, which a file declares.
-func describe(head, file string, keys []config.Key, defaults ...any) *document {
-	d := &document{reference: head, limits: map[string]config.Limit{}}
+func describe(head, file string, limit config.Limit, defaults ...any) *document {
+	d := &document{reference: head}
 	d.comments, d.err = readComments(file)
-	for _, key := range keys {
-		d.limits[key.Path] = key.Limit
+	var values []reflect.Value
+	for _, value := range defaults {
+		values = append(values, reflect.ValueOf(value))
 	}
-	for _, values := range defaults {
-		d.defaults = append(d.defaults, reflect.ValueOf(values))
-	}
-	d.schema = d.section(reflect.TypeOf(defaults[0]), "", nil)
+	d.schema = d.section("", limit, values)
 	return d
 }
 
@@ -187,9 +187,10 @@ func inASCII(text string) (escaped []byte) {
 	return escaped
 }
 
-// section returns the schema of a section, and writes the rows of its keys. Its path is empty or ends in a dot; the
-// index leads to it from the type of the document.
-func (d *document) section(section reflect.Type, path string, index []int) schema {
+// section returns the schema of a section, and writes the rows of its keys. Its path is empty or ends in a dot; its
+// defaults are those of each class, or the only ones.
+func (d *document) section(path string, whole config.Limit, defaults []reflect.Value) schema {
+	section := defaults[0].Type()
 	object := schema{Limit: config.Limit{Type: "object"}, AdditionalProperties: false, Properties: map[string]schema{}}
 	for i := range section.NumField() {
 		field := section.Field(i)
@@ -199,13 +200,26 @@ func (d *document) section(section reflect.Type, path string, index []int) schem
 		}
 		d.links = append(d.links, "["+section.Name()+"."+field.Name+"]", path+name)
 		description := name + " " + d.comment(section.Name(), field)
-		at := append(slices.Clip(index), i)
-		if field.Type.Kind() == reflect.Struct {
-			below := d.section(field.Type, path+name+".", at)
+		var values []reflect.Value
+		for _, value := range defaults {
+			values = append(values, value.Field(i))
+		}
+		limit := whole.Properties[name]
+		switch {
+		case field.Type.Kind() == reflect.Struct:
+			below := d.section(path+name+".", limit, values)
 			below.Description = description
 			object.Properties[name] = below
-		} else {
-			object.Properties[name] = d.key(path+name, description, at)
+		case limit.IsMapOfSections():
+			entry := reflect.New(field.Type.Elem()) // with its defaults
+			d.err = errors.Join(d.err, yaml.Unmarshal([]byte("{}"), entry.Interface()))
+			same := slices.Repeat([]reflect.Value{entry.Elem()}, len(defaults))
+			below := d.section(path+name+".*.", *limit.AdditionalProperties, same)
+			below.Required = limit.AdditionalProperties.Required
+			object.Properties[name] = schema{Limit: limit, AdditionalProperties: below, Description: description}
+		default:
+			required := slices.Contains(whole.Required, name)
+			object.Properties[name] = d.key(path+name, description, limit, required, values)
 		}
 	}
 	return object
@@ -224,11 +238,10 @@ func (d *document) comment(section string, field reflect.StructField) string {
 }
 
 // key returns the schema of a key that contains a value, and writes its row.
-func (d *document) key(path, description string, index []int) schema {
-	limit := d.limits[path]
+func (d *document) key(path, description string, limit config.Limit, required bool, defaults []reflect.Value) schema {
 	cells := []string{"`" + path + "`", allowed(limit)}
-	for class, values := range d.defaults {
-		cells = append(cells, shown(path, class == 1, values.FieldByIndex(index)))
+	for class, value := range defaults {
+		cells = append(cells, shown(path, required, class == 1, value))
 	}
 	first, last := cells[2], cells[len(cells)-1]
 	escape := strings.NewReplacer("|", `\|`, "<", "&lt;", ">", "&gt;") // neither the end of a cell nor HTML
@@ -245,7 +258,7 @@ func (d *document) key(path, description string, index []int) schema {
 	case first != last:
 		property.Description += fmt.Sprintf(" Default: %s in development, %s in production.", first, last)
 	case limit.Type != "array" && limit.Type != "object" && first != "required":
-		property.Default = d.defaults[0].FieldByIndex(index).Interface()
+		property.Default = defaults[0].Interface()
 	}
 	return property
 }
@@ -270,10 +283,9 @@ func allowed(limit config.Limit) string {
 }
 
 // shown writes a default as a file would.
-func shown(path string, inProduction bool, value reflect.Value) string {
+func shown(path string, required, inProduction bool, value reflect.Value) string {
 	switch {
-	case path == "class", path == "region" && value.IsZero(),
-		inProduction && (path == "service.image" || path == "network.cidr"):
+	case required, inProduction && (path == "service.image" || path == "network.cidr"):
 		return "required"
 	case path == "network.zones":
 		return "a, b and c of the Region"

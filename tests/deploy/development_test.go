@@ -125,13 +125,17 @@ func TestLongChanges(t *testing.T) {
 	})
 }
 
-// What each option loses is in internal/plan/testdata.
+// Work beside the API, then all options at once without it. What each option loses is in internal/plan/testdata.
 func TestLongOptions(t *testing.T) {
 	d := newDeployment(t, "dev")
 	options := string(must.Get(os.ReadFile("testdata/options.yaml"))(t))
-	for _, file := range []string{development, options, strings.Replace(options, "{image", "{port: 8080, image", 1)} {
+	d.expectWorkloads(t)
+	for _, file := range []string{options, strings.Replace(options, "{image", "{port: 8080, image", 1)} {
 		d.configure(t, file)
 		d.apply(t)
+	}
+	if left := d.answers(t, request{"sqs", "list_queues", nil, "QueueUrls", nil})[0]; left != nil {
+		t.Errorf("%v are left of workers", left)
 	}
 }
 

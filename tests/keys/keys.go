@@ -13,7 +13,7 @@ import (
 
 // Variant is another value of a key or, if it has an edit, of what is synthesized.
 type Variant struct {
-	Key   string
+	Key   string // with * for the name example
 	Value any
 	Base  map[string]any // the part of a file in which the key matters
 	Edit  map[string]any
@@ -41,7 +41,7 @@ func (v Variant) In(t testing.TB, file string) (base, changed string) {
 	if v.Edit != nil {
 		return base, base
 	}
-	steps := strings.Split(v.Key, ".")
+	steps := strings.Split(strings.ReplaceAll(v.Key, "*", "example"), ".")
 	for i := range steps {
 		value = map[string]any{steps[len(steps)-1-i]: value}
 	}

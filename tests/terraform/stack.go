@@ -104,6 +104,7 @@ var PolicyAttributes = map[string]string{
 	"aws_kms_key":                        "policy",
 	"aws_s3_bucket_policy":               "policy",
 	"aws_sns_topic_policy":               "policy",
+	"aws_sqs_queue":                      "policy",
 	"aws_vpc_endpoint":                   "policy",
 }
 

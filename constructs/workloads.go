@@ -1,0 +1,48 @@
+package constructs
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/hashicorp/terraform-cdk-go/cdktf"
+
+	"tap/config"
+	"tap/constructs/cloudwatch"
+	"tap/constructs/connection"
+	"tap/constructs/queue"
+	"tap/constructs/service"
+)
+
+// newQueues creates the queues of workers, by the names of these.
+func newQueues(stack cdktf.TerraformStack, platform Platform, workers map[string]config.Worker) map[string]queue.Queue {
+	queues := map[string]queue.Queue{}
+	for _, name := range slices.Sorted(maps.Keys(workers)) {
+		if workers[name].Queue {
+			queues[name] = queue.New(stack, "queue-"+name, platform.Deployment, config.ID("Worker", name),
+				config.SenderVariable(name))
+		}
+	}
+	return queues
+}
+
+// newWorkers creates the services of workers with what they all use, and returns what they can be watched by.
+func newWorkers(stack cdktf.TerraformStack, platform Platform, environment config.Environment,
+	queues map[string]queue.Queue, uses []connection.Connection) (watched []cloudwatch.Signals) {
+	for _, name := range slices.Sorted(maps.Keys(environment.Workers)) {
+		worker, id := environment.Workers[name], "worker-"+name
+		props := service.Props{
+			Deployment: platform.Deployment, Name: config.ID("Worker", name), LogName: id, Section: "workers." + name,
+			Config: worker.Beside(environment.Service), Cluster: platform.Cluster, Network: platform.Network,
+			Uses: uses, MessagesPerTask: worker.Scaling.MessagesPerTask,
+		}
+		if read, found := queues[name]; found {
+			props.Uses, props.Backlog = append(slices.Clip(uses), read.Receive), read.Waiting
+			if worker.Scaling.MaximumTasks == 0 {
+				read.Signals.Alarms = read.Signals.Alarms[:1] // on what waits, and nobody reads
+			}
+			watched = append(watched, read.Signals)
+		}
+		watched = append(watched, service.New(stack, id, props).Signals)
+	}
+	return watched
+}
