@@ -42,9 +42,7 @@ func run(arguments []string) error {
 	if err := json.Unmarshal([]byte(cmp.Or(os.Getenv(variable), "{}")), &requested); err != nil {
 		return fmt.Errorf("%s: is not JSON with text as environment_suffix: %w", variable, err)
 	}
-	const option = "-unlocked"
-	unlocked := slices.Contains(arguments, option)
-	stack := strings.Join(slices.DeleteFunc(arguments, func(a string) bool { return a == option }), " ")
+	stack := strings.Join(arguments, " ")
 	environments, accounts, err := config.Load("environments",
 		cmp.Or(requested.Suffix, os.Getenv(config.SuffixVariable)))
 	if err != nil {
@@ -67,16 +65,16 @@ func run(arguments []string) error {
 	if err := constructs.Synthesize(environments, accounts, output); err != nil {
 		return err
 	}
-	return finish(output, described, unlocked)
+	return finish(output, described)
 }
 
 // finish removes the folders of stacks that no file describes, which the cdktf command does itself and fails where it
-// is done. The others get the hashes of the providers that may run, where make lock has written them; not with
-// -unlocked, since a local deployment takes its provider from wherever this machine has one.
-func finish(output string, described []string, unlocked bool) error {
+// is done. The others get the hashes of the providers that may run, where make lock has written them.
+func finish(output string, described []string) error {
 	hashes, err := os.ReadFile("terraform.lock.hcl")
+	locked := err == nil
 	if errors.Is(err, fs.ErrNotExist) {
-		err, unlocked = nil, true
+		err = nil
 	}
 	folders, globErr := filepath.Glob(filepath.Join(output, "stacks", "*"))
 	err = errors.Join(err, globErr)
@@ -86,7 +84,7 @@ func finish(output string, described []string, unlocked bool) error {
 			if os.Getenv("CDKTF_OUTDIR") == "" {
 				err = errors.Join(err, os.RemoveAll(folder))
 			}
-		case !unlocked:
+		case locked:
 			err = errors.Join(err, os.WriteFile(filepath.Join(folder, ".terraform.lock.hcl"), hashes, 0o644))
 		}
 	}

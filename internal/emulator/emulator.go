@@ -1,17 +1,17 @@
 // Package emulator runs an AWS emulator (moto) on the loopback interface: it starts and stops it, gives the
 // environment variables that point Terraform at it and away from the user's own AWS account, and tells what
-// exists in it. The local deployment uses it, and the tests that deploy.
+// it was asked for. The local deployment uses it, and the tests that deploy.
 package emulator
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -24,8 +24,8 @@ import (
 	"tap/internal/repository"
 )
 
-// client talks to the emulator directly, whatever proxy the user's environment names. A first start compiles moto's
-// byte code before it answers, which takes some seconds on a slow disk.
+// client talks to the emulator directly, whatever proxy the user's environment names. The first request to a service
+// compiles moto's byte code of it, which takes some seconds on a slow disk.
 var client = &http.Client{Transport: &http.Transport{}, Timeout: 90 * time.Second}
 
 // stopDeadline is how long the emulator may take to end by itself before it is killed.
@@ -37,14 +37,7 @@ const reinstall = "If its packages are missing or damaged, remove .local/venv: `
 // ErrGone says that the emulator has ended.
 var ErrGone = errors.New("the emulator is gone")
 
-// Options configure Start.
-type Options struct {
-	// Log is the file that receives what the emulator prints. It is truncated, and stays locked until the
-	// emulator has ended: Attach finds a running emulator by it.
-	Log string
-	// Detached lets the emulator outlive this process. Otherwise it ends with this process, however that ends.
-	Detached bool
-}
+var errStarting = errors.New("the emulator starts: try again in a few seconds")
 
 // Emulator is a running AWS emulator. To whoever has the access key EMULATOR<account> it is that account, and to all
 // others 123456789012.
@@ -52,79 +45,73 @@ type Emulator struct {
 	PID     int    `json:"pid"`     // the process, which leads a process group of its own
 	Port    int    `json:"port"`    // the TCP port on 127.0.0.1
 	Version string `json:"version"` // what Version returned when it was started
-	Log     string `json:"-"`       // see Options
+	Log     string `json:"-"`       // the file with what it prints
 }
 
-// Start starts an emulator on a free loopback port and waits until it answers. The checkout that contains the
-// working folder says what is started: its server.py, with the packages that make has installed.
-func Start(ctx context.Context, options Options) (*Emulator, error) {
-	e, err := start(options)
+// Start starts an emulator on a free loopback port and waits until it answers. The checkout that contains the working
+// folder says what is started: its server.py, with the packages that make has installed. What it prints is in the log,
+// which stays locked until the emulator has ended: Attach finds a running emulator by it. One that is detached outlives
+// this process; any other ends with it, however that ends.
+func Start(ctx context.Context, log string, detached bool) (*Emulator, error) {
+	pid, err := start(log, detached)
 	if err != nil {
 		return nil, fmt.Errorf("start the emulator: %w", err)
 	}
-	if _, err := e.Inventory(ctx); err != nil {
-		content, _ := os.ReadFile(e.Log)
-		lines := strings.Split(strings.TrimSpace(string(content)), "\n")
-		err = fmt.Errorf("start the emulator: %w; its log %s ends with:\n%s\n%s",
-			err, e.Log, strings.Join(lines[max(0, len(lines)-15):], "\n"), reinstall)
-		return nil, errors.Join(err, e.Stop())
+	for {
+		e, err := Attach(log)
+		if err == nil {
+			return e, nil
+		}
+		if err = cmp.Or(ctx.Err(), err); !errors.Is(err, errStarting) {
+			content, _ := os.ReadFile(log)
+			lines := strings.Split(strings.TrimSpace(string(content)), "\n")
+			err = fmt.Errorf("start the emulator: %w; its log %s ends with:\n%s\n%s",
+				err, log, strings.Join(lines[max(0, len(lines)-15):], "\n"), reinstall)
+			return nil, errors.Join(err, (&Emulator{PID: pid, Log: log}).Stop())
+		}
+		time.Sleep(20 * time.Millisecond)
 	}
-	return e, nil
 }
 
-func start(options Options) (*Emulator, error) {
+func start(name string, detached bool) (pid int, err error) {
 	root, err := repository.Root()
 	if err != nil {
-		return nil, err
+		return 0, err
 	}
 	version, err := Version()
 	if err != nil {
-		return nil, err
+		return 0, err
 	}
-	log, err := os.OpenFile(options.Log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
+	log, err := os.OpenFile(name, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
 	if err != nil {
-		return nil, err
+		return 0, err
 	}
 	defer log.Close()
 	// The lock belongs to the open file, which becomes the emulator's standard output.
 	if err := syscall.Flock(int(log.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		return nil, fmt.Errorf("another emulator writes %s: %w", options.Log, err)
+		return 0, fmt.Errorf("another emulator writes %s: %w", name, err)
 	}
 	if err := log.Truncate(0); err != nil {
-		return nil, err
+		return 0, err
 	}
-	// The emulator is handed a port that is open already: nobody else can take it meanwhile.
-	listener, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
-	if err != nil {
-		return nil, err
-	}
-	defer listener.Close()
-	socket, err := listener.File()
-	if err != nil {
-		return nil, err
-	}
-	defer socket.Close()
-
 	// -I keeps PYTHONPATH and the user's own packages out, -B byte code out of the checkout.
 	server := filepath.Join(root, "internal/emulator/server.py")
 	command := exec.Command(repository.Python(root), "-I", "-B", server, version)
 	command.Stdout, command.Stderr = log, log
-	command.ExtraFiles = []*os.File{socket}
 	command.Env = slices.DeleteFunc(os.Environ(), foreign)
 	// A session of its own: a Ctrl-C in the terminal reaches Terraform, which needs the emulator to end in order.
 	command.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	if !options.Detached {
+	if !detached {
 		command.Args = append(command.Args, "--exit-with-stdin")
 		if _, err := command.StdinPipe(); err != nil { // it stays open until this process or the emulator ends
-			return nil, err
+			return 0, err
 		}
 	}
 	if err := command.Start(); err != nil {
-		return nil, fmt.Errorf("%w\n%s", err, reinstall)
+		return 0, fmt.Errorf("%w\n%s", err, reinstall)
 	}
 	go func() { _ = command.Wait() }() // how it ended is in its log
-	port := listener.Addr().(*net.TCPAddr).Port
-	return &Emulator{PID: command.Process.Pid, Port: port, Version: version, Log: options.Log}, nil
+	return command.Process.Pid, nil
 }
 
 // Attach returns the running emulator that writes the log, whichever process started it, or ErrGone.
@@ -143,7 +130,7 @@ func Attach(log string) (*Emulator, error) {
 			return e, nil
 		}
 	}
-	return nil, fmt.Errorf("the emulator has not yet said in %s which process it is: try again in a few seconds", log)
+	return nil, errStarting
 }
 
 // Version identifies how an emulator answers that is started now: by its packages and its extension.
@@ -240,29 +227,6 @@ func foreign(entry string) bool {
 	return !slices.Contains([]string{"PATH", "HOME", "TMPDIR", "LANG", "LC_ALL", "LC_CTYPE"}, name)
 }
 
-// Resource is something that a client created in the emulator and did not delete.
-type Resource struct {
-	Service string `json:"service"` // as its API names it: ec2, elbv2, secretsmanager
-	Type    string `json:"type"`    // moto's name for the kind of resource: VPC, FakeTargetGroup
-	Name    string `json:"name"`    // the ARN, or the id or name of what has none
-	Region  string `json:"region"`  // or the partition ("aws") for a global service
-}
-
-// String names the resource for a message.
-func (r Resource) String() string {
-	return fmt.Sprintf("%s %s %s (%s)", r.Service, r.Type, r.Name, r.Region)
-}
-
-// Inventory lists what clients created in any service, account and Region and did not delete, sorted. It leaves out
-// what AWS makes by itself (the default VPC, managed policies, default parameter groups, automated snapshots), what
-// is only still listed as deleted, and what goes with the resource that it is part of (a listener with its load
-// balancer, a policy written into a role).
-func (e *Emulator) Inventory(ctx context.Context) ([]Resource, error) {
-	var resources []Resource
-	err := e.ask(ctx, "inventory", nil, &resources)
-	return resources, err
-}
-
 // Calls are the requests that the emulator has got since it was started, held against AWS's own models of them.
 type Calls struct {
 	Count      int            `json:"calls"`
@@ -279,7 +243,7 @@ func (e *Emulator) Calls(ctx context.Context) (Calls, error) {
 
 // Give makes what a stack names in its Terraform JSON and does not make itself, as far as it is not there: a hosted
 // zone, a certificate, secrets, subnets and their VPC, a snapshot, a cluster, the bucket of its own state. It returns
-// what it has made, which is in no inventory.
+// what it has made.
 func (e *Emulator) Give(ctx context.Context, stack []byte) (made []string, err error) {
 	return made, e.ask(ctx, "given", stack, &made)
 }

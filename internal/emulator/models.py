@@ -107,7 +107,7 @@ def note(response, request):
         violations.update(name + problem for problem in found)
 
 
-def summary():
+def summary(_):
     """All calls since the emulator was started."""
     with lock:
         return {"calls": calls.total(), "operations": dict(calls), "violations": sorted(violations)}

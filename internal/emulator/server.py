@@ -14,7 +14,6 @@ import os
 import re
 import sys
 import threading
-from collections.abc import Mapping
 from unittest.mock import patch
 
 os.environ["DOCKER_HOST"] = "unix:///dev/null"
@@ -23,8 +22,6 @@ os.environ["MOTO_IAM_LOAD_MANAGED_POLICIES"] = "true"
 from moto.applicationautoscaling.responses import ApplicationAutoScalingResponse
 from moto.backends import get_backend
 from moto.core import DEFAULT_ACCOUNT_ID
-from moto.core.base_backend import AccountSpecificBackend, BackendDict
-from moto.core.common_models import BaseModel
 from moto.core.responses import ActionResult, BaseResponse
 from moto.ec2.models.security_groups import SecurityGroupRule
 from moto.ecs.models import Service
@@ -78,6 +75,25 @@ def kept(response):
     return vars(backend).setdefault("kept", {})
 
 
+def keeps(owner, noun, name, put="put", get="get", delete="delete"):
+    """Lets clients of a service that speaks JSON put, get and delete what it lacks, by the parameter that names it."""
+
+    def put_it(self):
+        kept(self)[noun, self._get_param(name)] = self.body
+        return self.body
+
+    def get_it(self):
+        return kept(self).get((noun, self._get_param(name)), "{}")
+
+    def delete_it(self):
+        kept(self).pop((noun, self._get_param(name)), None)
+        return "{}"
+
+    for verb, function in ((put, put_it), (get, get_it), (delete, delete_it)):
+        function.__name__ = f"{verb}_{noun}"
+        lacked_by(owner)(function)
+
+
 # Application Auto Scaling: the provider reads and writes the tags of scalable targets, which are kept by ARN.
 
 
@@ -106,25 +122,8 @@ def register_with_tags(self, register):
     return answer
 
 
-# CloudWatch Logs: what is masked in a log group, which is kept by its name and masks nothing.
-
-
-@lacked_by(LogsResponse)
-def put_data_protection_policy(self):
-    kept(self)[self._get_param("logGroupIdentifier")] = self._get_param("policyDocument")
-    return self.get_data_protection_policy()
-
-
-@lacked_by(LogsResponse)
-def get_data_protection_policy(self):
-    group = self._get_param("logGroupIdentifier")
-    return json.dumps({"logGroupIdentifier": group, "policyDocument": kept(self).get(group)})
-
-
-@lacked_by(LogsResponse)
-def delete_data_protection_policy(self):
-    kept(self).pop(self._get_param("logGroupIdentifier"), None)
-    return "{}"
+# CloudWatch Logs: what is masked in a log group, which masks nothing.
+keeps(LogsResponse, "data_protection_policy", "logGroupIdentifier")
 
 
 # WAF: moto forgets what a web ACL hides of the requests that it shows, which is kept by the web ACL's name.
@@ -209,81 +208,7 @@ Queue.attributes = property(lambda self: attributes(self) | (
 FakeBucket.get_permission = lambda self, action, resource: PermissionResult.NEUTRAL
 
 
-# The page /moto-api/tap/inventory. Moto's own data.json keeps listing what was deleted.
-
-# States in which AWS, too, still lists something that has been deleted.
-DELETED_STATES = {"deleted", "deleting", "inactive", "pendingdeletion", "terminated"}
-
-# What AWS itself makes along with another thing and removes again, by moto's name; moto forgets to remove it.
-MADE_BY_AWS = {
-    "NetworkAcl": lambda model: model.default,  # of every VPC
-    # of NAT gateways, interface endpoints and tasks
-    "NetworkInterface": lambda model: not model.description and not model.get_tags(),
-    "TaskDefinition": lambda model: True,  # revisions stay on purpose (skip_destroy) and cost nothing
-    **dict.fromkeys(["DBSnapshot", "DBClusterSnapshot"], lambda model: model.snapshot_type == "automated"),
-    # no client may use this prefix
-    **dict.fromkeys(["DBParameterGroup", "DBClusterParameterGroup", "OptionGroup"],
-                    lambda model: name_of(model).split(":")[-1].startswith("default")),
-}
-
-
-def models_in(backend):
-    """The moto model objects in the backend's own containers. What is part of such an object (the listeners of a load
-    balancer, the rules of a security group) goes with it and is not listed."""
-    found, seen, left = [], set(), [vars(backend)]
-    while left:
-        value = left.pop()
-        if id(value) in seen:
-            continue
-        seen.add(id(value))
-        if isinstance(value, BaseModel):
-            found.append(value)
-        elif isinstance(value, Mapping):
-            left.extend(value.values())
-        elif isinstance(value, (list, tuple, set, frozenset)):
-            left.extend(value)
-    return found
-
-
-@around(AccountSpecificBackend, "__getitem__")
-def get_noted_backend(self, get, region_name):
-    """Notes what moto makes by itself with a backend (the default VPC, AWS managed policies, the default event bus)
-    at the moment it is created, before any request reached it."""
-    backend = get(self, region_name)
-    if not hasattr(backend, "made_by_moto"):
-        backend.made_by_moto = models_in(backend)
-    return backend
-
-
-def is_deleted(model):
-    states = [getattr(model, attribute, None) for attribute in ("status", "state", "key_state")]
-    return (any(str(state).lower().replace("_", "") in DELETED_STATES for state in states)
-            or bool(getattr(model, "deleted_date", None) or getattr(model, "deletion_date", None)))
-
-
-def name_of(model):
-    for attribute in ("arn", "id", "name", "physical_resource_id"):
-        try:
-            value = getattr(model, attribute, None)
-        except Exception:  # a property of moto's that needs more than the object has
-            continue
-        if isinstance(value, str) and value:
-            return value
-    return ""
-
-
-def inventory():
-    listed = []
-    for backends in list(BackendDict._instances):
-        for _, region, backend in list(backends.iter_backends()):
-            own = {id(model) for model in vars(backend).get("made_by_moto", [])}
-            for model in models_in(backend):
-                kind = type(model).__name__
-                made_by_aws = MADE_BY_AWS.get(kind, lambda model: False)
-                if id(model) not in own and not is_deleted(model) and not made_by_aws(model):
-                    listed.append({"service": backends.service_name, "type": kind,
-                                   "name": name_of(model), "region": region})
-    return sorted(listed, key=lambda found: tuple(found.values()))
+# The account is that of the access key, and each request is held against AWS's model of it.
 
 
 @around(BaseResponse, "get_current_account")
@@ -313,7 +238,7 @@ NAMED = {
 
 
 def make(kind, backend, name, region, found):
-    """Makes one thing unless it is there."""
+    """Makes one thing, and says whether it was not there."""
     match kind:
         case "hosted zone" if name not in backend.zones:
             with patch.object(HostedZoneIdentifier, "generate", return_value=name):
@@ -342,24 +267,25 @@ def make(kind, backend, name, region, found):
                 del backend.clusters[name]
         case "states' bucket" if name not in backend.buckets:
             backend.create_bucket(name, region)
+        case _:
+            return False
+    return True
 
 
-def give(request, full_url, headers):
+def give(stack):
+    """Makes all that a stack names, and returns what was not there."""
+
     def found(pattern, otherwise=None):
         match = re.search(pattern, stack)
         return match[1] if match else otherwise
 
-    stack, made = request.get_data(as_text=True), []
+    made = []
     region, account = found(r'"region": "([\w-]+)"'), found(r'"allowed_account_ids": \[\s*"(\d+)"', DEFAULT_ACCOUNT_ID)
     for kind, (service, pattern) in NAMED.items():
         backend = get_backend(service)[account][get_partition(region) if service in ("route53", "s3") else region]
-        for name in dict.fromkeys(re.findall(pattern, stack)):
-            before = models_in(backend)
-            make(kind, backend, name, region, found)
-            new = [model for model in models_in(backend) if model not in before]
-            backend.made_by_moto += new  # nobody has left it behind
-            made += [f"{kind} {name}"] if new else []
-    return 200, {"Content-Type": "application/json"}, json.dumps(made)
+        made += [f"{kind} {name}" for name in dict.fromkeys(re.findall(pattern, stack))
+                 if make(kind, backend, name, region, found)]
+    return made
 
 
 def exit_with_standard_input():
@@ -388,14 +314,13 @@ def refuse_strangers(application):
 
 
 def main():
-    for name, content in (("inventory", inventory), ("calls", models.summary)):
-        administration.url_paths[f"{{0}}/moto-api/tap/{name}"] = lambda request, full_url, headers, content=content: (
-            200, {"Content-Type": "application/json"}, json.dumps(content()))
-    administration.url_paths["{0}/moto-api/tap/given"] = give
+    for name, answer in (("given", give), ("calls", models.summary)):
+        administration.url_paths[f"{{0}}/moto-api/tap/{name}"] = lambda request, full_url, headers, answer=answer: (
+            200, {"Content-Type": "application/json"}, json.dumps(answer(request.get_data(as_text=True))))
     if "--exit-with-stdin" in sys.argv:
         threading.Thread(target=exit_with_standard_input, daemon=True).start()
     server = make_server("127.0.0.1", 0, refuse_strangers(DomainDispatcherApplication(create_backend_app)),
-                         threaded=True, request_handler=MotoRequestHandler, fd=3)  # the socket that is given
+                         threaded=True, request_handler=MotoRequestHandler)
     print(json.dumps({"pid": os.getpid(), "port": server.port, "version": sys.argv[1]}), flush=True)
     server.serve_forever()
 

@@ -49,8 +49,8 @@ const usage = `usage: local COMMAND
   status                  say what is deployed, and whether the checkout differs from that
   exec PROGRAM ...        run a program (aws, terraform) that then talks to the emulator
   stop                    stop the emulator and forget what is deployed to it
-  provider [PROGRAM ...]  run a program (a test) in which Terraform gets the AWS provider from the source that is found,
-                          or say which source that is, and how to deploy to AWS with it`
+  provider [PROGRAM ...]  run a program (a test) in which Terraform takes the AWS provider that is found, or say where
+                          that is from, and how to deploy to AWS with it`
 
 func main() {
 	// A Ctrl-C reaches Terraform as well, which then ends in order: this process waits for it.
@@ -108,23 +108,25 @@ func lock() error {
 	return nil
 }
 
-// showProvider runs a program in which Terraform gets the provider from the source that is found. Without a program it
-// says which source that is, and with what commands a stack is deployed to AWS.
+// showProvider runs a program in which Terraform takes the provider that is found. Without a program it says where that
+// is from, and how other programs take it.
 func showProvider(ctx context.Context, program []string) error {
-	source, err := provider.Find(ctx)
+	aws, err := provider.Find(ctx)
 	if err != nil {
 		return err
 	}
-	variables, err := source.Environment(os.Environ())
-	if err != nil {
-		return err
+	fmt.Println(aws)
+	if len(program) > 0 {
+		return run(ctx, append(os.Environ(), aws.Variable()), program...)
 	}
-	if len(program) == 0 {
-		fmt.Print(source.Instructions())
-		return nil
-	}
-	fmt.Println(source)
-	return run(ctx, variables, program...)
+	fmt.Printf(`
+In a shell with this variable, make plan, make deploy and terraform take it from there and ask no registry:
+
+  export %s
+
+The cdktf command line asks the registry all the same, unless it is told: --skip-provider-lock
+`, aws.Variable())
+	return nil
 }
 
 // plan synthesizes a stack, the last argument, makes in the emulator what that names and does not make, and runs the
@@ -138,12 +140,12 @@ func plan(ctx context.Context, runPlan runner, arguments ...string) error {
 	if e == nil {
 		return err
 	}
-	source, err := provider.Find(ctx)
+	aws, err := provider.Find(ctx)
 	if err != nil {
 		return err
 	}
-	fmt.Printf("%s\nThe emulator runs at %s (process %d, log: %s)\n", source, e.URL(), e.PID, emulatorLog)
-	if err := run(ctx, environment(e, stack), ".local/bin/tap", "-unlocked", stack); err != nil {
+	fmt.Printf("%s\nThe emulator runs at %s (process %d, log: %s)\n", aws, e.URL(), e.PID, emulatorLog)
+	if err := run(ctx, environment(e, stack), ".local/bin/tap", stack); err != nil {
 		return err
 	}
 	declared, err := os.ReadFile(file(stack, configuration))
@@ -157,16 +159,19 @@ func plan(ctx context.Context, runPlan runner, arguments ...string) error {
 	for _, thing := range made {
 		fmt.Printf("Made in the emulator first, since %s names it: %s\n", stack, thing)
 	}
+	// Whatever hashes a terraform.lock.hcl has, and without Terraform's advice to write some.
+	hashes, err := os.ReadFile(aws.Lock())
+	if err == nil {
+		err = os.WriteFile(file(stack, ".terraform.lock.hcl"), hashes, 0o644)
+	}
 	if !bytes.Contains(declared, []byte(`"account/terraform.tfstate"`)) { // which is in the bucket that has been made
 		backend := fmt.Sprintf(`{"terraform": {"backend": {"local": {"path": %q}}}}`, config.LocalState(stack))
-		if err := os.WriteFile(file(stack, "backend_override.tf.json"), []byte(backend), 0o644); err != nil {
-			return err
-		}
+		err = errors.Join(err, os.WriteFile(file(stack, "backend_override.tf.json"), []byte(backend), 0o644))
 	}
-	variables, err := source.Environment(environment(e, stack))
-	if err == nil {
-		err = runPlan(ctx, variables, append([]string{".local/bin/plan"}, arguments...)...)
+	if err != nil {
+		return err
 	}
+	err = runPlan(ctx, append(environment(e, stack), aws.Variable()), append([]string{".local/bin/plan"}, arguments...)...)
 	if err == nil && arguments[0] == "apply" {
 		err = os.WriteFile(file(stack, deployed), declared, 0o644)
 	}
@@ -194,7 +199,7 @@ func status(ctx context.Context) error {
 	const checkout = ".local/checkout.out"
 	defer os.RemoveAll(checkout)
 	// What is wrong with a file, it says.
-	_ = run(ctx, append(environment(e, first), "CDKTF_OUTDIR="+checkout), ".local/bin/tap", "-unlocked")
+	_ = run(ctx, append(environment(e, first), "CDKTF_OUTDIR="+checkout), ".local/bin/tap")
 	synthesized, _ := filepath.Glob(file("*", configuration))
 	for _, path := range synthesized {
 		stack := filepath.Base(filepath.Dir(path))
@@ -261,7 +266,7 @@ func start(ctx context.Context) (*emulator.Emulator, error) {
 	if err := stop(); err != nil {
 		return nil, err
 	}
-	if _, err := emulator.Start(ctx, emulator.Options{Log: emulatorLog, Detached: true}); err != nil {
+	if _, err := emulator.Start(ctx, emulatorLog, true); err != nil {
 		return nil, err
 	}
 	if err := os.WriteFile(engineFile, []byte(repository.Terraform()), 0o644); err != nil {
@@ -317,10 +322,8 @@ func execute(ctx context.Context, program []string) error {
 		return cmp.Or(err, errors.New("there is nothing to talk to"))
 	}
 	variables := environment(e, cmp.Or(os.Getenv("STACK"), first))
-	if source, err := provider.Find(ctx); err == nil { // few programs need it
-		if variables, err = source.Environment(variables); err != nil {
-			return err
-		}
+	if aws, err := provider.Find(ctx); err == nil { // few programs need it
+		variables = append(variables, aws.Variable())
 	}
 	if filepath.Base(program[0]) == "aws" { // version 1 asks AWS itself for RDS and SQS, whatever the variables say
 		program = slices.Insert(program, 1, "--endpoint-url", e.URL())

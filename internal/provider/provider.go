@@ -1,241 +1,204 @@
-// Package provider decides where Terraform or OpenTofu gets the AWS provider from: for the make targets, the tests
-// and a person. It needs the standard library only, so that it can answer before anything has been downloaded.
+// Package provider lets Terraform or OpenTofu install the AWS provider once, below .local, for all that runs them on
+// this machine: the local deployment and the tests. It needs the standard library only, so that it can answer before
+// anything has been downloaded.
 package provider
 
 import (
-	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"runtime"
-	"slices"
 	"strings"
-	"time"
+	"syscall"
 
 	"tap/constructs/versions"
 	"tap/internal/repository"
 )
 
 // MirrorVariable is the environment variable that names a mirror of providers, a folder as
-// `terraform providers mirror` writes it. It goes before everything else.
+// `terraform providers mirror` writes it, absolute or in the checkout. Nothing else is asked then.
 const MirrorVariable = "TAP_PROVIDER_MIRROR"
 
-const configVariable = "TF_CLI_CONFIG_FILE"
+// systemFolders are where system administrators put mirrors, at most two folders down.
+const systemFolders = "/opt /srv /usr/local/share /usr/share /var/lib"
 
-// registryTime is how long the registry and the host of its packages have to answer.
-const registryTime = 3 * time.Second
-
-// openTofu is the registry of OpenTofu, which has files and folders of its own, too.
-const openTofu = "registry.opentofu.org"
-
-// machine is everything that the decision reads.
-type machine struct {
-	program   string              // the command that is run: terraform, tofu or a path
-	registry  string              // the host that the program asks
-	getenv    func(string) string // the user's environment
-	user      int                 // the user's ID,
-	group     int                 // of the group that only the user is in,
-	system    int                 // and of who owns the system's folders
-	checkout  string              // the repository, absolute
-	root      string              // goes before /opt and the like
-	platform  string              // of the packages, such as linux_amd64
-	transport http.RoundTripper   // reaches the registry
+// Provider is the provider as it is installed.
+type Provider struct {
+	folder string // has the package, its hashes, a CLI configuration with which it is the only one, and what source says
+	source string // where it was installed from
 }
 
-// Source is where the AWS provider comes from.
-type Source struct {
-	machine
-	says   string
-	tried  []string // what goes before this source, in order, and why it is not that
-	passed []string // folders that cannot be used, and why
-	mirror string   // the folder that Terraform has to be told of; may be empty
+// String says in a line where the provider was installed from.
+func (p *Provider) String() string { return "AWS provider: " + p.source }
+
+// Lock is the file with its hashes, which a stack's folder can have as .terraform.lock.hcl.
+func (p *Provider) Lock() string { return filepath.Join(p.folder, ".terraform.lock.hcl") }
+
+// Variable is the entry of an environment in which the program, or cdktf, takes the provider.
+func (p *Provider) Variable() string {
+	return "TF_CLI_CONFIG_FILE=" + filepath.Join(p.folder, "terraform.tfrc")
 }
 
-// String says in a line which source it is, and which folders were passed over.
-func (s *Source) String() string {
-	return strings.Join(append([]string{"AWS provider: " + s.says}, s.passed...), "; ")
-}
-
-// Find decides where the program that plans and applies gets the AWS provider from, within 15 s, and writes nothing.
-// The order:
+// Find returns the provider for the program that plans and applies, which installs it unless it is installed:
 //
-//  1. the mirror that TAP_PROVIDER_MIRROR names
-//  2. what the user's CLI configuration says in a block provider_installation
-//  3. the folders where the program looks by itself
-//  4. the registry, if it answers
-//  5. a mirror in a folder of the system that only root can write
+//  1. from the mirror that TAP_PROVIDER_MIRROR names, and if it names one, from nowhere else
+//  2. from where the program gets it by itself: as the user's CLI configuration says, from its own folders, or from
+//     the registry
+//  3. from a mirror in a folder of the system that only root can write
 //
-// A mirror that is named and cannot be used is an error that says why. When nothing is found the error says all that
-// was tried, and how to make a mirror.
-func Find(ctx context.Context) (*Source, error) {
+// If all fail the error says why each did, and how to make a mirror.
+func Find(ctx context.Context) (*Provider, error) {
 	checkout, err := repository.Root()
 	if err != nil {
 		return nil, err
 	}
-	program := repository.Terraform()
-	command := exec.CommandContext(ctx, program, "version")
-	// No question for newer versions, and no options that are for other commands.
-	command.Env = append(os.Environ(), "CHECKPOINT_DISABLE=1", "TF_CLI_ARGS=", "TF_CLI_ARGS_version=")
-	said, err := command.Output()
-	if err != nil {
-		return nil, fmt.Errorf("%s version: %w", program, err)
-	}
-	// A group of the user's own has the user's number, where systems make one.
-	s := &Source{machine: machine{program, "registry.terraform.io", os.Getenv, os.Getuid(), os.Getuid(), 0, checkout, "",
-		runtime.GOOS + "_" + runtime.GOARCH, http.DefaultTransport}}
-	if strings.Contains(string(said), "OpenTofu v") {
-		s.registry = openTofu
-	}
-	return s, s.decide()
+	return find(ctx, checkout, "/", 0)
 }
 
-func (s *Source) decide() error {
-	if named := s.getenv(MirrorVariable); named != "" {
-		s.mirror = named
-		if !filepath.IsAbs(named) {
-			s.mirror = filepath.Join(s.checkout, named)
+// find is Find where the system's folders are below a root, and of an owner.
+func find(ctx context.Context, checkout, root string, owner int) (*Provider, error) {
+	program, named := repository.Terraform(), os.Getenv(MirrorVariable)
+	requirement := fmt.Sprintf(`{"terraform": {"required_providers": {"aws": {"source": %q, "version": %q}}}}`,
+		versions.Provider, versions.ProviderVersions)
+	p := &Provider{folder: filepath.Join(checkout, ".local", "provider", filepath.Base(program))}
+	wanted := requirement + " " + named + "\n"
+	written, _ := os.ReadFile(filepath.Join(p.folder, "source"))
+	installed, _ := filepath.Glob(p.folder + "/.terraform/providers/*/" + versions.Provider + "/*/*/*")
+	if source, found := strings.CutPrefix(string(written), wanted); found && installed != nil {
+		p.source = source
+		return p, nil
+	}
+
+	var tried []string
+	// install reports whether the provider can be had from a mirror or, without one, by what the program does itself.
+	install := func(mirror, source string) bool {
+		p.source = source
+		err := p.install(ctx, program, requirement, mirror, wanted+source)
+		if err != nil {
+			tried = append(tried, fmt.Sprintf("%s: %v", source, err))
 		}
-		if _, err := s.packagesIn(s.mirror); err != nil {
-			return fmt.Errorf("%s=%s cannot be used: %w", MirrorVariable, named, err)
+		return err == nil
+	}
+	if named != "" {
+		mirror := named
+		if !filepath.IsAbs(mirror) {
+			mirror = filepath.Join(checkout, mirror)
 		}
-		s.says = "the mirror " + s.mirror + " (" + MirrorVariable + " names it)"
-		return nil
-	}
-	s.try("%s is not set", MirrorVariable)
-	if s.configured() {
-		return nil
-	}
-	own := s.ownFolders()
-	if s.takeOne(own, s.program+" looks there by itself", s.system, s.user) {
-		return nil
-	}
-	s.try("no version in the range is where %s looks by itself", s.program)
-	if len(own) > 0 {
-		s.try("%s does not ask %s for what it finds by itself", s.program, s.registry)
-	} else if err := s.askRegistry(); err != nil {
-		s.try("%v", err)
+		if install(mirror, "the mirror "+mirror+" ("+MirrorVariable+" names it)") {
+			return p, nil
+		}
 	} else {
-		s.says = s.registry
-		return nil
+		if install("", "where "+program+" gets it by itself") {
+			return p, nil
+		}
+		for _, mirror := range systemMirrors(root) {
+			if err := exposed(mirror, root, owner, owner); err != nil {
+				tried = append(tried, fmt.Sprintf("passed over %s: %v", mirror, err))
+			} else if install(mirror, "the mirror "+mirror+" (found on this machine)") {
+				return p, nil
+			}
+		}
+		tried = append(tried, "no other mirror is in "+systemFolders+", at most two folders down")
 	}
-	if s.takeOne(s.systemMirrors(), "found on this machine", s.system) {
-		return nil
-	}
-	s.try("no mirror to use is in %s, at most two folders down", systemFolders)
-	return fmt.Errorf(`the AWS provider, %s %s for %s, cannot be found. Tried:
+	return nil, fmt.Errorf(`the AWS provider, %s %s, cannot be found. Tried:
   %s
-On a machine that reaches %s, in an empty folder, make a mirror:
-  echo '{"terraform": {"required_providers": {"aws": {"source": %[1]q, "version": %[2]q}}}}' >aws.tf.json
-  %[6]s providers mirror -platform=%[3]s mirror
+On a machine that reaches the registry, in an empty folder, make a mirror:
+  echo '%s' >aws.tf.json
+  %s providers mirror -platform=%s_%s mirror
 Copy the folder mirror to this machine and name it:
-  export %[7]s=/path/to/mirror`, versions.Provider, versions.ProviderVersions, s.platform,
-		strings.Join(append(s.tried, s.passed...), "\n  "), s.registry, filepath.Base(s.program), MirrorVariable)
+  export %s=/path/to/mirror`, versions.Provider, versions.ProviderVersions, strings.Join(tried, "\n  "), requirement,
+		filepath.Base(program), runtime.GOOS, runtime.GOARCH, MirrorVariable)
 }
 
-func (s *Source) try(format string, values ...any) {
-	s.tried = append(s.tried, fmt.Sprintf(format, values...))
+const configuration = "provider_installation {\n  filesystem_mirror {\n    path = %q\n  }\n}\n"
+
+// reason is why an init fails, in the words of Terraform and OpenTofu.
+var reason = regexp.MustCompile(`(?s)Error: .*?\n\n(.*?)(?:\n\n|$)`)
+
+// install lets the program install the provider into a new folder, which then takes the place of p.folder.
+func (p *Provider) install(ctx context.Context, program, requirement, mirror, source string) error {
+	above := filepath.Dir(p.folder)
+	err := os.MkdirAll(above, 0o755)
+	if err != nil {
+		return err
+	}
+	folder, err := os.MkdirTemp(above, "")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(folder)
+	config := filepath.Join(folder, "terraform.tfrc")
+	if err := errors.Join(
+		os.WriteFile(filepath.Join(folder, "main.tf.json"), []byte(requirement), 0o644),
+		os.WriteFile(filepath.Join(folder, "source"), []byte(source), 0o644),
+		os.WriteFile(config, fmt.Appendf(nil, configuration, mirror), 0o644)); err != nil {
+		return err
+	}
+	command := exec.CommandContext(ctx, program, "init", "-input=false", "-no-color")
+	command.Dir = folder
+	// Without a registry it gives up in seconds, and no options are taken that are for other commands.
+	command.Env = append(os.Environ(), "TF_REGISTRY_CLIENT_TIMEOUT=3", "TF_REGISTRY_DISCOVERY_RETRY=0",
+		"CHECKPOINT_DISABLE=1", "TF_CLI_ARGS=", "TF_CLI_ARGS_init=", "TF_DATA_DIR=", "TF_WORKSPACE=")
+	if mirror != "" {
+		command.Env = append(command.Env, "TF_CLI_CONFIG_FILE="+config)
+	}
+	if said, err := command.CombinedOutput(); err != nil {
+		if found := reason.FindSubmatch(said); found != nil {
+			return errors.New(strings.Join(strings.Fields(string(found[1])), " "))
+		}
+		return fmt.Errorf("%w %s", err, said)
+	}
+	return errors.Join(
+		os.WriteFile(config, fmt.Appendf(nil, configuration, filepath.Join(p.folder, ".terraform", "providers")), 0o644),
+		os.RemoveAll(p.folder), os.Rename(folder, p.folder))
 }
 
-// takeOne takes the first of several mirrors that can be used and that nobody but the owners can change.
-func (s *Source) takeOne(mirrors []string, why string, owners ...int) bool {
-	for _, mirror := range mirrors {
-		packages, err := s.packagesIn(mirror)
-		for i := 0; i < len(packages) && err == nil; i++ {
-			err = s.exposed(packages[i], owners)
-		}
-		if err == nil {
-			s.mirror, s.says = mirror, fmt.Sprintf("the mirror %s (%s)", mirror, why)
-			return true
-		}
-		if note := fmt.Sprintf("passed over %s: %v", mirror, err); !slices.Contains(s.passed, note) {
-			s.passed = append(s.passed, note)
+// systemMirrors returns the mirrors of the system, those that are less deep first.
+func systemMirrors(root string) (mirrors []string) {
+	for _, below := range []string{"", "/*", "/*/*"} {
+		for place := range strings.FieldsSeq(systemFolders) {
+			folders, _ := filepath.Glob(filepath.Join(root, place+below, "registry.*", versions.Provider))
+			for _, folder := range folders {
+				mirrors = append(mirrors, filepath.Dir(filepath.Dir(filepath.Dir(folder))))
+			}
 		}
 	}
-	return false
+	return mirrors
 }
 
-var (
-	comment      = regexp.MustCompile(`(?sm)^[ \t]*(?:/\*.*?\*/|(?:#|//).*?$)`)
-	installation = regexp.MustCompile(`(?m)^[ \t]*"?provider_installation\b`)
-)
-
-// configured reports whether the user's CLI configuration says where providers come from: the file that
-// TF_CLI_CONFIG_FILE names, or else the one of the home folder.
-func (s *Source) configured() bool {
-	home := s.getenv("HOME")
-	files := []string{home + "/.terraformrc"}
-	if s.registry == openTofu {
-		files = []string{home + "/.tofurc", files[0], cmp.Or(s.getenv("XDG_CONFIG_HOME"), home) + "/opentofu/tofurc"}
-	}
-	if named := s.getenv(configVariable); named != "" {
-		files = []string{named}
-	}
-	s.try("no provider_installation is in the first that can be read of %s", strings.Join(files, " "))
-	for _, file := range files {
-		if content, err := os.ReadFile(file); err == nil {
-			s.says = "as the block provider_installation of " + file + " says"
-			return installation.Match(comment.ReplaceAll(content, nil))
-		}
-	}
-	return false
-}
-
-// askRegistry finds out whether the oldest version in the range can be downloaded: the registry and the host of its
-// packages have to answer. The error names the address that does not.
-func (s *Source) askRegistry() error {
-	client := &http.Client{Transport: s.transport, Timeout: registryTime}
-	address := fmt.Sprintf("https://%s/v1/providers/%s/%d.%d.%d/download/%s", s.registry, versions.Provider,
-		oldest[0], oldest[1], oldest[2], strings.Replace(s.platform, "_", "/", 1))
-	for _, isPackage := range []bool{false, true} {
-		response, err := client.Get(address)
+// exposed returns an error if others than the owner can exchange a package of the provider in a mirror: it, what
+// symbolic links lead to, or a folder above belongs to somebody else, or everybody or another group can write to it.
+func exposed(mirror, root string, owner, group int) error {
+	folder := filepath.Join(mirror, "registry.*", versions.Provider)
+	packed, _ := filepath.Glob(folder + "/*.zip")
+	packages, _ := filepath.Glob(folder + "/*/*/*")
+	for _, file := range append(packages, packed...) {
+		resolved, err := filepath.EvalSymlinks(file)
 		if err != nil {
 			return err
 		}
-		defer response.Body.Close()
-		var answer struct {
-			Download string `json:"download_url"`
+		for _, path := range []string{file, resolved} {
+			for last := false; !last; path = filepath.Dir(path) {
+				last = path == root || path == "/"
+				info, err := os.Stat(path)
+				if err != nil {
+					return err
+				}
+				status := info.Sys().(*syscall.Stat_t)
+				switch mode := info.Mode().Perm(); {
+				case int(status.Uid) != owner:
+					return fmt.Errorf("%s belongs to the user %d", path, status.Uid)
+				case mode&0o002 != 0:
+					return fmt.Errorf("%s is writable for everybody", path)
+				case mode&0o020 != 0 && int(status.Gid) != group:
+					return fmt.Errorf("%s is writable for a group", path)
+				}
+			}
 		}
-		err = json.NewDecoder(response.Body).Decode(&answer)
-		if response.StatusCode != http.StatusOK || err != nil && !isPackage {
-			return fmt.Errorf("%s answers %s", address, response.Status)
-		}
-		address = answer.Download
 	}
 	return nil
-}
-
-func (s *Source) configFile() string { return filepath.Join(s.checkout, ".local", "provider.tfrc") }
-
-// Environment returns the environment in which the program, or cdktf, gets the provider from the source. The CLI
-// configuration that a mirror needs is written below .local, whole or not at all, and has nothing of the user's own.
-func (s *Source) Environment(environ []string) ([]string, error) {
-	if s.mirror == "" {
-		return environ, nil
-	}
-	text := fmt.Sprintf("provider_installation {\n  filesystem_mirror {\n    path = %q\n  }\n}\n", s.mirror)
-	file := s.configFile()
-	written := fmt.Sprintf("%s.%d", file, os.Getpid())
-	return append(slices.Clone(environ), configVariable+"="+file), errors.Join(os.MkdirAll(filepath.Dir(file), 0o755),
-		os.WriteFile(written, []byte(text), 0o644), os.Rename(written, file))
-}
-
-// Instructions says how stacks are deployed to AWS with the provider from the source, after Environment.
-func (s *Source) Instructions() string {
-	if s.mirror == "" {
-		return s.String() + "\n"
-	}
-	return fmt.Sprintf(`%s
-
-In a shell with this variable, make plan, make deploy and %s take it:
-
-  export %s='%s'
-
-The cdktf command line asks the registry all the same, unless it is told: --skip-provider-lock
-`, s, s.program, configVariable, s.configFile())
 }

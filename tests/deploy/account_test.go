@@ -59,7 +59,6 @@ func TestLongAccounts(t *testing.T) {
 	})
 	r := newRun(t, "emulated", append(d.emulator.Environment(),
 		"AWS_ENDPOINT_URL="+d.proxy.url, "REPOSITORY="+d.repository,
-		"TF_CLI_ARGS_init=-plugin-dir="+d.repository+"/.local/provider/.terraform/providers",
 		"PYTHON="+repository.Python(d.repository))...)
 	r.command(`cd "$REPOSITORY" && git ls-files -z -co --exclude-standard | tar --null -T - -cf - |
 		tar -xf - -C "$FOLDER/checkout"`)

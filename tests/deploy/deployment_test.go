@@ -17,6 +17,8 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -25,7 +27,6 @@ import (
 
 	"tap/config"
 	"tap/constructs"
-	"tap/constructs/versions"
 	"tap/internal/emulator"
 	"tap/internal/kernel"
 	"tap/internal/repository"
@@ -50,33 +51,11 @@ func TestMain(m *testing.M) {
 	if err := flag.Set("test.parallel", "8"); err != nil {
 		panic(err)
 	}
+	kernel.Accelerate()
 	code := m.Run()
 	kernel.Close()
 	os.Exit(code)
 }
-
-// prepare returns the repository's root, once the provider has been installed into a folder that all deployments read.
-var prepare = sync.OnceValues(func() (root string, err error) {
-	kernel.Accelerate()
-	if root, err = repository.Root(); err != nil {
-		return "", err
-	}
-	folder := filepath.Join(root, ".local", "provider")
-	requirement := fmt.Sprintf(`{"terraform":{"required_providers":{"aws":{"source":%q,"version":%q}}}}`,
-		versions.Provider, versions.ProviderVersions)
-	if err := errors.Join(os.MkdirAll(folder, 0o755),
-		os.WriteFile(filepath.Join(folder, "main.tf.json"), []byte(requirement), 0o644)); err != nil {
-		return "", err
-	}
-	ctx, cancel := context.WithTimeout(interrupted, 2*limit) // the first time, it may be downloaded
-	defer cancel()
-	initialize := exec.CommandContext(ctx, repository.Terraform(), "init", "-upgrade", "-input=false", "-no-color")
-	initialize.Dir = folder
-	if said, err := initialize.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("install the AWS provider: %w\n%s", err, said)
-	}
-	return root, nil
-})
 
 // deployment is an environment that is deployed to an emulator of its own.
 type deployment struct {
@@ -94,8 +73,8 @@ func newDeployment(t *testing.T, suffix string) *deployment {
 	t.Helper()
 	must.HaveTools(t)
 	t.Parallel()
-	d := &deployment{repository: must.Get(prepare())(t), root: t.TempDir(), stack: "tap-" + suffix}
-	d.emulator = must.Get(emulator.Start(t.Context(), emulator.Options{Log: d.path("emulator.log")}))(t)
+	d := &deployment{repository: must.Get(repository.Root())(t), root: t.TempDir(), stack: "tap-" + suffix}
+	d.emulator = must.Get(emulator.Start(t.Context(), d.path("emulator.log"), false))(t)
 	t.Cleanup(func() {
 		calls, err := d.emulator.Calls(context.Background()) // the test's own context has ended
 		t.Logf("%d calls of %d operations", calls.Count, len(calls.Operations))
@@ -154,7 +133,6 @@ func (d *deployment) run(t *testing.T, folder, program string, arguments ...stri
 	command := exec.CommandContext(ctx, program, arguments...)
 	command.Dir, command.Stdout, command.Stderr = folder, &stdout, &stderr
 	command.Env = append(d.emulator.Environment(), "AWS_ENDPOINT_URL="+d.proxy.url, "CHECKPOINT_DISABLE=1",
-		"TF_CLI_ARGS_init=-plugin-dir="+filepath.Join(d.repository, ".local/provider/.terraform/providers"),
 		"TF_LOG=", "TF_LOG_CORE=", "TF_LOG_PROVIDER=", // the tests search for passwords in what Terraform prints
 		"CI=true", "FORCE_COLOR=0") // the cdktf command line prints plain lines
 	command.Env = append(command.Env, d.variables...)
@@ -236,18 +214,24 @@ func (d *deployment) target(t *testing.T, kind string) string {
 	return "-target=" + all[0].Address()
 }
 
-// inventory returns what exists in the emulator.
-func (d *deployment) inventory(t *testing.T) []emulator.Resource {
+// listed is what AWS lists for a while although it has been deleted, and what stays on purpose: revisions of task
+// definitions, and automated snapshots of a cluster until it is forgotten.
+var listed = regexp.MustCompile(`:(natgateway|key|service|cluster|task-definition)/|snapshot:rds:`)
+
+// left returns the ARNs of what AWS has of the stack, by its tags.
+func (d *deployment) left(t *testing.T) string {
 	t.Helper()
-	return must.Get(d.emulator.Inventory(t.Context()))(t)
+	tagged := d.ask(t, "resourcegroupstaggingapi", "get_resources", parameters{"ResourcesPerPage": 100,
+		"TagFilters": []any{parameters{"Key": config.TagManagedBy}}}, "join(' ', ResourceTagMappingList[].ResourceARN)")
+	return strings.Join(slices.DeleteFunc(strings.Fields(tagged), listed.MatchString), "\n")
 }
 
-// expectNothingLeft fails when the state, which is a file beside the output folder, or the emulator contains anything
-// that Terraform made.
+// expectNothingLeft fails when the state, which is a file beside the output folder, or AWS contains anything that
+// Terraform made.
 func (d *deployment) expectNothingLeft(t *testing.T) {
 	t.Helper()
-	for _, left := range d.inventory(t) {
-		t.Errorf("left in AWS: %s", left)
+	if left := d.left(t); left != "" {
+		t.Errorf("left in AWS:\n%s", left)
 	}
 	var state struct{ Resources []any }
 	must.Do(t, json.Unmarshal(must.Get(os.ReadFile(d.path("terraform."+d.stack+".tfstate")))(t), &state))

@@ -164,7 +164,7 @@ func TestLongCommandLine(t *testing.T) {
 		}
 	})
 	step(t, "cdktf destroy leaves nothing", func(t *testing.T) {
-		if len(d.inventory(t)) == 0 {
+		if d.left(t) == "" {
 			t.Fatal("nothing has been deployed")
 		}
 		cdktf(t, "destroy", "--auto-approve")
