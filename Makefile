@@ -140,7 +140,7 @@ scan: .local/scan/.installed ## check every stack with checkov, against the waiv
 	go run ./tests/scan
 
 bench: $(TOOLS) local ## measure make synth and plan beside the cdktf command, and the fast kernel beside the stock one
-	go test ./internal/local ./internal/kernel -run '^$$' -bench . -benchtime 5x
+	go test ./internal/local -run '^$$' -bench . -benchtime 5x
 
 provider: tools-go ## say where Terraform gets the AWS provider from, and how to deploy to AWS with that
 	@$(EMULATOR) provider

@@ -8,10 +8,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -32,8 +30,7 @@ const appVariable = "KERNEL_TEST_APP"
 
 // apps synthesize into the folder that CDKTF_OUTDIR names.
 var apps = map[string]func(){
-	"empty":        func() { cdktf.NewApp(nil).Synth() },
-	"environments": func() { synthesizeEnvironments("../../environments") },
+	"empty": func() { cdktf.NewApp(nil).Synth() },
 	"everything": func() {
 		synthesizeEnvironments("../../environments", "../../tests/environments")
 		synthesizeBucket(os.Getenv("CDKTF_OUTDIR") + "/bucket")
@@ -102,14 +99,6 @@ func (*tagger) Visit(node constructs.IConstruct) {
 	}
 }
 
-// program is one that runs an app and writes to the folder.
-func program(app, output string, variables ...string) *exec.Cmd {
-	command := exec.Command(os.Args[0])
-	command.Env = append(os.Environ(), appVariable+"="+app, "CDKTF_OUTDIR="+output, "TAP_STOCK_KERNEL=")
-	command.Env = append(command.Env, variables...)
-	return command
-}
-
 // result is what a run of an app left.
 type result struct {
 	output         string // the folder of the stacks
@@ -123,8 +112,10 @@ func run(t *testing.T, app string, variables ...string) *result {
 	t.Helper()
 	temporary := t.TempDir()
 	r := &result{output: filepath.Join(t.TempDir(), "cdktf.out"), reports: t.TempDir()}
-	command := program(app, r.output, append(variables, "TMPDIR="+temporary, "PROBE_FOLDER="+r.reports,
-		"JSII_NODE="+must.Get(filepath.Abs("testdata/node"))(t))...)
+	command := exec.Command(os.Args[0])
+	command.Env = append(os.Environ(), appVariable+"="+app, "CDKTF_OUTDIR="+r.output, "TMPDIR="+temporary,
+		"PROBE_FOLDER="+r.reports, "JSII_NODE="+must.Get(filepath.Abs("testdata/node"))(t), "TAP_STOCK_KERNEL=")
+	command.Env = append(command.Env, variables...)
 	command.Stdout, command.Stderr = &r.stdout, &r.stderr
 	r.err = command.Run()
 	left := must.Get(os.ReadDir(temporary))(t)
@@ -181,7 +172,7 @@ func TestOutputEqualsStockKernels(t *testing.T) {
 
 // The whole file answers, or the stock kernel's error names it.
 func TestTypeThatCannotBeParsedAlone(t *testing.T) {
-	got := run(t, "environments", "PROBE_DAMAGED=1").report("jsii-runtime.js")
+	got := run(t, "everything", "PROBE_DAMAGED=1").report("jsii-runtime.js")
 	if got == nil || got.LongestJSON < 100<<20 {
 		t.Errorf("the kernel loaded %+v, want everything", got)
 	}
@@ -230,37 +221,3 @@ func TestKernelEndsWithProgram(t *testing.T) {
 	}
 	t.Errorf("the kernel still runs (%v)\n%s", r.err, &r.stderr)
 }
-
-// BenchmarkSynthesis measures, in turn so that what else the machine does meets all alike, an app without a stack and
-// the repository's environments with both kernels: medians of the seconds, and of the resident memory of the largest
-// process, which is the kernel. The goal of fast/stock is at most 0.25.
-func BenchmarkSynthesis(b *testing.B) {
-	seconds, megabytes := map[string][]float64{}, map[string][]float64{}
-	for b.Loop() {
-		for name, command := range map[string]*exec.Cmd{
-			"empty": program("empty", b.TempDir()),
-			"fast":  program("environments", b.TempDir()),
-			"stock": program("environments", b.TempDir(), "TAP_STOCK_KERNEL=1"),
-		} {
-			start := time.Now()
-			if output, err := command.CombinedOutput(); err != nil {
-				b.Fatalf("%s: %v\n%s", name, err, output)
-			}
-			peak := float64(command.ProcessState.SysUsage().(*syscall.Rusage).Maxrss)
-			if runtime.GOOS == "linux" {
-				peak *= 1024 // KiB there, bytes on macOS
-			}
-			seconds[name] = append(seconds[name], time.Since(start).Seconds())
-			megabytes[name] = append(megabytes[name], peak/1e6)
-		}
-	}
-	for name := range seconds {
-		b.ReportMetric(median(seconds[name]), name+"-s")
-		b.ReportMetric(median(megabytes[name]), name+"-MB")
-	}
-	b.ReportMetric(median(seconds["fast"])/median(seconds["stock"]), "fast/stock")
-	b.ReportMetric(0, "ns/op") // of all three together
-}
-
-// median returns the upper one of two.
-func median(values []float64) float64 { return slices.Sorted(slices.Values(values))[len(values)/2] }
