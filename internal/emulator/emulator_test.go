@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -222,6 +223,17 @@ func TestLogOfRunningEmulatorIsRefused(t *testing.T) {
 	e := started(t)
 	if _, err := Start(t.Context(), e.Log, true); err == nil || !strings.Contains(err.Error(), e.Log) {
 		t.Errorf("start with the same log = %v, want an error that names it", err)
+	}
+}
+
+// As of a shell that has a lock, or waits for the end of a pipe.
+func TestEmulatorHoldsNothingOfItsParent(t *testing.T) {
+	reader, writer, err := os.Pipe()
+	inherited := must.Get(syscall.Dup(int(writer.Fd())))(t)
+	started(t)
+	must.Do(t, err, writer.Close(), syscall.Close(inherited), reader.SetReadDeadline(time.Now().Add(stopDeadline)))
+	if _, err := reader.Read(make([]byte, 1)); err != io.EOF {
+		t.Errorf("reading ends with %v: the emulator has the pipe's other end", err)
 	}
 }
 

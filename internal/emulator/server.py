@@ -16,6 +16,7 @@ import sys
 import threading
 from unittest.mock import patch
 
+os.closerange(3, 1024)  # a lock or a pipe of whoever started this would be held until it ends
 os.environ["DOCKER_HOST"] = "unix:///dev/null"
 os.environ["MOTO_IAM_LOAD_MANAGED_POLICIES"] = "true"
 

@@ -37,14 +37,14 @@ func TestLostDeploymentIsForgotten(t *testing.T) {
 		must.Do(t, os.MkdirAll(".local", 0o755), os.Symlink(filepath.Join(root, name), name))
 	}
 	t.Cleanup(func() { must.Do(t, stop()) })
-	kept := []string{".local/terraform.tap-x.tfstate", file("tap-x", "saved.json"), file("tap-x", deployed)}
+	kept := []string{local + "/terraform.tap-x.tfstate", file("tap-x", "saved.json"), file("tap-x", deployed)}
 	expect := func(after string, wantNew bool) {
 		t.Helper()
 		for _, name := range kept {
 			must.Write(t, name, "{}")
 		}
 		must.Do(t, os.RemoveAll(".local/lock")) // which this process keeps
-		must.Get(start(t.Context()))(t)
+		must.Do(t, start(t.Context()))
 		for _, name := range kept {
 			if _, err := os.Stat(name); os.IsNotExist(err) != wantNew {
 				t.Errorf("after %s, %s is forgotten: %v, want %v", after, name, !wantNew, wantNew)
@@ -66,11 +66,11 @@ func TestLostDeploymentIsForgotten(t *testing.T) {
 
 	must.Write(t, engineFile, "/opt/tofu")
 	t.Setenv("TERRAFORM_BINARY_NAME", "")
-	if _, err := attach(t.Context()); err != nil || repository.Terraform() != "/opt/tofu" {
+	if _, err := attach(); err != nil || repository.Terraform() != "/opt/tofu" {
 		t.Errorf("%v, the program is %s, want the one that has deployed", err, repository.Terraform())
 	}
 	t.Setenv("TERRAFORM_BINARY_NAME", "terraform")
-	_, err := attach(t.Context())
+	_, err := attach()
 	if err == nil || !strings.HasPrefix(err.Error(), "/opt/tofu has deployed to the emulator") {
 		t.Errorf("%v, want a refusal that names the program that has deployed", err)
 	}
@@ -149,7 +149,7 @@ func TestProgramsSeeNothingOfOtherRuns(t *testing.T) {
 		"TF_CLI_CONFIG_FILE":    {"/nonexistent", ""},
 		"TERRAFORM_BINARY_NAME": {"tofu", "tofu"},
 		"ENVIRONMENT_SUFFIX":    {"my-branch", "my-branch"},
-		"CDKTF_OUTDIR":          {"cdktf.out", ".local/cdktf.out"},
+		"CDKTF_OUTDIR":          {"cdktf.out", output},
 		"CDKTF_CONTEXT_JSON":    {"{}", ""},
 	} {
 		t.Setenv(name, test.before)
@@ -259,7 +259,7 @@ func BenchmarkCommands(b *testing.B) {
 	pairs := map[string][2]string{
 		"synth": {"make synth", "CI=1 npx cdktf synth"},
 		"plan": {"make plan STACK=tap-dev LOCAL=1", "CI=1 go run ./internal/local exec npx cdktf diff tap-dev " +
-			"--skip-provider-lock --output .local/cdktf.out"},
+			"--skip-provider-lock --output " + output},
 		"forty":  {"cd " + forty + synthesis, "cd " + one + synthesis},
 		"kernel": {"cd " + one + synthesis, "cd " + one + " && export TAP_STOCK_KERNEL=1" + synthesis},
 	}

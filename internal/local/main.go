@@ -28,8 +28,9 @@ import (
 
 const (
 	emulatorLog = ".local/emulator.log"
-	engineFile  = ".local/engine" // names the program that deploys: Terraform or OpenTofu
-	output      = ".local/cdktf.out"
+	local       = ".local/deployed" // what belongs to the running emulator: states, saved plans, Terraform's folders
+	engineFile  = local + "/engine" // names the program that deploys: Terraform or OpenTofu
+	output      = local + "/cdktf.out"
 
 	configuration = "cdk.tf.json"    // of a stack, as it was synthesized last,
 	deployed      = ".deployed.json" // and as it was deployed last
@@ -38,8 +39,6 @@ const (
 var (
 	dev   = config.Environment{Suffix: "dev"}
 	first = dev.Stack() // the stack that is meant where none is named
-	// states are the files with the states of all stacks, and those that Terraform makes beside them.
-	states = file("any", config.LocalState("tap-*")) + "*"
 )
 
 const usage = `usage: local COMMAND
@@ -132,11 +131,13 @@ The cdktf command line asks the registry all the same, unless it is told: --skip
 // plan synthesizes a stack, the last argument, makes in the emulator what that names and does not make, and runs the
 // program plan.
 func plan(ctx context.Context, runPlan runner, arguments ...string) error {
-	stack, find := arguments[len(arguments)-1], start
-	if slices.Contains(arguments, "-destroy") {
-		find = attach
+	stack := arguments[len(arguments)-1]
+	if !slices.Contains(arguments, "-destroy") {
+		if err := start(ctx); err != nil {
+			return err
+		}
 	}
-	e, err := find(ctx)
+	e, err := attach()
 	if e == nil {
 		return err
 	}
@@ -192,7 +193,7 @@ func up(ctx context.Context) error {
 
 // status says what is deployed, and whether the checkout differs from that.
 func status(ctx context.Context) error {
-	e, err := attach(ctx)
+	e, err := attach()
 	if e == nil {
 		return err
 	}
@@ -247,37 +248,31 @@ Try next:
 	return nil
 }
 
-// start returns the running emulator that has what is deployed, or starts a new, empty one.
-func start(ctx context.Context) (*emulator.Emulator, error) {
+// start starts a new, empty emulator unless the one runs that has what is deployed.
+func start(ctx context.Context) error {
 	if err := lock(); err != nil {
-		return nil, err
+		return err
 	}
 	version, err := emulator.Version()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	e, err := emulator.Attach(emulatorLog)
-	if err == nil && e.Version == version {
-		return attach(ctx)
+	if e, err := emulator.Attach(emulatorLog); err == nil && e.Version == version {
+		return nil
 	}
-	if lost, _ := filepath.Glob(states); lost != nil {
+	if _, err := os.Stat(local); err == nil {
 		fmt.Println("The emulator lost what was deployed (it has ended, or is of another version): deploying anew")
 	}
-	if err := stop(); err != nil {
-		return nil, err
+	if err := errors.Join(stop(), os.Mkdir(local, 0o755)); err != nil {
+		return err
 	}
-	if _, err := emulator.Start(ctx, emulatorLog, true); err != nil {
-		return nil, err
-	}
-	if err := os.WriteFile(engineFile, []byte(repository.Terraform()), 0o644); err != nil {
-		return nil, err
-	}
-	return attach(ctx)
+	_, err = emulator.Start(ctx, emulatorLog, true)
+	return errors.Join(err, os.WriteFile(engineFile, []byte(repository.Terraform()), 0o644))
 }
 
 // attach returns the running emulator, or none after it has said that none runs. The program that has deployed first
 // goes on: a state of Terraform is none of OpenTofu.
-func attach(context.Context) (*emulator.Emulator, error) {
+func attach() (*emulator.Emulator, error) {
 	e, err := emulator.Attach(emulatorLog)
 	if errors.Is(err, emulator.ErrGone) {
 		fmt.Println("The emulator does not run, and nothing is deployed locally: `make local` starts it.")
@@ -305,19 +300,12 @@ func stop() error {
 	if err != nil && !errors.Is(err, emulator.ErrGone) {
 		return err
 	}
-	err = os.RemoveAll(engineFile)
-	for _, pattern := range []string{states, ".local/.terraform.*", file("*", "saved.*"), file("*", deployed)} {
-		left, _ := filepath.Glob(pattern)
-		for _, name := range left {
-			err = errors.Join(err, os.Remove(name))
-		}
-	}
-	return err
+	return os.RemoveAll(local)
 }
 
 // execute runs a program that talks to the emulator, as the account and in the Region of the stack that STACK names.
 func execute(ctx context.Context, program []string) error {
-	e, err := attach(ctx)
+	e, err := attach()
 	if e == nil {
 		return cmp.Or(err, errors.New("there is nothing to talk to"))
 	}

@@ -51,6 +51,7 @@ for check in "$@"; do
 		! has Python || python3 -c 'import venv, ensurepip' >/dev/null 2>&1 || missing="$missing
   Python's venv: \`import venv, ensurepip\` fails; on Debian and Ubuntu install the package python3-venv" ;;
 	provider)
+		[ -d .local/provider ] || echo "Looking for the AWS provider, which Terraform may have to download"
 		! has Go || ! has Terraform || said=$({
 			go build -o .local/bin/local ./internal/local && .local/bin/local provider true
 		} 2>&1) || missing="$missing
