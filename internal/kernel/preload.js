@@ -99,18 +99,24 @@ function lazyAssembly(file, parseTypes) {
 	}
 	const metadata = JSON.parse(head.toString("utf8", 0, open) + tail.toString("utf8", close + closing.length));
 
+	// between returns the first text after the offset from one text to another, without that.
+	const between = (offset, begin, end) => {
+		for (let length = blockSize; ; length *= 4) {
+			const block = read(offset, length);
+			const from = block.indexOf(begin);
+			const to = from < 0 ? -1 : block.indexOf(end, from + begin.length);
+			if (to >= 0 || offset + length >= size) {
+				return to < 0 ? undefined : block.toString("utf8", from, to);
+			}
+		}
+	};
+
 	// nameFrom returns the name of the first type that begins at the offset or later.
+	const begin = '\n    "';
 	const names = new Map();
 	const nameFrom = (offset) => {
-		for (let length = blockSize; !names.has(offset); length *= 4) {
-			const block = read(offset, length);
-			const begin = block.indexOf('\n    "');
-			const end = block.indexOf('": {\n', begin);
-			if (begin >= 0 && end >= 0) {
-				names.set(offset, block.toString("utf8", begin + '\n    "'.length, end));
-			} else if (offset + length >= size) {
-				names.set(offset, undefined);
-			}
+		if (!names.has(offset)) {
+			names.set(offset, between(offset, begin, '": {\n')?.slice(begin.length));
 		}
 		return names.get(offset);
 	};
@@ -126,16 +132,8 @@ function lazyAssembly(file, parseTypes) {
 				high = middle;
 			}
 		}
-		for (let length = 4 * blockSize; ; length *= 4) {
-			const block = read(low, length);
-			const begin = block.indexOf(`\n    "${name}": {\n`);
-			const end = block.indexOf("\n    }", begin + 1);
-			if (begin < 0) {
-				return undefined;
-			} else if (end >= 0) {
-				return JSON.parse(`{${block.toString("utf8", begin, end)}}}`)[name];
-			}
-		}
+		const type = between(low, `${begin}${name}": {\n`, "\n    }");
+		return type && JSON.parse(`{${type}}}`)[name];
 	};
 
 	// Whatever else is asked of the types, and a name that is not found, is answered from all of them.

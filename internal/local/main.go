@@ -223,6 +223,7 @@ func status(ctx context.Context) error {
 		for _, area := range slices.Sorted(maps.Keys(perArea)) {
 			fmt.Printf("  %-16s %d\n", area, perArea[area])
 		}
+		fmt.Println()
 		if err := run(ctx, environment(e, stack), append(terraform, "output", "-no-color")...); err != nil {
 			return err
 		}
