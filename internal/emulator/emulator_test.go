@@ -205,6 +205,18 @@ assert not other.describe_db_clusters()["DBClusters"]
 `)
 }
 
+// As a client repeats them that has missed an answer.
+func TestDeletionMayBeRepeated(t *testing.T) {
+	python(t, append(started(t).Environment(), "AWS_DEFAULT_REGION=us-east-1"), `
+import boto3
+ec2 = boto3.client("ec2")
+vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+endpoint = ec2.create_vpc_endpoint(VpcId=vpc, VpcEndpointType="Gateway", ServiceName="com.amazonaws.us-east-1.s3",
+    RouteTableIds=[ec2.describe_route_tables()["RouteTables"][0]["RouteTableId"]])["VpcEndpoint"]["VpcEndpointId"]
+ec2.delete_vpc_endpoints(VpcEndpointIds=[endpoint])
+ec2.delete_vpc_endpoints(VpcEndpointIds=[endpoint])`)
+}
+
 func TestDockerIsOutOfReach(t *testing.T) {
 	must.HaveTools(t)
 	daemon := must.Get(net.ListenUnix("unix", &net.UnixAddr{Name: filepath.Join(t.TempDir(), "docker.sock")}))(t)

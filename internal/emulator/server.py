@@ -25,6 +25,7 @@ from moto.backends import get_backend
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.core.responses import ActionResult, BaseResponse
 from moto.ec2.models.security_groups import SecurityGroupRule
+from moto.ec2.models.vpcs import VPCBackend
 from moto.ecs.models import Service
 from moto.ecs.responses import EC2ContainerServiceResponse
 from moto.iam.access_control import PermissionResult
@@ -207,6 +208,14 @@ Queue.attributes = property(lambda self: attributes(self) | (
     {"RedrivePolicy": json.dumps(self.redrive_policy, separators=(",", ":"))} if self.redrive_policy else {}))
 # Moto does not know the condition on which a bucket's policy denies clear text, and would deny everything.
 FakeBucket.get_permission = lambda self, action, resource: PermissionResult.NEUTRAL
+
+
+# EC2: a client repeats a request whose answer it has missed. Moto fails to delete an endpoint's routes once more.
+
+
+@around(VPCBackend, "delete_vpc_endpoints")
+def delete_once(self, delete, vpce_ids):
+    delete(self, [name for name in vpce_ids if getattr(self.vpc_end_points.get(name), "state", "") != "deleted"])
 
 
 # The account is that of the access key, and each request is held against AWS's model of it.
