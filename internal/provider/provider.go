@@ -73,45 +73,41 @@ func find(ctx context.Context, checkout, root string, owner int) (*Provider, err
 		return p, nil
 	}
 
-	var tried []string
-	// install reports whether the provider can be had from a mirror or, without one, by what the program does itself.
-	install := func(mirror, source string) bool {
-		p.source = source
-		err := p.install(ctx, program, requirement, mirror, wanted+source)
-		if err != nil {
-			tried = append(tried, fmt.Sprintf("%s: %v", source, err))
-		}
-		return err == nil
+	mirrors := append([]string{""}, systemMirrors(root)...) // without one, the program does as it does
+	if filepath.IsAbs(named) {
+		mirrors = []string{named}
+	} else if named != "" {
+		mirrors = []string{filepath.Join(checkout, named)}
 	}
-	if named != "" {
-		mirror := named
-		if !filepath.IsAbs(mirror) {
-			mirror = filepath.Join(checkout, mirror)
+	var tried []string
+	for _, mirror := range mirrors {
+		var err error
+		switch {
+		case named != "":
+			p.source = "the mirror " + mirror + " (" + MirrorVariable + " names it)"
+		case mirror == "":
+			p.source = "where " + program + " gets it by itself"
+		default:
+			p.source = "the mirror " + mirror + " (found on this machine)"
+			err = exposed(mirror, root, owner, owner)
 		}
-		if install(mirror, "the mirror "+mirror+" ("+MirrorVariable+" names it)") {
+		if err == nil {
+			err = p.install(ctx, program, requirement, mirror, wanted+p.source)
+		}
+		if err == nil {
 			return p, nil
 		}
-	} else {
-		if install("", "where "+program+" gets it by itself") {
-			return p, nil
-		}
-		for _, mirror := range systemMirrors(root) {
-			if err := exposed(mirror, root, owner, owner); err != nil {
-				tried = append(tried, fmt.Sprintf("passed over %s: %v", mirror, err))
-			} else if install(mirror, "the mirror "+mirror+" (found on this machine)") {
-				return p, nil
-			}
-		}
-		tried = append(tried, "no other mirror is in "+systemFolders+", at most two folders down")
+		tried = append(tried, fmt.Sprintf("%s: %v", p.source, err))
 	}
 	return nil, fmt.Errorf(`the AWS provider, %s %s, cannot be found. Tried:
   %s
+Unless one is named, mirrors are found in %s, at most two folders down.
 On a machine that reaches the registry, in an empty folder, make a mirror:
   echo '%s' >aws.tf.json
   %s providers mirror -platform=%s_%s mirror
 Copy the folder mirror to this machine and name it:
-  export %s=/path/to/mirror`, versions.Provider, versions.ProviderVersions, strings.Join(tried, "\n  "), requirement,
-		filepath.Base(program), runtime.GOOS, runtime.GOARCH, MirrorVariable)
+  export %s=/path/to/mirror`, versions.Provider, versions.ProviderVersions, strings.Join(tried, "\n  "), systemFolders,
+		requirement, filepath.Base(program), runtime.GOOS, runtime.GOARCH, MirrorVariable)
 }
 
 const configuration = "provider_installation {\n  filesystem_mirror {\n    path = %q\n  }\n}\n"
@@ -122,12 +118,9 @@ var reason = regexp.MustCompile(`(?s)Error: .*?\n\n(.*?)(?:\n\n|$)`)
 // install lets the program install the provider into a new folder, which then takes the place of p.folder.
 func (p *Provider) install(ctx context.Context, program, requirement, mirror, source string) error {
 	above := filepath.Dir(p.folder)
-	err := os.MkdirAll(above, 0o755)
-	if err != nil {
-		return err
-	}
+	madeErr := os.MkdirAll(above, 0o755)
 	folder, err := os.MkdirTemp(above, "")
-	if err != nil {
+	if err := errors.Join(madeErr, err); err != nil {
 		return err
 	}
 	defer os.RemoveAll(folder)
