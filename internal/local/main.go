@@ -121,10 +121,10 @@ func showProvider(ctx context.Context, program []string) error {
 	fmt.Printf(`
 In a shell with this variable, make plan, make deploy and terraform take it from there and ask no registry:
 
-  export %s
+  export %s'
 
 The cdktf command line asks the registry all the same, unless it is told: --skip-provider-lock
-`, aws.Variable())
+`, strings.Replace(aws.Variable(), "=", "='", 1))
 	return nil
 }
 
