@@ -1,7 +1,8 @@
 """Starts moto's own server, which here also answers what the Terraform provider asks and moto does not know.
 
-A method that a newer moto brings itself replaces the one of this file. What moto answers otherwise than AWS is
-mended where the provider would fail, wait for ever, or find a change and set it again with every apply.
+What only has to be kept is a line with keeps(), any other operation a function with @lacked_by: one that a newer moto
+brings itself replaces it. What moto answers otherwise than AWS is mended with @around, where the provider would fail,
+wait for ever, or find a change and set it again with every apply.
 
 Moto trusts whoever can connect. Here pages of other sites are refused, and so is what makes this process write files,
 send requests or start containers for any user of the machine: moto's recorder and configuration, the Docker daemon.
