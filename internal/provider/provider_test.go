@@ -46,17 +46,22 @@ func TestOrderOfTheSources(t *testing.T) {
 		return p
 	}
 
-	expect("where terraform gets it by itself: Could not retrieve the list of available versions", "registry.terraform.io",
-		"/opt /srv /usr/local/share /usr/share /var/lib, at most", "terraform providers mirror -platform=", "export TAP_PROVIDER_")
-	unpacked(t, root, "/opt/a 6.0.0, /opt/b/c/d 5.100.0, /home/src/clone/mirror 5.100.0, /checkout/terraform.d/plugins 5.100.0")
+	expect("where terraform gets it by itself: Could not retrieve the list of available versions",
+		"registry.terraform.io", "/opt /srv /usr/local/share /usr/share /var/lib, at most",
+		"terraform providers mirror -platform=", "export TAP_PROVIDER_")
+	unpacked(t, root, "/opt/a 6.0.0, /opt/b/c/d 5.100.0, /home/src/clone/mirror 5.100.0, "+
+		"/checkout/terraform.d/plugins 5.100.0")
 	expect("the mirror /opt/a (found on this machine): Could not retrieve", "no available releases match the given")
 	unpacked(t, root, "/srv/m 5.99.1")
 	p := expect("provider: the mirror /srv/m (found on this machine)")
-	if packages, _ := filepath.Glob(p.folder + "/.terraform/providers" + aws + "5.99.1/*/terraform-*"); len(packages) != 1 {
+	packages, _ := filepath.Glob(p.folder + "/.terraform/providers" + aws + "5.99.1/*/terraform-*")
+	if len(packages) != 1 {
 		t.Errorf("the packages are %q", packages)
 	}
 	_, file, _ := strings.Cut(p.Variable(), "=")
-	for name, want := range map[string]string{file: p.folder + "/.terraform/providers\"", p.Lock(): `version     = "5.99.1"`} {
+	for name, want := range map[string]string{
+		file: p.folder + "/.terraform/providers\"", p.Lock(): `version     = "5.99.1"`,
+	} {
 		if content := string(must.Get(os.ReadFile(name))(t)); !strings.Contains(content, want) {
 			t.Errorf("%s is %s\nwant %s", name, content, want)
 		}
