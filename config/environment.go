@@ -58,6 +58,8 @@ type Environment struct {
 	Monitoring   Monitoring   `yaml:"monitoring"`
 	// Workers are services beside the API that nobody calls, by their names.
 	Workers map[string]Worker `yaml:"workers"`
+	// Jobs are tasks that run to their end by a schedule or by hand, by their names.
+	Jobs map[string]Job `yaml:"jobs"`
 }
 
 // Stack is the name of the environment's stack.
@@ -253,6 +255,29 @@ type WorkerScaling struct {
 	// MessagesPerTask is the number of messages in the queue for each running task that scaling maintains; 0 leaves them
 	// out. It needs [Worker.Queue].
 	MessagesPerTask int `yaml:"messagesPerTask"`
+}
+
+// Job is a task of the API's image that runs to its end: it has what [Worker] has, and no service.
+type Job struct {
+	// Command is what it runs of [Service.Image]. Without an image, the placeholder says so once and ends.
+	Command []string `yaml:"command"`
+	// CPU is its task's CPU units, in a pair with [Job.Memory] that Fargate offers.
+	CPU int `yaml:"cpu"`
+	// Memory is its task's memory in MiB.
+	Memory int `yaml:"memory"`
+	// Schedule is when it runs, as EventBridge Scheduler has it; with a rate it also runs at once. Empty: by hand only.
+	Schedule string `yaml:"schedule"`
+	// TimeZone is that of [Job.Schedule].
+	TimeZone string `yaml:"timeZone"`
+	// DatabaseOwner logs it in as the database's master user, as [Service.Migration].
+	DatabaseOwner bool `yaml:"databaseOwner"`
+}
+
+// UnmarshalYAML begins with the defaults of a job.
+func (j *Job) UnmarshalYAML(node *yaml.Node) error {
+	type job Job
+	*j = Job{CPU: 256, Memory: 512, TimeZone: "UTC"}
+	return node.Decode((*job)(j))
 }
 
 // UnmarshalYAML begins with the defaults of a worker.

@@ -162,6 +162,22 @@ func (l Limit) each() Limit {
 	return Limit{Type: "object", PropertyNames: &workloadName, AdditionalProperties: &l, words: mapping}
 }
 
+// schedule returns the limit of a schedule: https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html
+func schedule() Limit {
+	field := func(value string) string {
+		item := `(\*|` + value + `(-` + value + `)?)(/[1-9][0-9]{0,3})?`
+		return item + `(,` + item + `)*`
+	}
+	const date, weekday = `(0?[1-9]|[12][0-9]|3[01])`, `([1-7]|SUN|MON|TUE|WED|THU|FRI|SAT)`
+	month := field(`(0?[1-9]|1[0-2]|JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEP|OCT|NOV|DEC)`)
+	days := `((` + field(date) + `|L|LW|` + date + `W) ` + month + ` \?|\? ` + month + ` (` + field(weekday) + `|L|` +
+		weekday + `L|` + weekday + `#[1-5]))`
+	return matching(`cron\(`+field(`[0-5]?[0-9]`)+` `+field(`([01]?[0-9]|2[0-3])`)+` `+days+` `+
+		field(`(19[7-9][0-9]|2[01][0-9]{2})`)+`\)|rate\((1 (minute|hour|day)|([2-9]|[1-9][0-9]{1,4}) (minutes|hours|days))\)`,
+		"cron(minutes hours day-of-month month day-of-week year), of which one of the two days is ?, for example "+
+			"cron(30 2 * * ? *), or rate(15 minutes)")
+}
+
 // anyCase returns an expression for words in any mixture of cases.
 func anyCase(words ...string) string {
 	return regexp.MustCompile(`[A-Za-z]`).ReplaceAllStringFunc(strings.Join(words, "|"), func(letter string) string {
@@ -303,6 +319,17 @@ var environmentLimit = func() Limit {
 	})
 	worker.Required = []string{"command"}
 
+	job := section(map[string]Limit{
+		"command":  words,
+		"cpu":      cpu,
+		"memory":   memory,
+		"schedule": schedule().orEmpty(),
+		"timeZone": matching(`[A-Z][A-Za-z0-9]*([/_+-][A-Za-z0-9]+)*`, "a time zone of the IANA, for "+
+			"example Europe/Berlin"),
+		"databaseOwner": boolean,
+	})
+	job.Required = []string{"command"}
+
 	file := section(map[string]Limit{
 		"class":   oneOf(string(Development), string(Production)),
 		"region":  region,
@@ -438,6 +465,7 @@ var environmentLimit = func() Limit {
 			"latencySeconds":      above(0, 4000), // the longest idle time-out of the load balancer
 		}),
 		"workers": worker.each(),
+		"jobs":    job.each(),
 	})
 	file.Required = []string{"class"}
 	file.words = mapping + ", with class: development or class: production"

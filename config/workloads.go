@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
+	_ "time/tzdata" // where the machine has none, or an old one
 )
 
 // QueueVariable is the variable of a worker that has the URL of its queue.
@@ -16,18 +18,23 @@ func SenderVariable(worker string) string { return strings.ToUpper(worker) + "_"
 // ID is the name of a workload in those of its resources: WorkerSettlement of the worker settlement.
 func ID(kind, name string) string { return kind + strings.ToUpper(name[:1]) + name[1:] }
 
-// Beside is what a worker runs as: the API's service with its own command, size and scaling, and without what is about
-// a way in or a migration.
-func (w Worker) Beside(api Service) Service {
-	api.Command, api.CPU, api.Memory = w.Command, w.CPU, w.Memory
-	api.Migration, api.ContainerHealthCheck = nil, nil
+// Beside is what a task of another command and size runs as: the API's, without what is about a way in or a migration.
+func (s Service) Beside(command []string, cpu, memory int) Service {
+	s.Command, s.CPU, s.Memory = command, cpu, memory
+	s.Migration, s.ContainerHealthCheck = nil, nil
+	return s
+}
+
+// Service is what the worker runs as beside the API's.
+func (w Worker) Service(api Service) Service {
+	api = api.Beside(w.Command, w.CPU, w.Memory)
 	api.Scaling = Scaling{
 		MinimumTasks: w.Scaling.MinimumTasks, MaximumTasks: w.Scaling.MaximumTasks, CPUPercent: api.Scaling.CPUPercent,
 	}
 	return api
 }
 
-// applyWorkloadRules checks the workers.
+// applyWorkloadRules checks workers and jobs.
 func (f *file) applyWorkloadRules() {
 	e := &f.environment
 	for _, name := range slices.Sorted(maps.Keys(e.Workers)) {
@@ -44,6 +51,16 @@ func (f *file) applyWorkloadRules() {
 					f.lines[at+".queue"]), set)
 			}
 		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(e.Jobs)) {
+		job, at := e.Jobs[name], "jobs."+name
+		f.applyTaskRules(at, job.CPU, job.Memory)
+		_, err := time.LoadLocation(job.TimeZone)
+		f.forbid(err != nil, "is not a time zone of the IANA", at+".timeZone")
+		f.forbid(job.Schedule == "" && f.lines[at+".timeZone"] > 0, "only a schedule has a time zone",
+			at+".timeZone", at+".schedule")
+		worker := "workers." + name
+		f.forbid(f.lines[worker] > 0, fmt.Sprintf("is the name of the worker in line %d as well", f.lines[worker]), at)
 	}
 }
 

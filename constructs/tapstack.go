@@ -57,7 +57,11 @@ func NewTapStack(app constructs.Construct, environment config.Environment,
 			DeregistrationDelaySeconds: environment.Service.DeregistrationDelaySeconds,
 		},
 	})
-	monitor := monitoring.New(stack, "alarm-topic", deployment.Main, deployed, environment.Monitoring.Emails)
+	var publish []policy.Statement
+	if len(environment.Jobs) > 0 {
+		publish = append(publish, monitoring.PublishEvents)
+	}
+	monitor := monitoring.New(stack, "alarm-topic", deployment.Main, deployed, environment.Monitoring.Emails, publish...)
 	deploymentAlarms := monitor.Watch(stack, "request-alarms", balancer.Signals)
 	cluster := service.NewCluster(stack, "cluster", deployment.Main, deployed, environment.Service.ContainerInsights)
 	uses := []connection.Connection{data.Connection}
@@ -79,12 +83,14 @@ func NewTapStack(app constructs.Construct, environment config.Environment,
 		DeploymentAlarms: deploymentAlarms,
 	})
 	// After the API: its new tasks have run the migration.
-	workers := newWorkers(stack, platform, environment, queues, append(uses, api.Running))
+	uses = append(uses, api.Running)
+	workers := newWorkers(stack, platform, environment, queues, uses)
+	jobs := newJobs(stack, platform, environment, uses, data.Owner)
 	acl := firewall.New(stack, "firewall", firewall.Props{
 		Deployment: deployed, Name: deployment.Main, Config: environment.Firewall, LoadBalancerARN: balancer.ARN,
 	})
 	watched := append([]cloudwatch.Signals{api.Signals, data.Signals, acl.Signals, data.ReaderSignals}, workers...)
-	dashboard := monitor.NewDashboard(stack, "monitoring", watched...)
+	dashboard := monitor.NewDashboard(stack, "monitoring", append(watched, jobs...)...)
 
 	output(stack, "VPCId", "VPC ID", vpc.VPCID)
 	output(stack, "ECSClusterName", "ECS cluster name", cluster.Name)

@@ -32,7 +32,7 @@ func newWorkers(stack cdktf.TerraformStack, platform Platform, environment confi
 		worker, id := environment.Workers[name], "worker-"+name
 		props := service.Props{
 			Deployment: platform.Deployment, Name: config.ID("Worker", name), LogName: id, Section: "workers." + name,
-			Config: worker.Beside(environment.Service), Cluster: platform.Cluster, Network: platform.Network,
+			Config: worker.Service(environment.Service), Cluster: platform.Cluster, Network: platform.Network,
 			Uses: uses, MessagesPerTask: worker.Scaling.MessagesPerTask,
 		}
 		if read, found := queues[name]; found {
@@ -43,6 +43,30 @@ func newWorkers(stack cdktf.TerraformStack, platform Platform, environment confi
 			watched = append(watched, read.Signals)
 		}
 		watched = append(watched, service.New(stack, id, props).Signals)
+	}
+	return watched
+}
+
+// newJobs creates jobs with what they all use, and returns what they can be watched by.
+func newJobs(stack cdktf.TerraformStack, platform Platform, environment config.Environment,
+	uses []connection.Connection, owner connection.Connection) (watched []cloudwatch.Signals) {
+	outputs := map[string]any{}
+	for _, name := range slices.Sorted(maps.Keys(environment.Jobs)) {
+		job, id := environment.Jobs[name], "job-"+name
+		props := service.Props{
+			Deployment: platform.Deployment, Name: config.ID("Job", name), LogName: id, Uses: uses,
+			Config:  environment.Service.Beside(job.Command, job.CPU, job.Memory),
+			Cluster: platform.Cluster, Network: platform.Network,
+		}
+		if job.DatabaseOwner {
+			props.MigrationUses = []connection.Connection{owner}
+		}
+		signals, network := service.NewJob(stack, id, props, job, platform.Monitoring.TopicARN)
+		watched = append(watched, signals)
+		outputs[name] = map[string]string{"schedule": job.Schedule, "timeZone": job.TimeZone, "network": network}
+	}
+	if len(outputs) > 0 {
+		output(stack, "Jobs", "Schedules of the jobs, and the network configuration of a run by hand", outputs)
 	}
 	return watched
 }

@@ -94,6 +94,10 @@ func expectWithin(s stack, name string) {
 	for _, group := range s.each("aws_cloudwatch_log_group") {
 		concrete = append(concrete, group.Ref("arn"), "arn:aws:logs"+here+"log-group:"+group.Text("name"))
 	}
+	for _, role := range s.each("aws_iam_role") {
+		concrete = append(concrete, role.Ref("arn"), "arn:aws:iam::123456789012:role/tap/"+s.suffix+"/"+role.Text("name"))
+	}
+	concrete = append(concrete, s.only("aws_ecs_cluster").Ref("name"), s.only("aws_ecs_cluster").Text("name"))
 	for _, queue := range s.each("aws_sqs_queue") {
 		concrete = append(concrete, queue.Ref("arn"), "arn:aws:sqs"+here+queue.Text("name"))
 	}
@@ -102,7 +106,10 @@ func expectWithin(s stack, name string) {
 			s.Errorf("%s has the boundary %q", role.Text("name"), arn)
 		}
 		for _, statement := range role.permitted() {
-			via := " kms:ViaService=" + strings.Join(statement.Condition["StringEquals"]["kms:ViaService"], " ")
+			via := ""
+			for _, key := range []string{"kms:ViaService", "ecs:CreateAction", "iam:PassedToService"} {
+				via += " " + key + "=" + strings.Join(statement.Condition["StringEquals"][key], " ")
+			}
 			for _, permission := range permissions(statement) {
 				if call := aws(strings.NewReplacer(concrete...).Replace(permission)); !allowed(boundary, call+via) {
 					s.Errorf("the boundary takes %s from %s: %s", call, role.Text("name"), whereToAllow(s.T, "boundary", call))

@@ -59,6 +59,7 @@ func TestAttributes(t *testing.T) {
 			"defaults of production":  s.suffix == production(t).suffix,
 			"own network":             s.each("aws_vpc") != nil, "existing network": e.Network.IsExisting(),
 			"domain": e.LoadBalancer.Domain.Name != "", "sessions": e.Service.ExecuteCommand,
+			"jobs": len(e.Jobs) > 0, "no jobs": s.environment != nil && len(e.Jobs) == 0,
 			"queue": s.each("aws_sqs_queue") != nil, "in an account": e.InAccountStack(),
 			"in no account": s.environment != nil && !e.InAccountStack(),
 		} {

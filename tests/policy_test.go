@@ -135,7 +135,8 @@ func TestOnlyTheAccountIsAllowed(t *testing.T) {
 				statement.HasCondition("kms:EncryptionContext:aws:logs:arn", accountID) ||
 				// AWS documents no condition; the topic's policy is limited to alarms of the account:
 				// https://repost.aws/knowledge-center/cloudwatch-configure-alarm-sns
-				statement.Of.Kind == "aws_kms_key" && statement.Sid == "PublishAlarms"
+				statement.Of.Kind == "aws_kms_key" && statement.Sid == "PublishAlarms" ||
+				statement.Sid == "PublishEvents" // EventBridge supports none: see monitoring.PublishEvents
 			for _, name := range statement.Principal["Service"] {
 				if services[name] = true; !ownAccount {
 					s.Errorf("%s allows %s for any account", statement, name)
@@ -154,6 +155,7 @@ func TestRolesAreAssumedByOneService(t *testing.T) {
 		"TaskRole":         "ecs-tasks.amazonaws.com",
 		"DBMonitoringRole": "monitoring.rds.amazonaws.com",
 		"FlowLogRole":      "vpc-flow-logs.amazonaws.com",
+		"ScheduleRole":     "scheduler.amazonaws.com",
 	}
 	eachEnvironment(t, func(s stack) {
 		for _, role := range s.some("aws_iam_role") {

@@ -138,10 +138,6 @@ func TestEverythingFollowsFromConnections(t *testing.T) {
 	dead := queue.part("redrive_policy")
 	dead.want("maxReceiveCount", 5)
 	dead.follow("deadLetterTargetArn").want("name", "WorkerPayoutsDeadLetters-isolated")
-	s.want("aws_sqs_queue.kms_master_key_id", key) // SQS.1
-	s.want("aws_sqs_queue.message_retention_seconds", 14*24*60*60)
-	s.want("aws_sqs_queue.policy.Statement.0.Effect", "Deny") // SQS.3: nobody of another account
-	s.want("aws_sqs_queue.policy.Statement.1", nil)
 	same(t, "what tasks cannot use", unusable(s), nil)
 	endpoint, arn := s.find("aws_vpc_endpoint", "service_name", "com.amazonaws.us-east-1.sqs"), " "+queue.Ref("arn")
 	const payouts = "WorkerPayouts"

@@ -19,6 +19,7 @@ type Key struct {
 	ARN *string
 
 	key      kmskey.KmsKey
+	events   bool // are published to a topic under the key
 	arns     policy.ARNs
 	services []string // through which principals of the account use the key
 }
@@ -34,7 +35,7 @@ func New(scope constructs.Construct, id string, environment config.Environment, 
 	kmsalias.NewKmsAlias(this, jsii.String("alias"), &kmsalias.KmsAliasConfig{
 		Name: jsii.String("alias/payment-" + suffix), TargetKeyId: key.KeyId(),
 	})
-	result := &Key{ARN: key.Arn(), key: key, arns: arns}
+	result := &Key{ARN: key.Arn(), key: key, events: len(environment.Jobs) > 0, arns: arns}
 	result.AllowVia("rds", "secretsmanager") // the database and the secret of its password
 	return result
 }
@@ -55,7 +56,7 @@ func (k *Key) statements() []policy.Statement {
 	for _, service := range k.services {
 		via = append(via, arns.Endpoint(service))
 	}
-	return []policy.Statement{Administer(arns), {
+	statements := []policy.Statement{Administer(arns), {
 		// These services work with the permissions of whoever calls them.
 		Sid: "UseThroughServices", Principal: arns.Root(), Resources: key,
 		Actions: []string{
@@ -72,6 +73,10 @@ func (k *Key) statements() []policy.Statement {
 			policy.ARNLike("kms:EncryptionContext:aws:logs:arn", arns.ARN("logs", "log-group:*")),
 		},
 	}, Publish("PublishAlarms", "cloudwatch.amazonaws.com")}
+	if k.events {
+		statements = append(statements, Publish("PublishEvents", "events.amazonaws.com"))
+	}
+	return statements
 }
 
 // Administer lets the account administer a key: no principal of it can decrypt with the key directly.

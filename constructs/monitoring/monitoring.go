@@ -8,6 +8,8 @@ import (
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/cloudwatchdashboard"
+	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/cloudwatcheventrule"
+	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/cloudwatcheventtarget"
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/cloudwatchmetricalarm"
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/snstopic"
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/snstopicpolicy"
@@ -29,34 +31,56 @@ type Monitoring struct {
 	graphs     []cloudwatch.Graph
 }
 
-// New creates both SNS topics. Only CloudWatch alarms of the account may publish to them, and the e-mail addresses hear
-// both. The name begins those of the topics, for example Payment of PaymentAlarms-<suffix>, and of the dashboard.
-func New(scope constructs.Construct, id, name string, d deployment.Deployment, emails []string) *Monitoring {
-	newTopic := func(id, kind, title string) *string {
-		return NewTopic(scope, id, d.Name(name+kind), name+" API "+d.Suffix+title, d.Key.ARN, emails, policy.Statement{
-			Sid: "PublishAlarms", Principal: policy.Service("cloudwatch.amazonaws.com"),
-			Conditions: d.ARNs.Sources("cloudwatch", "alarm:*"),
-		})
+// New creates both SNS topics. Only CloudWatch alarms of the account may publish to them, to the first one also whom
+// further statements allow it, and the e-mail addresses hear both. The name begins those of the topics, for example
+// Payment of PaymentAlarms-<suffix>, and of the dashboard.
+func New(scope constructs.Construct, id, name string, d deployment.Deployment, emails []string,
+	further ...policy.Statement) *Monitoring {
+	newTopic := func(id, kind, title string, publish ...policy.Statement) *string {
+		return NewTopic(scope, id, d.Name(name+kind), name+" API "+d.Suffix+title, d.Key.ARN, emails,
+			append(publish, policy.Statement{
+				Sid: "PublishAlarms", Principal: policy.Service("cloudwatch.amazonaws.com"),
+				Conditions: d.ARNs.Sources("cloudwatch", "alarm:*"),
+			})...)
 	}
 	return &Monitoring{
-		TopicARN:        newTopic(id, "Alarms", ""),
+		TopicARN:        newTopic(id, "Alarms", "", further...),
 		MorningTopicARN: newTopic("morning-topic", "MorningAlarms", " in the morning"),
 		name:            name, deployment: d,
 	}
 }
 
-// NewTopic creates an SNS topic to which whom the statement allows it may publish, and returns its ARN. Each e-mail
+// PublishEvents allows the rules of EventBridge to publish to a topic. They support no condition there:
+// https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html
+var PublishEvents = policy.Statement{Sid: "PublishEvents", Principal: policy.Service("events.amazonaws.com")}
+
+// NewRule has EventBridge publish the events that match a pattern to a topic, as they are or as they are transformed.
+func NewRule(scope constructs.Construct, name string, topicARN *string, pattern map[string]any,
+	transformed *cloudwatcheventtarget.CloudwatchEventTargetInputTransformer) {
+	rule := cloudwatcheventrule.NewCloudwatchEventRule(scope, jsii.String("rule"), &cloudwatcheventrule.CloudwatchEventRuleConfig{
+		Name: jsii.String(name), EventPattern: policy.JSON(pattern),
+	})
+	cloudwatcheventtarget.NewCloudwatchEventTarget(scope, jsii.String("target"), &cloudwatcheventtarget.CloudwatchEventTargetConfig{
+		Rule: rule.Name(), Arn: topicARN, InputTransformer: transformed,
+	})
+}
+
+// NewTopic creates an SNS topic to which whom the statements allow it may publish, and returns its ARN. Each e-mail
 // address gets a message to confirm its subscription, and until then no other.
 func NewTopic(scope constructs.Construct, id, name, title string, keyARN *string, emails []string,
-	publish policy.Statement) *string {
+	publish ...policy.Statement) *string {
 	this := constructs.NewConstruct(scope, jsii.String(id))
 	arn := snstopic.NewSnsTopic(this, jsii.String("topic"), &snstopic.SnsTopicConfig{
 		Name: jsii.String(name), DisplayName: jsii.String(title),
 		KmsMasterKeyId: keyARN, // CKV_AWS_26; services cannot publish to a topic under the AWS managed key
 	}).Arn()
-	publish.Actions, publish.Resources = []string{"sns:Publish"}, []*string{arn}
+	statements := []policy.Statement{policy.DenyClearText("sns:Publish", arn)}
+	for _, statement := range publish {
+		statement.Actions, statement.Resources = []string{"sns:Publish"}, []*string{arn}
+		statements = append(statements, statement)
+	}
 	snstopicpolicy.NewSnsTopicPolicy(this, jsii.String("policy"), &snstopicpolicy.SnsTopicPolicyConfig{
-		Arn: arn, Policy: policy.Document(policy.DenyClearText("sns:Publish", arn), publish),
+		Arn: arn, Policy: policy.Document(statements...),
 	})
 	for _, email := range emails {
 		snstopicsubscription.NewSnsTopicSubscription(this, jsii.String("email-"+email), &snstopicsubscription.SnsTopicSubscriptionConfig{

@@ -78,8 +78,8 @@ type Props struct {
 	Cluster    Cluster
 	Network    *network.Network
 	Ingress    *connection.Ingress // the way in to the tasks; nil for a worker, which nobody calls
-	// Uses is what the containers use; no two set the same variable. MigrationUses is what only the migration uses, whose
-	// variables are set instead of those of Uses.
+	// Uses is what the containers use; no two set the same variable. MigrationUses is what only the migration, or a job,
+	// uses: its variables are set instead of those of Uses.
 	Uses, MigrationUses []connection.Connection
 	// DeploymentAlarms roll a deployment back when one of them is raised, if Config.DeploymentAlarms is set.
 	DeploymentAlarms []*string
@@ -88,6 +88,7 @@ type Props struct {
 	Backlog         cloudwatch.Metric
 	MessagesPerTask int
 	Section         string // of the environment file, for what alarms say; empty: service
+	job             bool   // it ends by itself
 }
 
 // Service is a running service.
@@ -171,7 +172,7 @@ func New(scope constructs.Construct, id string, props Props) Service {
 func newTask(this constructs.Construct, props Props) (definition ecstaskdefinition.EcsTaskDefinition,
 	group network.SecurityGroup, ready []cdktf.ITerraformDependable) {
 	d := props.Deployment
-	if len(props.Config.Migration) == 0 {
+	if len(props.Config.Migration) == 0 && !props.job {
 		props.MigrationUses = nil
 	}
 	props.Uses = append(platform(props), props.Uses...)

@@ -80,7 +80,11 @@ func newTaskDefinition(scope constructs.Construct, props Props,
 // newContainers are the program's container and, before it, that of the migration.
 func newContainers(props Props, logGroup string) []containerDefinition {
 	service := props.Config
-	program := newContainer(props, props.Name+"Container", props.LogName, service.Command, logGroup)
+	var own []connection.Connection
+	if props.job {
+		own = props.MigrationUses
+	}
+	program := newContainer(props, props.Name+"Container", props.LogName, service.Command, logGroup, own...)
 	program.Essential = true
 	// Requests do not wait for logs. 25m lost no line in AWS's tests:
 	// https://aws.amazon.com/blogs/containers/preventing-log-loss-with-non-blocking-mode-in-the-awslogs-container-log-driver/
@@ -95,7 +99,7 @@ func newContainers(props Props, logGroup string) []containerDefinition {
 	}
 	switch {
 	case service.IsPlaceholder() && props.Ingress == nil:
-		program.Image, program.Command = PlaceholderImage, IdleCommand(props.LogName)
+		program.Image, program.Command = PlaceholderImage, IdleCommand(props.LogName, props.job)
 	case service.IsPlaceholder():
 		program.Image = PlaceholderImage
 		program.Command = PlaceholderCommand(service.Port, service.HealthCheck.Path)
@@ -154,9 +158,10 @@ func newContainer(props Props, name, logPrefix string, command []string, logGrou
 	}
 }
 
-// IdleCommand says once that there is nothing to run yet, and waits to be stopped.
-func IdleCommand(name string) []string {
-	return []string{"sh", "-c", "echo 'placeholder of " + name + ": set service.image'; exec sleep infinity"}
+// IdleCommand says once that there is nothing to run yet, and then ends or waits to be stopped.
+func IdleCommand(name string, ends bool) []string {
+	seconds := map[bool]string{true: "0", false: "infinity"}[ends]
+	return []string{"sh", "-c", "echo 'placeholder of " + name + ": set service.image'; exec sleep " + seconds}
 }
 
 // PlaceholderImage runs while an environment has no image of its own.

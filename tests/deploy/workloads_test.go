@@ -16,6 +16,7 @@ func (d *deployment) expectWorkloads(t *testing.T) {
 	d.apply(t)
 	step(t, "a second plan with work beside the API is empty", func(t *testing.T) { d.plan(t).expect(t) })
 	step(t, "a message goes from the API to its worker", d.expectMessage)
+	step(t, "a job's task is started by what its schedule has", d.expectRun)
 	step(t, "a renamed worker loses its messages, which the plan says", func(t *testing.T) {
 		d.configure(t, strings.Replace(beside, "settlement", "settling", 1))
 		d.expectWords(t, 12, "queue-settlement_queue destroyed its messages are lost")
@@ -27,6 +28,25 @@ func (d *deployment) expectWorkloads(t *testing.T) {
 			"length(QueueUrls)", 1}, request{"ecs", "describe_services", parameters{"cluster": "PaymentCluster-dev",
 			"services": []string{"WorkerSettlementService-dev"}}, "services[0].status", "INACTIVE"})
 	})
+}
+
+// expectRun starts a job's task with exactly the input of its schedule, whose names begin with capitals there.
+func (d *deployment) expectRun(t *testing.T) {
+	t.Helper()
+	schedule := parameters{"Name": "JobReconciliationSchedule-dev", "GroupName": "JobReconciliationSchedule-dev"}
+	answer := d.answers(t, request{"scheduler", "get_schedule", schedule, `Target.{cluster: Arn,
+		taskDefinition: EcsParameters.TaskDefinitionArn, launchType: EcsParameters.LaunchType,
+		platformVersion: EcsParameters.PlatformVersion, propagateTags: EcsParameters.PropagateTags,
+		networkConfiguration: {awsvpcConfiguration: EcsParameters.NetworkConfiguration.awsvpcConfiguration.{
+			subnets: Subnets, securityGroups: SecurityGroups, assignPublicIp: AssignPublicIp}}}`, nil})[0]
+	d.expectAnswers(t, request{"ecs", "run_task", parameters(answer.(map[string]any)),
+		"[length(tasks), length(failures), tasks[0].group]", []any{1, 0, "family:JobReconciliationTask-dev"}})
+	network := d.outputs(t)["Jobs"] // for a run by hand
+	for _, part := range []string{"awsvpcConfiguration={subnets=[subnet-", "cron(30 2 * * ? *)", "Europe/Berlin"} {
+		if !strings.Contains(network, part) {
+			t.Errorf("the output %s has no %s", network, part)
+		}
+	}
 }
 
 // expectMessage sends a message as the API's variables and role allow, and receives it as those of the worker do.

@@ -1,0 +1,117 @@
+package service
+
+import (
+	"strings"
+
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/cloudwatcheventtarget"
+	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/schedulerschedule"
+	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/schedulerschedulegroup"
+
+	"tap/config"
+	"tap/constructs/cloudwatch"
+	"tap/constructs/logs"
+	"tap/constructs/monitoring"
+	"tap/constructs/policy"
+)
+
+// startSeconds is how long Scheduler tries to start a run that AWS refuses.
+const startSeconds = 60 * 60
+
+// NewJob creates a task that EventBridge Scheduler starts by the job's schedule, and a rule that tells the topic of a
+// run that has failed. It returns what the schedule can be watched by, and for a run by hand the value of
+// aws ecs run-task --network-configuration.
+func NewJob(scope constructs.Construct, id string, props Props, job config.Job,
+	topicARN *string) (signals cloudwatch.Signals, networkConfiguration string) {
+	this, d := constructs.NewConstruct(scope, jsii.String(id)), props.Deployment
+	props.job = true
+	definition, group, ready := newTask(this, props)
+	subnets := []string{}
+	for _, subnet := range props.Network.PrivateSubnets {
+		subnets = append(subnets, *subnet)
+	}
+	networkConfiguration = "awsvpcConfiguration={subnets=[" + strings.Join(subnets, ",") + "],securityGroups=[" +
+		*group.ID + "]}"
+	log := logs.Name(d, props.LogName)
+	family, name := d.Name(props.Name+"Task"), jsii.String(d.Name(props.Name+"Schedule"))
+	monitoring.NewRule(this, d.Name(props.Name+"Failure"), topicARN, failure(props, family),
+		&cloudwatcheventtarget.CloudwatchEventTargetInputTransformer{
+			InputPaths: &map[string]*string{
+				"task": jsii.String("$.detail.taskArn"), "reason": jsii.String("$.detail.stoppedReason"),
+			},
+			// Without quotes around them, EventBridge writes the values as JSON.
+			InputTemplate: jsii.Sprintf(`{"failed": %q, "reason": <reason>, "task": <task>, "log": %q}`,
+				"job "+id+" of "+d.Suffix, log),
+		})
+	if job.Schedule == "" {
+		return signals, networkConfiguration
+	}
+
+	// A group for each schedule: Scheduler's metrics have no other dimension.
+	grouped := schedulerschedulegroup.NewSchedulerScheduleGroup(this, jsii.String("group"), &schedulerschedulegroup.SchedulerScheduleGroupConfig{
+		Name: name,
+	})
+	run := policy.Allow("RunTask", d.ARNs.ARN("ecs", "task-definition/"+family+":*"), "ecs:RunTask")
+	run.Conditions = []policy.Condition{policy.ARNLike("ecs:cluster", props.Cluster.id)}
+	tag := policy.Allow("TagTask", d.ARNs.ARN("ecs", "task/"+*props.Cluster.Name+"/*"), "ecs:TagResource")
+	tag.Conditions = []policy.Condition{policy.Equals("ecs:CreateAction", jsii.String("RunTask"))}
+	pass := policy.Statement{Sid: "PassRoles", Actions: []string{"iam:PassRole"},
+		Resources:  []*string{definition.ExecutionRoleArnInput(), definition.TaskRoleArnInput()},
+		Conditions: []policy.Condition{policy.Equals("iam:PassedToService", jsii.String("ecs-tasks.amazonaws.com"))},
+	}
+	// https://docs.aws.amazon.com/scheduler/latest/UserGuide/cross-service-confused-deputy-prevention.html
+	role := d.NewRole(this, "schedule-role", policy.RoleProps{
+		Name: props.Name + "ScheduleRole", Description: "Starts tasks of " + props.LogName,
+		Service: "scheduler.amazonaws.com", Conditions: d.ARNs.Sources("scheduler", "schedule-group/"+*name),
+		Statements: []policy.Statement{run, tag, pass},
+	})
+	ready = append(ready, role.Permissions)
+	schedulerschedule.NewSchedulerSchedule(this, jsii.String("schedule"), &schedulerschedule.SchedulerScheduleConfig{
+		Name: name, GroupName: grouped.Name(), DependsOn: &ready,
+		ScheduleExpression: jsii.String(job.Schedule), ScheduleExpressionTimezone: jsii.String(job.TimeZone),
+		FlexibleTimeWindow: &schedulerschedule.SchedulerScheduleFlexibleTimeWindow{Mode: jsii.String("OFF")},
+		Target: &schedulerschedule.SchedulerScheduleTarget{
+			Arn: props.Cluster.id, RoleArn: role.ARN,
+			RetryPolicy: &schedulerschedule.SchedulerScheduleTargetRetryPolicy{
+				MaximumEventAgeInSeconds: jsii.Number(startSeconds),
+			},
+			EcsParameters: &schedulerschedule.SchedulerScheduleTargetEcsParameters{
+				TaskDefinitionArn: definition.Arn(), LaunchType: jsii.String("FARGATE"),
+				PlatformVersion: jsii.String("LATEST"), PropagateTags: jsii.String("TASK_DEFINITION"),
+				NetworkConfiguration: &schedulerschedule.SchedulerScheduleTargetEcsParametersNetworkConfiguration{
+					Subnets: &props.Network.PrivateSubnets, SecurityGroups: &[]*string{group.ID},
+					AssignPublicIp: jsii.Bool(false),
+				},
+			},
+		},
+	})
+	// https://docs.aws.amazon.com/scheduler/latest/UserGuide/monitoring-cloudwatch.html
+	dropped := cloudwatch.Metrics("AWS/Scheduler", map[string]*string{"ScheduleGroup": grouped.Name()})
+	signals.Alarms = []cloudwatch.Alarm{{
+		ID: "dropped-run", Name: "DroppedRunAlarm",
+		Description: "A run was not started within an hour: AWS refused it each time, and " + log + " has nothing of it.",
+		Advice:      "look for RunTask in CloudTrail, and run the job by hand.",
+		Metric:      dropped("InvocationDroppedCount", "Sum"), Threshold: 1, Period: 300,
+	}}
+	return signals.Of(props.Name), networkConfiguration
+}
+
+// failure is the pattern of the events of failed runs, by the schedule or by hand: the job's own container ended with
+// another status than 0, or the task before it. EventBridge matches name and status in one element of the list only:
+// https://github.com/aws/event-ruler#json-array-matching
+func failure(props Props, family string) map[string]any {
+	anythingBut := func(value any) []any { return []any{map[string]any{"anything-but": []any{value}}} }
+	return map[string]any{
+		"source": []string{"aws.ecs"}, "detail-type": []string{"ECS Task State Change"},
+		"detail": map[string]any{
+			"clusterArn": []*string{props.Cluster.id}, "group": []string{"family:" + family}, "lastStatus": []string{"STOPPED"},
+			"$or": []any{
+				map[string]any{"containers": map[string]any{
+					"name": []string{props.Deployment.Name(props.Name + "Container")}, "exitCode": anythingBut(0),
+				}},
+				map[string]any{"stopCode": anythingBut("EssentialContainerExited")},
+			},
+		},
+	}
+}
