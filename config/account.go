@@ -95,9 +95,15 @@ func applyRulesBetween(files []*file, shared *file, accounts []Account) {
 		e := &f.environment
 		f.forbid(accounts != nil && e.Account != "" && !e.InAccountStack() && !shared.refused(e.Account),
 			"is not in accounts.yaml", "account")
-		owner, region, _, private := e.Service.PrivateRepository()
-		immutable := private && e.InAccountStack() && owner == e.Account && region == e.Region // the account's own
-		f.forbid(e.Class == Production && !strings.Contains(e.Service.Image, "@") && !immutable, imageStays, "service.image")
+		for path, image := range e.images() {
+			owner, region, repository, private := PrivateRepository(image)
+			immutable := private && e.InAccountStack() && owner == e.Account && region == e.Region &&
+				repository == Repository // the account's own
+			f.forbid(e.Class == Production && !strings.Contains(image, "@") && !immutable, imageStays, path)
+			f.forbid(path != "service.image" && e.Network.NATGateways == 0 && !e.Network.IsExisting() &&
+				(!private || region != e.Region), "without a NAT gateway, tasks get an image only from a private ECR "+
+				"repository of the Region", path, "network.natGateways")
+		}
 		for _, other := range files[:i] {
 			o := &other.environment
 			f.forbid(e.LoadBalancer.Domain.Name != "" && e.LoadBalancer.Domain.Name == o.LoadBalancer.Domain.Name,
@@ -140,12 +146,12 @@ func (f *file) applyAccountRules(account Account, files []*file) {
 		f.forbid(begins && other.environment.Account == e.Account, fmt.Sprintf("the suffix %s begins with that of %s and a "+
 			"hyphen, so that patterns of names match both; rename one, or use another account", e.Suffix, other.name), "account")
 	}
-	imageAccount, _, repository, _ := e.Service.PrivateRepository()
+	imageAccount, _, repository, _ := PrivateRepository(e.Service.Image)
 	f.forbid(imageAccount == e.Account && repository != Repository, "the account's repository is "+Repository,
 		"service.image")
-	for name, arn := range e.Service.Secrets {
+	for path, arn := range e.secrets() {
 		_, secret, _ := strings.Cut(arn, ":secret:")
 		f.forbid(!strings.HasPrefix(secret, SecretPrefix(e.Suffix)), "the environment's permissions boundary allows only "+
-			"secrets whose names begin with "+SecretPrefix(e.Suffix), join("service.secrets", name))
+			"secrets whose names begin with "+SecretPrefix(e.Suffix), path)
 	}
 }

@@ -58,8 +58,8 @@ var privateRepository = regexp.MustCompile(
 // PrivateRepository returns the account, the Region and the repository's name of an image in a private ECR repository,
 // for example 123456789012, us-east-1 and name/sub of 123456789012.dkr.ecr.us-east-1.amazonaws.com/name/sub:tag. It
 // reports false for any other image.
-func (s Service) PrivateRepository() (account, region, repository string, ok bool) {
-	match := privateRepository.FindStringSubmatch(s.Image)
+func PrivateRepository(image string) (account, region, repository string, ok bool) {
+	match := privateRepository.FindStringSubmatch(image)
 	if match == nil {
 		return "", "", "", false
 	}
@@ -185,7 +185,7 @@ func (e Environment) warnings() (warnings []string) {
 		warnings = append(warnings, "network.existing: the VPC gets "+without+" and no empty default security group from "+
 			"here; tasks reach AWS only if the routes of the private subnets lead there")
 	}
-	if owner, _, _, private := e.Service.PrivateRepository(); private && e.Account != "" && owner != e.Account {
+	if owner, _, _, private := PrivateRepository(e.Service.Image); private && e.Account != "" && owner != e.Account {
 		warnings = append(warnings, "service.image: the policy of the repository, which the account "+owner+" has, has to "+
 			"let "+e.Account+" pull (docs/accounts.md); otherwise no task starts")
 	}

@@ -33,7 +33,7 @@ func TestPrivateRepositoryOfAnImage(t *testing.T) {
 		"12345678901.dkr.ecr.us-east-1.amazonaws.com/name":             {},
 		"x.123456789012.dkr.ecr.us-east-1.amazonaws.com/name":          {},
 	} {
-		account, region, repository, private := Service{Image: image}.PrivateRepository()
+		account, region, repository, private := PrivateRepository(image)
 		if got := [3]string{account, region, repository}; got != want || private != (want != [3]string{}) {
 			t.Errorf("%q: got %q, %v", image, got, private)
 		}

@@ -60,6 +60,8 @@ type Environment struct {
 	Workers map[string]Worker `yaml:"workers"`
 	// Jobs are tasks that run to their end by a schedule or by hand, by their names.
 	Jobs map[string]Job `yaml:"jobs"`
+	// Sidecars are containers beside the program in every task of API, workers and jobs, by their names.
+	Sidecars map[string]Sidecar `yaml:"sidecars"`
 }
 
 // Stack is the name of the environment's stack.
@@ -271,6 +273,28 @@ type Job struct {
 	TimeZone string `yaml:"timeZone"`
 	// DatabaseOwner logs it in as the database's master user, as [Service.Migration].
 	DatabaseOwner bool `yaml:"databaseOwner"`
+}
+
+// Sidecar is a container beside the program, such as a collector of traces: it starts first, and when it ends, it is
+// started again and the task goes on. It may do and reach what the program may, and is bound as that is.
+type Sidecar struct {
+	// Image is its container image, of which production asks what it asks of [Service.Image].
+	Image string `yaml:"image"`
+	// Command replaces the image's own command.
+	Command []string `yaml:"command"`
+	// Environment contains its environment variables, and none of the program's; never secrets.
+	Environment map[string]string `yaml:"environment"`
+	// Secrets contains its secrets, in the form of [Service.Secrets], and none of the program's.
+	Secrets map[string]string `yaml:"secrets"`
+	// Memory is the most memory that it gets in MiB, a part of that of each task and more than [Service.TmpfsMiB].
+	Memory int `yaml:"memory"`
+}
+
+// UnmarshalYAML begins with the defaults of a sidecar.
+func (s *Sidecar) UnmarshalYAML(node *yaml.Node) error {
+	type sidecar Sidecar
+	*s = Sidecar{Memory: 128}
+	return node.Decode((*sidecar)(s))
 }
 
 // UnmarshalYAML begins with the defaults of a job.

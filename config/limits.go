@@ -302,6 +302,25 @@ var environmentLimit = func() Limit {
 	memory := oneOf(slices.Compact(slices.Sorted(slices.Values(sizes)))...)
 	memory.words = "512 to 249856, a size that Fargate offers with the CPU units"
 
+	// The grammar of https://github.com/distribution/reference, as long as
+	// https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ContainerDefinition.html allows.
+	image := matching(`(`+labelAnyCase+`(\.`+labelAnyCase+`)*(:[0-9]{1,5})?/)?`+
+		`[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*(/[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*)*`+
+		`(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(@sha256:[0-9a-f]{64})?`,
+		"[registry/]repository[:tag][@sha256:digest]").upTo(255)
+	// https://docs.aws.amazon.com/AmazonECS/latest/developerguide/secrets-envvar-secrets-manager.html
+	secrets := matching(`arn:aws[a-z-]*:secretsmanager:`+regionExpression+
+		`:[0-9]{12}:secret:[A-Za-z0-9/_+=.@-]+-[A-Za-z0-9]{6}(:[A-Za-z0-9 /_+=.@-]*:[A-Za-z0-9-]*:[A-Za-z0-9-]*)?`,
+		"arn:aws:secretsmanager:<Region>:<account>:secret:<name>-<6 characters>, followed by :<JSON key>:: for one value").
+		secret().by(variableName)
+	sidecar := section(map[string]Limit{
+		"image": image, "command": freeText.list(), "environment": freeText.by(openVariableName), "secrets": secrets,
+		"memory": integer(6, unbounded), // https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ContainerDefinition.html
+	})
+	sidecar.Required = []string{"image"}
+	sidecars := sidecar.each()
+	sidecars.MaxProperties = 8 // of the ten containers of a task, beside the program and its migration
+
 	// A worker is nothing without a command of its own.
 	words := freeText.list()
 	words.MinItems, words.MaxItems, words.words = 1, 100, "a list of words"
@@ -393,12 +412,7 @@ var environmentLimit = func() Limit {
 			}),
 		}),
 		"service": section(map[string]Limit{
-			// The grammar of https://github.com/distribution/reference, as long as
-			// https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ContainerDefinition.html allows.
-			"image": matching(`(`+labelAnyCase+`(\.`+labelAnyCase+`)*(:[0-9]{1,5})?/)?`+
-				`[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*(/[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*)*`+
-				`(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(@sha256:[0-9a-f]{64})?`,
-				"[registry/]repository[:tag][@sha256:digest]").upTo(255).orEmpty(),
+			"image":     image.orEmpty(),
 			"command":   freeText.list(),
 			"migration": freeText.list(),
 			"port":      integer(1, 65535),
@@ -430,12 +444,8 @@ var environmentLimit = func() Limit {
 			// https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_TargetGroupAttribute.html
 			"deregistrationDelaySeconds": integer(0, 3600),
 			"environment":                freeText.by(openVariableName),
-			// https://docs.aws.amazon.com/AmazonECS/latest/developerguide/secrets-envvar-secrets-manager.html
-			"secrets": matching(`arn:aws[a-z-]*:secretsmanager:`+regionExpression+
-				`:[0-9]{12}:secret:[A-Za-z0-9/_+=.@-]+-[A-Za-z0-9]{6}(:[A-Za-z0-9 /_+=.@-]*:[A-Za-z0-9-]*:[A-Za-z0-9-]*)?`,
-				"arn:aws:secretsmanager:<Region>:<account>:secret:<name>-<6 characters>, followed by :<JSON key>:: for one value").
-				secret().by(variableName),
-			"executeCommand": boolean,
+			"secrets":                    secrets,
+			"executeCommand":             boolean,
 		}),
 		"loadBalancer": section(map[string]Limit{
 			"certificateArn": matching(`arn:aws[a-z-]*:acm:`+regionExpression+`:[0-9]{12}:certificate/[0-9a-f-]{36}`,
@@ -464,8 +474,9 @@ var environmentLimit = func() Limit {
 			"availabilityPercent": number(90, 99.99, 0),
 			"latencySeconds":      above(0, 4000), // the longest idle time-out of the load balancer
 		}),
-		"workers": worker.each(),
-		"jobs":    job.each(),
+		"workers":  worker.each(),
+		"jobs":     job.each(),
+		"sidecars": sidecars,
 	})
 	file.Required = []string{"class"}
 	file.words = mapping + ", with class: development or class: production"

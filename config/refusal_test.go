@@ -59,7 +59,7 @@ func eachRefused(t testing.TB, use func(key, value, message string)) {
 	}
 }
 
-var needs = map[string]string{"workers": "command: [a]", "jobs": "command: [a]"}
+var needs = map[string]string{"workers": "command: [a]", "jobs": "command: [a]", "sidecars": "image: a"}
 
 // written returns a file that gives the key a value in its last line. The value of a key that ends in [0] is an item; *
 // is a, which has what it needs.

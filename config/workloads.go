@@ -34,9 +34,53 @@ func (w Worker) Service(api Service) Service {
 	return api
 }
 
-// applyWorkloadRules checks workers and jobs.
+// images returns those of the containers, by the keys that name them.
+func (e Environment) images() map[string]string {
+	all := map[string]string{"service.image": e.Service.Image}
+	for name, sidecar := range e.Sidecars {
+		all["sidecars."+name+".image"] = sidecar.Image
+	}
+	return all
+}
+
+// ImageAccounts are the accounts of the private repositories that images are in, sorted.
+func (e Environment) ImageAccounts() (accounts []string) {
+	for _, image := range e.images() {
+		if account, _, _, private := PrivateRepository(image); private {
+			accounts = append(accounts, account)
+		}
+	}
+	slices.Sort(accounts)
+	return slices.Compact(accounts)
+}
+
+// secrets returns the ARNs of those of the containers, by the keys that name them.
+func (e Environment) secrets() map[string]string {
+	all := map[string]string{}
+	for name, arn := range e.Service.Secrets {
+		all[join("service.secrets", name)] = arn
+	}
+	for sidecar := range e.Sidecars {
+		for name, arn := range e.Sidecars[sidecar].Secrets {
+			all[join("sidecars."+sidecar+".secrets", name)] = arn
+		}
+	}
+	return all
+}
+
+// applyWorkloadRules checks workers, jobs and sidecars.
 func (f *file) applyWorkloadRules() {
 	e := &f.environment
+	f.applySidecarMemory("service", e.Service.Memory)
+	for name, sidecar := range e.Sidecars {
+		at := "sidecars." + name
+		f.forbid(e.Service.TmpfsMiB >= sidecar.Memory, "/tmp leaves nothing of the memory that it is a part of",
+			at+".memory", "service.tmpfsMiB")
+		for variable := range sidecar.Secrets {
+			set := join(at+".environment", variable)
+			f.forbid(f.lines[set] > 0, "is in "+at+".environment as well", join(at+".secrets", variable))
+		}
+	}
 	for _, name := range slices.Sorted(maps.Keys(e.Workers)) {
 		worker, at := e.Workers[name], "workers."+name
 		f.applyTaskRules(at, worker.CPU, worker.Memory)
@@ -70,4 +114,16 @@ func (f *file) applyTaskRules(at string, cpu, memory int) {
 		joined(fargateSizes[cpu]), cpu), at+".memory", at+".cpu")
 	f.forbid(f.environment.Service.TmpfsMiB >= memory, "/tmp leaves nothing of the memory that it is a part of",
 		at+".memory", "service.tmpfsMiB")
+	f.applySidecarMemory(at, memory)
+}
+
+// applySidecarMemory checks that the sidecars leave some of a task's memory to the program.
+func (f *file) applySidecarMemory(at string, memory int) {
+	for _, name := range slices.Sorted(maps.Keys(f.environment.Sidecars)) {
+		memory -= f.environment.Sidecars[name].Memory
+		if memory <= f.environment.Service.TmpfsMiB {
+			f.forbid(true, "the sidecars leave nothing to the program but its /tmp", "sidecars."+name+".memory", at+".memory")
+			return
+		}
+	}
 }

@@ -42,9 +42,9 @@ func NewTapStack(app constructs.Construct, environment config.Environment,
 	key := encryption.New(stack, "encryption", environment, arns)
 	deployed := deployment.New(stack, "deployment", environment, arns, key)
 
-	imageAccount, _, _, _ := environment.Service.PrivateRepository()
 	vpc := network.New(stack, "network", network.Props{
-		Deployment: deployed, Name: deployment.Main, Config: environment.Network, ImageAccount: imageAccount,
+		Deployment: deployed, Name: deployment.Main, Config: environment.Network,
+		ImageAccounts: environment.ImageAccounts(),
 	})
 	data := database.New(stack, "database", database.Props{
 		Deployment: deployed, Name: deployment.Main, Config: environment.Database, Network: vpc,
@@ -79,7 +79,8 @@ func NewTapStack(app constructs.Construct, environment config.Environment,
 	api := service.New(stack, "service", service.Props{
 		Deployment: deployed, Name: deployment.Main, LogName: "payment-api", Config: environment.Service,
 		Cluster: cluster, Network: vpc, Ingress: &balancer.Ingress,
-		Uses: apiUses, MigrationUses: []connection.Connection{data.Owner},
+		Sidecars: environment.Sidecars,
+		Uses:     apiUses, MigrationUses: []connection.Connection{data.Owner},
 		DeploymentAlarms: deploymentAlarms,
 	})
 	// After the API: its new tasks have run the migration.

@@ -33,7 +33,7 @@ func newWorkers(stack cdktf.TerraformStack, platform Platform, environment confi
 		props := service.Props{
 			Deployment: platform.Deployment, Name: config.ID("Worker", name), LogName: id, Section: "workers." + name,
 			Config: worker.Service(environment.Service), Cluster: platform.Cluster, Network: platform.Network,
-			Uses: uses, MessagesPerTask: worker.Scaling.MessagesPerTask,
+			Uses: uses, MessagesPerTask: worker.Scaling.MessagesPerTask, Sidecars: environment.Sidecars,
 		}
 		if read, found := queues[name]; found {
 			props.Uses, props.Backlog = append(slices.Clip(uses), read.Receive), read.Waiting
@@ -56,7 +56,7 @@ func newJobs(stack cdktf.TerraformStack, platform Platform, environment config.E
 		props := service.Props{
 			Deployment: platform.Deployment, Name: config.ID("Job", name), LogName: id, Uses: uses,
 			Config:  environment.Service.Beside(job.Command, job.CPU, job.Memory),
-			Cluster: platform.Cluster, Network: platform.Network,
+			Cluster: platform.Cluster, Network: platform.Network, Sidecars: environment.Sidecars,
 		}
 		if job.DatabaseOwner {
 			props.MigrationUses = []connection.Connection{owner}

@@ -105,6 +105,44 @@ func TestScheduleStartsItsJobOnly(t *testing.T) {
 	}
 }
 
+// A sidecar has what its section says and none of the program's secrets; its end is not the task's.
+func TestSidecarIsBesideEveryProgram(t *testing.T) {
+	s, tasks := stacks(t)["workloads"].in(t), 0
+	for _, definition := range s.some("aws_ecs_task_definition") {
+		tasks++
+		var program resource
+		for name, container := range definition.containers() {
+			if strings.HasSuffix(name, "Container") {
+				program = container
+			}
+		}
+		sidecar := definition.containers()["CollectorSidecar"]
+		program.want("dependsOn.0", map[string]string{"containerName": sidecar.Text("name"), "condition": "START"})
+		sidecar.want("essential", false)
+		sidecar.want("restartPolicy", map[string]any{"enabled": true, "restartAttemptPeriod": 60})
+		sidecar.want("memory", 128)
+		sidecar.want("command", []string{"--config=env:CONFIG"})
+		sidecar.want("environment", []map[string]string{{"name": "CONFIG", "value": "receivers: {}"}})
+		sidecar.want("portMappings", nil)
+		const secret = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:tap/workloads/collector-AbCdEf"
+		sidecar.want("secrets", []map[string]string{{"name": "API_KEY", "valueFrom": secret + ":key::"}})
+		for _, shared := range []string{"user", "readonlyRootFilesystem", "linuxParameters", "stopTimeout"} {
+			sidecar.want(shared, program.At(shared))
+		}
+		may := permissions(definition.follow("execution_role_arn").permitted()...)
+		for _, needed := range []string{"secretsmanager:GetSecretValue " + secret,
+			"ecr:BatchGetImage arn:aws:ecr:eu-west-1:210987654321:repository/collector",
+			"ecr:BatchGetImage arn:aws:ecr:eu-west-1:123456789012:repository/payment-api"} {
+			if !slices.ContainsFunc(may, func(permission string) bool { return aws(permission) == needed }) {
+				t.Errorf("%s may not %s", definition.Text("family"), needed)
+			}
+		}
+	}
+	if tasks != 5 {
+		t.Errorf("there are %d tasks", tasks)
+	}
+}
+
 // Without an image a workload says so; no server is started.
 func TestPlaceholderOfWorkloadsIdles(t *testing.T) {
 	environment := parse(t, "idle", minimalDevelopment+"workers: {a: {command: [a]}}\njobs: {b: {command: [b]}}\n")

@@ -102,8 +102,8 @@ func TestExistingNetworkIsUsedAsItIs(t *testing.T) {
 // Nobody carries data to another account through an endpoint: to S3, ECR's layers and the account of the image apart.
 func TestEndpointsLeadToTheAccount(t *testing.T) {
 	eachEnvironment(t, func(s stack) {
-		imageAccount, _, _, _ := s.environment.Service.PrivateRepository()
-		allowed := regexp.MustCompile(`^(` + accountID.String() + `|` + imageAccount + `)$`)
+		images := strings.Join(s.environment.ImageAccounts(), "|")
+		allowed := regexp.MustCompile(`^(` + accountID.String() + `|` + images + `)$`)
 		for _, endpoint := range s.some("aws_vpc_endpoint") {
 			for _, statement := range endpoint.policy() {
 				if !isImageLayers(statement, s.environment.Region) && !(statement.HasCondition("aws:PrincipalAccount", accountID) &&

@@ -226,7 +226,7 @@ func TestTaskRolesHaveTheirOwnRights(t *testing.T) {
 		if master || len(service.Migration)+len(service.Secrets) > 0 {
 			starts = append(starts, "kms", "secretsmanager")
 		}
-		if _, _, _, private := service.PrivateRepository(); private {
+		if _, _, _, private := config.PrivateRepository(service.Image); private {
 			starts = append(starts, "ecr")
 		}
 		if service.ExecuteCommand {

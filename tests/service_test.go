@@ -86,15 +86,23 @@ func TestMigrationSucceedsBeforeTheAPIStarts(t *testing.T) {
 	migrates := 0
 	eachEnvironment(t, func(s stack) {
 		api, words := s.container(), s.environment.Service.Migration
+		var beside []string
+		var first []any
+		for name := range s.environment.Sidecars {
+			sidecar := s.containers()[config.ID("", name)+"Sidecar"]
+			beside = append(beside, config.ID("", name)+"Sidecar")
+			first = append(first, map[string]any{"containerName": sidecar.Text("name"), "condition": "START"})
+		}
 		if len(words) == 0 {
 			same(s, "the containers", slices.Collect(maps.Keys(s.containers())), []string{"PaymentContainer"})
 			api.want("dependsOn", nil)
 			return
 		}
 		migrates++
-		same(s, "the containers", slices.Collect(maps.Keys(s.containers())), []string{"PaymentContainer", "PaymentMigration"})
+		same(s, "the containers", slices.Collect(maps.Keys(s.containers())),
+			append(beside, "PaymentContainer", "PaymentMigration"))
 		migration := s.containers()["PaymentMigration"]
-		api.want("dependsOn", []any{map[string]any{"containerName": migration.Text("name"), "condition": "SUCCESS"}})
+		api.want("dependsOn", append(first, map[string]any{"containerName": migration.Text("name"), "condition": "SUCCESS"}))
 		api.want("essential", true)
 		migration.want("essential", false) // its end is not the task's
 		migration.want("command", words)
@@ -112,7 +120,8 @@ func TestMigrationSucceedsBeforeTheAPIStarts(t *testing.T) {
 
 // A mode that is not said is the account's. The API does not wait for its log; a migration ends with all its lines.
 func TestContainersSayHowTheyLog(t *testing.T) {
-	modes := map[string][2]any{"PaymentContainer": {"non-blocking", "25m"}, "PaymentMigration": {"blocking", nil}}
+	modes := map[string][2]any{"PaymentContainer": {"non-blocking", "25m"}, "PaymentMigration": {"blocking", nil},
+		"CollectorSidecar": {"non-blocking", "25m"}}
 	eachEnvironment(t, func(s stack) {
 		for name, container := range s.containers() {
 			container.want("logConfiguration.options.mode", modes[name][0])

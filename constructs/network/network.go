@@ -29,11 +29,10 @@ import (
 
 // Props configures New.
 type Props struct {
-	Deployment deployment.Deployment
-	Name       string // begins the names of its parts, for example Payment of PaymentVPC-<suffix>
-	Config     config.Network
-	// ImageAccount is the account of a private repository from which images are pulled; empty: the own one.
-	ImageAccount string
+	Deployment    deployment.Deployment
+	Name          string // begins the names of its parts, for example Payment of PaymentVPC-<suffix>
+	Config        config.Network
+	ImageAccounts []string // those of private repositories from which images are pulled, beside the own one
 }
 
 // Network is a VPC with a public and a private subnet in each zone.

@@ -127,9 +127,7 @@ func (n *Network) serviceName(service string) *string {
 func (n *Network) ownAccountOnly() policy.Statement {
 	account := n.props.Deployment.ARNs.ID
 	owners := []*string{account}
-	if n.props.ImageAccount != "" {
-		owners = append(owners, jsii.String(n.props.ImageAccount))
-	}
+	owners = append(owners, *jsii.Strings(n.props.ImageAccounts...)...)
 	return policy.Statement{
 		Sid: "OwnAccount", Principal: policy.Anyone(), Actions: []string{"*"}, Resources: *jsii.Strings("*"),
 		Conditions: []policy.Condition{

@@ -1,6 +1,7 @@
 package service
 
 import (
+	"fmt"
 	"maps"
 	"reflect"
 	"slices"
@@ -9,6 +10,7 @@ import (
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
+	"tap/config"
 	"tap/constructs/connection"
 	"tap/constructs/deployment"
 	"tap/constructs/logs"
@@ -72,27 +74,39 @@ func platform(props Props) []connection.Connection {
 	}, {
 		Name: "service.environment", Variables: props.Config.Environment,
 	}}
-	if owner, region, name, private := props.Config.PrivateRepository(); private {
-		repository := jsii.Sprintf("arn:%s:ecr:%s:%s:repository/%s", *arns.Partition, region, owner, name)
+	images, references := []string{props.Config.Image}, slices.Collect(maps.Values(props.Config.Secrets))
+	for _, name := range slices.Sorted(maps.Keys(props.Sidecars)) {
+		images = append(images, props.Sidecars[name].Image)
+		references = slices.AppendSeq(references, maps.Values(props.Sidecars[name].Secrets))
+	}
+	var repositories []string
+	for _, image := range images {
+		if owner, region, name, private := config.PrivateRepository(image); private {
+			repositories = append(repositories,
+				fmt.Sprintf("arn:%s:ecr:%s:%s:repository/%s", *arns.Partition, region, owner, name))
+		}
+	}
+	if len(repositories) > 0 {
+		slices.Sort(repositories)
 		uses = append(uses, connection.Connection{
 			Name: "image",
 			Execution: connection.Access{Statements: []policy.Statement{
 				policy.Allow("SignInToECR", every, "ecr:GetAuthorizationToken"),
-				policy.Allow("PullImage", repository,
-					"ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"),
+				{Sid: "PullImage", Resources: *jsii.Strings(slices.Compact(repositories)...), Actions: []string{
+					"ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"}},
 			}},
 			Endpoints: []string{"ecr.api", "ecr.dkr"},
 		})
 	}
-	if secrets := props.Config.Secrets; len(secrets) > 0 {
+	if len(references) > 0 {
 		var arns []string
-		for _, reference := range secrets {
+		for _, reference := range references {
 			parts := strings.Split(reference, ":") // seven of an ARN; what follows selects a value of the secret
 			arns = append(arns, strings.Join(parts[:7], ":"))
 		}
 		slices.Sort(arns)
 		uses = append(uses, connection.Connection{
-			Name: "service.secrets", Secrets: secrets,
+			Name: "service.secrets", Secrets: props.Config.Secrets,
 			Execution: connection.Access{
 				Statements: []policy.Statement{{
 					Sid: "ReadFurtherSecrets", Resources: *jsii.Strings(slices.Compact(arns)...),

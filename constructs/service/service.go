@@ -87,6 +87,7 @@ type Props struct {
 	// leaves them out.
 	Backlog         cloudwatch.Metric
 	MessagesPerTask int
+	Sidecars        map[string]config.Sidecar
 	Section         string // of the environment file, for what alarms say; empty: service
 	job             bool   // it ends by itself
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/aws/jsii-runtime-go"
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/ecstaskdefinition"
 
+	"tap/config"
 	"tap/constructs/connection"
 	"tap/constructs/logs"
 	"tap/constructs/policy"
@@ -25,6 +26,8 @@ type containerDefinition struct {
 	User                   string              `json:"user,omitempty"`
 	ReadonlyRootFilesystem bool                `json:"readonlyRootFilesystem"`
 	StopTimeout            int                 `json:"stopTimeout"`
+	Memory                 int                 `json:"memory,omitempty"` // MiB
+	RestartPolicy          map[string]any      `json:"restartPolicy,omitempty"`
 	DependsOn              []dependency        `json:"dependsOn,omitempty"`
 	PortMappings           []map[string]any    `json:"portMappings,omitempty"`
 	Environment            []map[string]string `json:"environment"`
@@ -37,6 +40,12 @@ type containerDefinition struct {
 type logConfiguration struct {
 	LogDriver string            `json:"logDriver"`
 	Options   map[string]string `json:"options"`
+}
+
+// doNotWait lets requests not wait for logs. 25m lost no line in AWS's tests:
+// https://aws.amazon.com/blogs/containers/preventing-log-loss-with-non-blocking-mode-in-the-awslogs-container-log-driver/
+func (l logConfiguration) doNotWait() {
+	l.Options["mode"], l.Options["max-buffer-size"] = "non-blocking", "25m"
 }
 
 type dependency struct {
@@ -86,9 +95,7 @@ func newContainers(props Props, logGroup string) []containerDefinition {
 	}
 	program := newContainer(props, props.Name+"Container", props.LogName, service.Command, logGroup, own...)
 	program.Essential = true
-	// Requests do not wait for logs. 25m lost no line in AWS's tests:
-	// https://aws.amazon.com/blogs/containers/preventing-log-loss-with-non-blocking-mode-in-the-awslogs-container-log-driver/
-	program.LogConfiguration.Options["mode"], program.LogConfiguration.Options["max-buffer-size"] = "non-blocking", "25m"
+	program.LogConfiguration.doNotWait()
 	if props.Ingress != nil {
 		program.PortMappings = []map[string]any{
 			{"containerPort": service.Port, "hostPort": service.Port, "protocol": "tcp"},
@@ -106,13 +113,32 @@ func newContainers(props Props, logGroup string) []containerDefinition {
 		program.User = "" // root, to listen on a port under 1024
 		program.LinuxParameters.Capabilities["drop"] = PlaceholderDroppedCapabilities
 	}
+	containers := []containerDefinition{}
+	for _, name := range slices.Sorted(maps.Keys(props.Sidecars)) {
+		sidecar := newSidecar(props, name, props.Sidecars[name], logGroup)
+		containers = append(containers, sidecar)
+		program.DependsOn = append(program.DependsOn, dependency{ContainerName: sidecar.Name, Condition: "START"})
+	}
 	if len(service.Migration) == 0 {
-		return []containerDefinition{program}
+		return append([]containerDefinition{program}, containers...)
 	}
 	migration := newContainer(props, props.Name+"Migration", "migration", service.Migration, logGroup,
 		props.MigrationUses...)
-	program.DependsOn = []dependency{{ContainerName: migration.Name, Condition: "SUCCESS"}}
-	return []containerDefinition{program, migration}
+	program.DependsOn = append(program.DependsOn, dependency{ContainerName: migration.Name, Condition: "SUCCESS"})
+	return append([]containerDefinition{program, migration}, containers...)
+}
+
+// newSidecar is a container with what the sidecar says, and otherwise the program's.
+func newSidecar(props Props, name string, sidecar config.Sidecar, logGroup string) containerDefinition {
+	props.Uses = []connection.Connection{{Variables: sidecar.Environment, Secrets: sidecar.Secrets}}
+	props.Config.Image = sidecar.Image
+	container := newContainer(props, config.ID("", name)+"Sidecar", name, sidecar.Command, logGroup)
+	container.Memory = sidecar.Memory
+	// The shortest time after which ECS starts a container again:
+	// https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ContainerRestartPolicy.html
+	container.RestartPolicy = map[string]any{"enabled": true, "restartAttemptPeriod": 60}
+	container.LogConfiguration.doNotWait()
+	return container
 }
 
 // newContainer is a container with the variables and secrets of the connections; overriding ones win.

@@ -27,7 +27,7 @@ from moto.core import DEFAULT_ACCOUNT_ID
 from moto.core.responses import ActionResult, BaseResponse
 from moto.ec2.models.security_groups import SecurityGroupRule
 from moto.ec2.models.vpcs import VPCBackend
-from moto.ecs.models import Service
+from moto.ecs.models import EC2ContainerServiceBackend, Service
 from moto.ecs.responses import EC2ContainerServiceResponse
 from moto.iam.access_control import PermissionResult
 from moto.logs.responses import LogsResponse
@@ -203,6 +203,8 @@ scaling = DBCluster.scaling_configuration_info.fget
 DBCluster.scaling_configuration_info = property(lambda self: scaling(self) if self.scaling_configuration else None)
 SecurityGroupRule.description = property(
     lambda self: self.ip_range.get("Description") or self.source_group.get("Description"))
+# Moto adds up the memory of the containers of a task, which on Fargate need not have any.
+EC2ContainerServiceBackend._calculate_task_resource_requirements = staticmethod(lambda definition: {})
 # The provider compares the text, in which AWS has no spaces.
 attributes = Queue.attributes.fget
 Queue.attributes = property(lambda self: attributes(self) | (

@@ -58,7 +58,7 @@ func release(stack, image string) error {
 	}
 	if environments, _, err = config.Load("environments", ""); err == nil {
 		e := environments[i]
-		account, _, _, _ := e.Service.PrivateRepository()
+		account, _, _, _ := config.PrivateRepository(e.Service.Image)
 		if e.Service.Image == image && strings.Contains(image, "@sha256:") && (!e.InAccountStack() || account == e.Account) {
 			return nil
 		}

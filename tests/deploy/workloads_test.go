@@ -41,6 +41,9 @@ func (d *deployment) expectRun(t *testing.T) {
 			subnets: Subnets, securityGroups: SecurityGroups, assignPublicIp: AssignPublicIp}}}`, nil})[0]
 	d.expectAnswers(t, request{"ecs", "run_task", parameters(answer.(map[string]any)),
 		"[length(tasks), length(failures), tasks[0].group]", []any{1, 0, "family:JobReconciliationTask-dev"}})
+	tasks := parameters{"cluster": "PaymentCluster-dev", "family": "JobReconciliationTask-dev"}
+	started := d.ask(t, "ecs", "list_tasks", tasks, "taskArns[0]")
+	d.ask(t, "ecs", "stop_task", parameters{"cluster": "PaymentCluster-dev", "task": started}, "task.taskArn")
 	network := d.outputs(t)["Jobs"] // for a run by hand
 	for _, part := range []string{"awsvpcConfiguration={subnets=[subnet-", "cron(30 2 * * ? *)", "Europe/Berlin"} {
 		if !strings.Contains(network, part) {
