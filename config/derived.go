@@ -69,6 +69,13 @@ func PrivateRepository(image string) (account, region, repository string, ok boo
 // HTTPS reports whether the load balancer has a certificate, named or requested.
 func (l LoadBalancer) HTTPS() bool { return l.CertificateARN != "" || l.Domain.Name != "" }
 
+// OutsideRegion is where Route 53 reports what its health checks find:
+// https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/monitoring-health-checks.html
+const OutsideRegion = "us-east-1"
+
+// IsCommercial reports whether the Region is of the partition aws.
+func (e Environment) IsCommercial() bool { return !strings.HasPrefix(e.Region, "us-gov-") }
+
 // IsServerless reports whether the cluster is Aurora Serverless v2.
 func (d Database) IsServerless() bool { return d.InstanceClass == serverlessClass }
 
@@ -171,9 +178,13 @@ func Warnings(environments []Environment, withAccounts bool) (all []string) {
 }
 
 func (e Environment) warnings() (warnings []string) {
+	if e.LoadBalancer.Domain.Name != "" && !e.IsCommercial() {
+		warnings = append(warnings, "loadBalancer.domain: outside the partition aws, nothing calls the API from outside, and no "+
+			"alarm says that nobody can reach it")
+	}
 	// https://aws.amazon.com/about-aws/whats-new/2026/01/amazon-ecs-tmpfs-mounts-aws-fargate-managed-instances/
 	// https://aws.amazon.com/about-aws/whats-new/2026/01/aws-sts-supports-validation-identity-provider-claims/
-	if strings.HasPrefix(e.Region, "us-gov-") {
+	if !e.IsCommercial() {
 		warnings = append(warnings, "region: AWS has announced for commercial Regions only: tmpfs on Fargate, which is /tmp "+
 			"of every task, and the claims of GitHub's tokens by which the pipeline's roles know repository and branch")
 	}

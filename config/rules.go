@@ -92,6 +92,9 @@ func Rules(class Class, region string) (rules []Rule) {
 	const domain = "a name needs the ID of the hosted zone that contains it, and a zone the name"
 	rule(domain, filled(zone), filled(name))
 	rule(domain, filled(name), filled(zone))
+	// https://docs.aws.amazon.com/Route53/latest/APIReference/API_HealthCheckConfig.html
+	rule("Route 53, which calls it from outside, takes 255 characters at most",
+		is("service.healthCheck.path", Limit{MaxLength: 255}), filled(name))
 	rule("a certificate excludes loadBalancer.domain, which has one requested", empty(certificate), filled(name))
 	return rules
 }

@@ -30,7 +30,7 @@ import (
 // NewTapStack declares the stack tap-<suffix>: everything of one environment, and the extensions.
 func NewTapStack(app constructs.Construct, environment config.Environment,
 	extensions ...Extension) cdktf.TerraformStack {
-	stack := newStack(app, environment.Stack(), environment.Region, environment.Account, environment.Suffix,
+	stack, aws := newStack(app, environment.Stack(), environment.Region, environment.Account, environment.Suffix,
 		environment.Tags)
 	if environment.InAccountStack() {
 		keepState(stack, environment.Stack(), environment.StatesBucket, environment.Region, environment.Account)
@@ -90,6 +90,19 @@ func NewTapStack(app constructs.Construct, environment config.Environment,
 	acl := firewall.New(stack, "firewall", firewall.Props{
 		Deployment: deployed, Name: deployment.Main, Config: environment.Firewall, LoadBalancerARN: balancer.ARN,
 	})
+	var outside cdktf.TerraformProvider
+	if environment.Region != config.OutsideRegion && environment.IsCommercial() {
+		// Without a domain as well: what one leaves behind is destroyed with it.
+		aws.Region, aws.Alias = jsii.String(config.OutsideRegion), jsii.String("outside")
+		outside = provider.NewAwsProvider(stack, jsii.String("aws-outside"), aws)
+	}
+	if domain := environment.LoadBalancer.Domain.Name; domain != "" && environment.IsCommercial() {
+		topic := monitor.WatchOutside(stack, "outside", domain, environment.Service.HealthCheck.Path, outside,
+			api.Running.Ready)
+		if topic != nil {
+			output(stack, "OutsideTopicArn", "SNS topic in us-east-1 of the alarm that nobody can reach the API", topic)
+		}
+	}
 	watched := append([]cloudwatch.Signals{api.Signals, data.Signals, acl.Signals, data.ReaderSignals}, workers...)
 	dashboard := monitor.NewDashboard(stack, "monitoring", append(watched, jobs...)...)
 
@@ -115,7 +128,7 @@ func NewTapStack(app constructs.Construct, environment config.Environment,
 // NewAccountStack declares the stack tap-account-<account>: what the account's environments share. Its state is in its
 // own bucket from the start, under a key that the pipeline's roles cannot reach.
 func NewAccountStack(app constructs.Construct, file config.Account) cdktf.TerraformStack {
-	stack := newStack(app, file.Stack(), file.Region, file.ID, "account", nil)
+	stack, _ := newStack(app, file.Stack(), file.Region, file.ID, "account", nil)
 	keepState(stack, "account", file.StatesBucket(), file.Region, file.ID)
 	states, repository := account.New(stack, "account", file)
 	output(stack, "StatesBucket", "S3 bucket of the Terraform states", states)
@@ -123,10 +136,10 @@ func NewAccountStack(app constructs.Construct, file config.Account) cdktf.Terraf
 	return stack
 }
 
-// newStack declares a stack with its provider, which takes credentials of the account only if one is named, and the
+// newStack declares a stack with its provider, whose configuration it returns, and which takes credentials of the account only if one is named, and the
 // tags that every resource has.
 func newStack(app constructs.Construct, name, region, account, tag string,
-	further map[string]string) cdktf.TerraformStack {
+	further map[string]string) (cdktf.TerraformStack, *provider.AwsProviderConfig) {
 	stack := cdktf.NewTerraformStack(app, jsii.String(name))
 	stack.AddOverride(jsii.String("terraform.required_version"), versions.Terraform)
 	// The bindings ask for exactly the version that they are made from.
@@ -147,7 +160,7 @@ func newStack(app constructs.Construct, name, region, account, tag string,
 		aws.AllowedAccountIds = jsii.Strings(account)
 	}
 	provider.NewAwsProvider(stack, jsii.String("aws"), aws)
-	return stack
+	return stack, aws
 }
 
 // keepState keeps the stack's state in a folder of its account's bucket, encrypted, and locked while it is in use.

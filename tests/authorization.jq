@@ -30,6 +30,7 @@ def key: split("/")[0];
   | ([$parts | to_entries[] | .key as $resource
     | if ($parts | keys) == [""] then "*" else ("\($service):\($resource)", "elasticloadbalancing:\($resource)") end
     | select(. == "*" or IN($types[]))
+    | select([$action, .] != ["route53:ChangeTagsForResource", "route53:hostedzone"]) # zones are not ours
     # An action's own keys are better than those of the type, which in EC2 are those of all its actions.
     + ([$parts[$resource].condition_keys, $kinds[$resource].condition_keys // []] | map(select(. != []))[0] // []
       | . + ($parts[""].condition_keys // []) | map(key | select(IN($compared[]))) | unique | "[\(join(","))]")]

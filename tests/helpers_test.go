@@ -202,10 +202,15 @@ func (s stack) some(kind string) []resource {
 	return all
 }
 
-// only returns the one resource of a kind.
+// here returns those of resources that are in the stack's own Region.
+func here(all []resource) []resource {
+	return slices.DeleteFunc(all, func(r resource) bool { return r.At("provider") != nil })
+}
+
+// only returns the one resource of a kind in the stack's own Region.
 func (s stack) only(kind string) resource {
 	s.Helper()
-	all := s.some(kind)
+	all := here(s.some(kind))
 	if len(all) > 1 {
 		s.Fatalf("there are %d %s, expected one", len(all), kind)
 	}
@@ -236,8 +241,8 @@ func (s stack) find(kind, path string, value any) resource {
 // selector matches the kind, the name that is asked for, and the path of what want checks.
 var selector = regexp.MustCompile(`^((?:data\.|ephemeral\.)?\w+)(?:\[name=(.*?)\])?\.(.*)$`)
 
-// want checks every resource of a kind, of which there has to be one at least, or the one with a name:
-// aws_lb.idle_timeout, aws_lb[name=x].idle_timeout.
+// want checks every resource of a kind in the stack's own Region, of which there has to be one at least, or the one with
+// a name: aws_lb.idle_timeout, aws_lb[name=x].idle_timeout.
 func (s stack) want(kindAndPath string, expected any, controls ...string) {
 	s.Helper()
 	match := selector.FindStringSubmatch(kindAndPath)
@@ -245,7 +250,7 @@ func (s stack) want(kindAndPath string, expected any, controls ...string) {
 	if match[2] != "" {
 		all = []resource{s.find(match[1], "name", match[2])}
 	}
-	for _, r := range all {
+	for _, r := range here(all) {
 		r.want(match[3], expected, controls...)
 	}
 }

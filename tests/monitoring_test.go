@@ -3,10 +3,13 @@ package tests
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+
+	"tap/tests/terraform"
 )
 
 // An alarm on what does not exist is never raised.
@@ -22,6 +25,7 @@ func TestAlarmsWatchThisEnvironment(t *testing.T) {
 			// Over all instances an idle reader hides a busy writer.
 			"HighDBCPUAlarm":       dimensions{"DBClusterIdentifier": cluster, "Role": "WRITER"},
 			"HighDBReaderCPUAlarm": dimensions{"DBClusterIdentifier": cluster, "Role": "READER"},
+			"AWS/Route53":          dimensions{"HealthCheckId": "${aws_route53_health_check.id}"},
 			"AWS/WAFV2":            dimensions{"Region": s.environment.Region, "Rule": "ALL", "WebACL": firewall},
 		}
 		if s.environment.LoadBalancer.HTTPS() {
@@ -65,6 +69,7 @@ func TestAlarmsWatchThisEnvironment(t *testing.T) {
 			"HighDBReaderCPUAlarm":     s.environment.Database.Readers > 0,
 			"HighReplicaLagAlarm":      s.environment.Database.Readers > 0,
 			"ExpiringCertificateAlarm": s.environment.LoadBalancer.HTTPS(),
+			"UnreachableAlarm":         s.environment.LoadBalancer.Domain.Name != "",
 		} {
 			if slices.Contains(names, name) != exists {
 				s.Errorf("there is %s: %v", name, !exists)
@@ -82,16 +87,17 @@ var tomorrow = []string{"DeadLetterAlarm", "ExpiringCertificateAlarm", "HighDBCP
 
 func TestAlarmsAreHeard(t *testing.T) {
 	eachEnvironment(t, func(s stack) {
-		topics := map[string]resource{} // by what the advice begins with
-		for when, name := range map[string]string{"First": "PaymentAlarms-", "Tomorrow": "PaymentMorningAlarms-"} {
-			topics[when] = s.find("aws_sns_topic", "name", name+s.suffix)
-		}
+		kinds := map[string]string{"First": "PaymentAlarms-", "Tomorrow": "PaymentMorningAlarms-"}
 		for _, alarm := range s.some("aws_cloudwatch_metric_alarm") {
 			said := advice.FindStringSubmatch(alarm.Text("alarm_description"))
 			if said == nil {
 				s.Fatalf("%s does not say what to do first, or tomorrow: %q", alarm.Address(), alarm.At("alarm_description"))
 			}
-			topic := []string{topics[said[2]].Ref("arn")}
+			kind := kinds[said[2]]
+			if alarm.At("provider") != nil {
+				kind = "PaymentOutsideAlarms-"
+			}
+			topic := []string{s.find("aws_sns_topic", "name", kind+s.suffix).Ref("arn")}
 			alarm.want("alarm_actions", topic)
 			alarm.want("ok_actions", topic)
 			if slices.ContainsFunc(tomorrow, func(name string) bool {
@@ -103,18 +109,21 @@ func TestAlarmsAreHeard(t *testing.T) {
 				s.Errorf("%s leaves open what missing data mean", alarm.Address())
 			}
 		}
-		for when, topic := range topics {
+		for _, topic := range s.some("aws_sns_topic") {
 			var heard []string
 			for _, subscription := range s.each("aws_sns_topic_subscription") {
 				if subscription.follow("topic_arn").Name == topic.Name {
 					heard = append(heard, subscription.Text("endpoint"))
 				}
 			}
-			same(s, "those who hear alarms: "+when, heard, s.environment.Monitoring.Emails)
+			same(s, "those who hear "+topic.Text("name"), heard, s.environment.Monitoring.Emails)
 		}
-		alarms := regexp.MustCompile(
-			`^arn:[^:]+:cloudwatch:` + s.environment.Region + `:` + accountID.String() + `:alarm:\*$`)
 		for _, policy := range s.some("aws_sns_topic_policy") {
+			region := s.environment.Region
+			if policy.At("provider") != nil {
+				region = "us-east-1"
+			}
+			alarms := regexp.MustCompile(`^arn:[^:]+:cloudwatch:` + region + `:` + accountID.String() + `:alarm:\*$`)
 			for _, statement := range policy.policy() {
 				isOther := statement.Effect == "Allow" && statement.Sid != "PublishEvents"
 				if isOther && (!statement.Allows("cloudwatch.amazonaws.com", "sns:Publish") ||
@@ -127,6 +136,37 @@ func TestAlarmsAreHeard(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Only what Route 53 reports to is in us-east-1, with the account and the tags of everything else.
+func TestOutsideIsWatchedWhereRoute53Reports(t *testing.T) {
+	for suffix, expected := range map[string]string{"prod": "", "options": "", "existing": "aws_cloudwatch_metric_alarm " +
+		"aws_kms_key aws_sns_topic aws_sns_topic_policy aws_sns_topic_subscription"} {
+		s, there := stacks(t)[suffix].in(t), []string(nil)
+		for _, r := range s.all() {
+			if r.At("provider") != nil {
+				there = append(there, r.Kind)
+				r.want("provider", "aws.outside")
+			}
+		}
+		same(t, suffix+": what is in us-east-1", there, strings.Fields(expected))
+		stack := terraform.Resource{Attributes: s.root}
+		other, _ := stack.At("provider.aws.1").(map[string]any)
+		if (other != nil) != (s.environment.Region != "us-east-1") {
+			t.Errorf("%s in %s has the second provider %v", suffix, s.environment.Region, other)
+		} else if other != nil {
+			want := maps.Clone(s.only("provider").Attributes)
+			want["alias"], want["region"] = "outside", "us-east-1"
+			same(t, suffix+": the second provider", []string{encoded(other)}, []string{encoded(want)})
+		}
+	}
+	s := stacks(t)["existing"].in(t)
+	key := s.find("aws_kms_key", "provider", "aws.outside")
+	key.want("enable_key_rotation", true, "KMS.4")
+	key.want("policy.Statement.1.Principal", map[string]any{"Service": "cloudwatch.amazonaws.com"})
+	s.find("aws_sns_topic", "provider", "aws.outside").want("kms_master_key_id", key.Ref("arn"))
+	s.find("aws_sns_topic_policy", "provider", "aws.outside").want("policy.Statement.0.Effect", "Deny")
+	s.want("output.OutsideTopicArn.value", s.find("aws_sns_topic", "provider", "aws.outside").Ref("arn"))
 }
 
 func TestDashboardShowsEveryAlarmAndNoOverlap(t *testing.T) {
@@ -157,7 +197,11 @@ func TestDashboardShowsEveryAlarmAndNoOverlap(t *testing.T) {
 				}
 			}
 			if widget.At("type") == "metric" {
-				widget.want("properties.region", s.environment.Region)
+				region := s.environment.Region
+				if widget.At("properties.title") == "Reached from Outside" {
+					region = "us-east-1" // where Route 53 reports
+				}
+				widget.want("properties.region", region)
 				widget.want("properties.yAxis.left.min", 0)
 				for _, threshold := range widget.parts("properties.annotations.horizontal") {
 					if !slices.ContainsFunc(widget.At("properties.metrics").([]any), func(line any) bool {

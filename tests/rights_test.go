@@ -173,6 +173,9 @@ func arns(t *testing.T, suffix string, of ...stack) map[string][]string {
 				arn := regexp.MustCompile(`\{[^}]*\}`).ReplaceAllStringFunc(row[len(row)-1], func(attribute string) string {
 					return numbered.ReplaceAllString(aws(r.Text(strings.Trim(attribute, "{}"))), suffix)
 				})
+				if r.At("provider") != nil {
+					arn = strings.Replace(arn, ":eu-west-1:", ":us-east-1:", 1)
+				}
 				if arn = here.Replace(strings.TrimSpace(arn)); !strings.HasSuffix(arn, ":") { // the attribute is set
 					all[row[0]] = append(all[row[0]], arn)
 				}

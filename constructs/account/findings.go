@@ -33,7 +33,10 @@ func newFindings(scope constructs.Construct, arns policy.ARNs, emails []string) 
 		Policy:    policy.Document(encryption.Administer(arns), encryption.Publish(publish.Sid, "events.amazonaws.com")),
 		Lifecycle: &cdktf.TerraformResourceLifecycle{PreventDestroy: jsii.Bool(true)},
 	})
-	topic := monitoring.NewTopic(this, "topic", "tap-findings", "Findings in images", key.Arn(), emails, publish)
+	topic := monitoring.NewTopic(this, "topic", monitoring.TopicProps{
+		Name: "tap-findings", Title: "Findings in images", KeyARN: key.Arn(), Emails: emails,
+		Publish: []policy.Statement{publish},
+	})
 	// https://docs.aws.amazon.com/inspector/latest/user/eventbridge-integration.html
 	monitoring.NewRule(this, "tap-findings", topic, map[string]any{
 		"source": []string{"aws.inspector2"}, "detail-type": []string{"Inspector2 Finding"},

@@ -101,6 +101,7 @@ func (a Alarm) Config(d deployment.Deployment, topicARN *string) *cloudwatchmetr
 		TreatMissingData: jsii.String(missing), DependsOn: &a.After,
 		EvaluationPeriods: jsii.Number(periods), DatapointsToAlarm: jsii.Number(periods),
 		AlarmActions: &[]*string{topicARN}, OkActions: &[]*string{topicARN}, // CKV_AWS_319
+		Provider: d.Provider,
 	}
 	if a.Expression == "" {
 		config.Namespace, config.MetricName = jsii.String(a.Metric.Namespace), jsii.String(a.Metric.Name)

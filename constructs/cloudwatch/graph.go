@@ -19,6 +19,7 @@ const (
 type Graph struct {
 	Row       Row
 	Title     string
+	Region    string  // of the metrics; empty: the environment's
 	Threshold float64 // of the alarm on a line, where it holds whatever the period; 0 without one
 	Lines     [][]any // of Line, Computed and Hidden
 }

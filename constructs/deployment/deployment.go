@@ -17,14 +17,15 @@ import (
 
 // Deployment is one environment in one AWS account.
 type Deployment struct {
-	Suffix           string          // ends the name of every resource
-	Stack            string          // tap-<suffix>, which names its log groups
-	InAccountStack   bool            // what the account's environments share is in a stack, tap-account-<account>
-	Protect          bool            // refuses plans that destroy or replace what holds data, evidence or traffic
-	LogRetentionDays int             // how long logs are kept (CKV_AWS_338 asks for 365 in production)
-	ARNs             policy.ARNs     // of the account and Region where it is deployed
-	Key              *encryption.Key // encrypts whatever the environment stores
-	ID               *string         // unique to the deployment, and the same for as long as it lasts
+	Suffix           string                  // ends the name of every resource
+	Stack            string                  // tap-<suffix>, which names its log groups
+	InAccountStack   bool                    // what the account's environments share is in a stack, tap-account-<account>
+	Protect          bool                    // refuses plans that destroy or replace what holds data, evidence or traffic
+	LogRetentionDays int                     // how long logs are kept (CKV_AWS_338 asks for 365 in production)
+	ARNs             policy.ARNs             // of the account and Region where it is deployed
+	Key              *encryption.Key         // encrypts whatever the environment stores
+	ID               *string                 // unique to the deployment, and the same for as long as it lasts
+	Provider         cdktf.TerraformProvider // of what is in another Region than the rest; nil: the stack's
 }
 
 // New is the deployment of an environment, whose Region and place cannot change while it lasts.

@@ -3,6 +3,7 @@
 package monitoring
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/aws/constructs-go/constructs/v10"
@@ -14,6 +15,7 @@ import (
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/snstopic"
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/snstopicpolicy"
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/snstopicsubscription"
+	"github.com/hashicorp/terraform-cdk-go/cdktf"
 
 	"tap/constructs/cloudwatch"
 	"tap/constructs/deployment"
@@ -27,6 +29,7 @@ type Monitoring struct {
 
 	name       string
 	deployment deployment.Deployment
+	emails     []string
 	alarms     []*string // ARNs
 	graphs     []cloudwatch.Graph
 }
@@ -36,18 +39,22 @@ type Monitoring struct {
 // Payment of PaymentAlarms-<suffix>, and of the dashboard.
 func New(scope constructs.Construct, id, name string, d deployment.Deployment, emails []string,
 	further ...policy.Statement) *Monitoring {
-	newTopic := func(id, kind, title string, publish ...policy.Statement) *string {
-		return NewTopic(scope, id, d.Name(name+kind), name+" API "+d.Suffix+title, d.Key.ARN, emails,
-			append(publish, policy.Statement{
-				Sid: "PublishAlarms", Principal: policy.Service("cloudwatch.amazonaws.com"),
-				Conditions: d.ARNs.Sources("cloudwatch", "alarm:*"),
-			})...)
-	}
-	return &Monitoring{
-		TopicARN:        newTopic(id, "Alarms", "", further...),
-		MorningTopicARN: newTopic("morning-topic", "MorningAlarms", " in the morning"),
-		name:            name, deployment: d,
-	}
+	m := &Monitoring{name: name, deployment: d, emails: emails}
+	m.TopicARN = m.newTopic(scope, id, "Alarms", "", further...)
+	m.MorningTopicARN = m.newTopic(scope, "morning-topic", "MorningAlarms", " in the morning")
+	return m
+}
+
+func (m *Monitoring) newTopic(scope constructs.Construct, id, kind, title string, publish ...policy.Statement) *string {
+	d := m.deployment
+	return NewTopic(scope, id, TopicProps{
+		Name: d.Name(m.name + kind), Title: m.name + " API " + d.Suffix + title, KeyARN: d.Key.ARN, Emails: m.emails,
+		Publish: append(publish, policy.Statement{
+			Sid: "PublishAlarms", Principal: policy.Service("cloudwatch.amazonaws.com"),
+			Conditions: d.ARNs.Sources("cloudwatch", "alarm:*"),
+		}),
+		Provider: d.Provider,
+	})
 }
 
 // PublishEvents allows the rules of EventBridge to publish to a topic. They support no condition there:
@@ -65,26 +72,33 @@ func NewRule(scope constructs.Construct, name string, topicARN *string, pattern 
 	})
 }
 
-// NewTopic creates an SNS topic to which whom the statements allow it may publish, and returns its ARN. Each e-mail
-// address gets a message to confirm its subscription, and until then no other.
-func NewTopic(scope constructs.Construct, id, name, title string, keyARN *string, emails []string,
-	publish ...policy.Statement) *string {
+// TopicProps configures NewTopic.
+type TopicProps struct {
+	Name, Title string                  // the title is the sender of e-mails
+	KeyARN      *string                 // CKV_AWS_26; services cannot publish to a topic under the AWS managed key
+	Emails      []string                // each address gets a message to confirm its subscription, and until then no other
+	Publish     []policy.Statement      // who may publish to the topic
+	Provider    cdktf.TerraformProvider // nil: the stack's
+}
+
+// NewTopic creates an SNS topic and returns its ARN.
+func NewTopic(scope constructs.Construct, id string, props TopicProps) *string {
 	this := constructs.NewConstruct(scope, jsii.String(id))
 	arn := snstopic.NewSnsTopic(this, jsii.String("topic"), &snstopic.SnsTopicConfig{
-		Name: jsii.String(name), DisplayName: jsii.String(title),
-		KmsMasterKeyId: keyARN, // CKV_AWS_26; services cannot publish to a topic under the AWS managed key
+		Name: jsii.String(props.Name), DisplayName: jsii.String(props.Title), KmsMasterKeyId: props.KeyARN,
+		Provider: props.Provider,
 	}).Arn()
 	statements := []policy.Statement{policy.DenyClearText("sns:Publish", arn)}
-	for _, statement := range publish {
+	for _, statement := range props.Publish {
 		statement.Actions, statement.Resources = []string{"sns:Publish"}, []*string{arn}
 		statements = append(statements, statement)
 	}
 	snstopicpolicy.NewSnsTopicPolicy(this, jsii.String("policy"), &snstopicpolicy.SnsTopicPolicyConfig{
-		Arn: arn, Policy: policy.Document(statements...),
+		Arn: arn, Policy: policy.Document(statements...), Provider: props.Provider,
 	})
-	for _, email := range emails {
+	for _, email := range props.Emails {
 		snstopicsubscription.NewSnsTopicSubscription(this, jsii.String("email-"+email), &snstopicsubscription.SnsTopicSubscriptionConfig{
-			TopicArn: arn, Protocol: jsii.String("email"), Endpoint: jsii.String(email),
+			TopicArn: arn, Protocol: jsii.String("email"), Endpoint: jsii.String(email), Provider: props.Provider,
 		})
 	}
 	return arn
@@ -137,7 +151,7 @@ func (m *Monitoring) NewDashboard(scope constructs.Construct, id string, rest ..
 	slices.SortStableFunc(m.graphs, func(a, b cloudwatch.Graph) int { return int(a.Row - b.Row) })
 	for index, graph := range m.graphs {
 		properties := map[string]any{
-			"view": "timeSeries", "title": graph.Title, "region": m.deployment.ARNs.Region, "period": 60,
+			"view": "timeSeries", "title": graph.Title, "region": cmp.Or(graph.Region, m.deployment.ARNs.Region), "period": 60,
 			"metrics": graph.Lines,
 			"yAxis":   map[string]any{"left": map[string]any{"min": 0}}, // else noise fills the graph
 		}

@@ -139,7 +139,7 @@ Apply complete! Resources: 2 added, 1 changed, 1 destroyed.
 func TestProgramsSeeNothingOfOtherRuns(t *testing.T) {
 	t.Chdir(t.TempDir())
 	must.Write(t, file("tap-qa", configuration), `{"provider": {"aws": [{"region": "eu-west-1",
-		"allowed_account_ids": ["210987654321"]}]}}`)
+		"allowed_account_ids": ["210987654321"]}, {"alias": "outside", "region": "us-east-1"}]}}`)
 	for name, test := range map[string]struct{ before, want string }{
 		"AWS_PROFILE":           {"work", ""},
 		"AWS_ENDPOINT_URL":      {"https://aws.test", "http://127.0.0.1:4566"},

@@ -1,0 +1,61 @@
+package monitoring
+
+import (
+	"fmt"
+
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/kmskey"
+	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/route53healthcheck"
+	"github.com/hashicorp/terraform-cdk-go/cdktf"
+
+	"tap/config"
+	"tap/constructs/cloudwatch"
+	"tap/constructs/encryption"
+	"tap/constructs/policy"
+)
+
+// WatchOutside has Route 53 call a domain's path as customers do, by its name and over TLS, once ready, and watches that
+// in config.OutsideRegion: by a topic and a key of its own there, whose ARN it returns, where the provider is not that of
+// the environment's Region, nil.
+func (m *Monitoring) WatchOutside(scope constructs.Construct, id, domain, path string, provider cdktf.TerraformProvider,
+	ready []cdktf.ITerraformDependable) (topicARN *string) {
+	this, outside := constructs.NewConstruct(scope, jsii.String(id)), *m
+	// From 8 Regions of the world. It is healthy while more than 18 % of the checkers see a status under 400, whatever
+	// the certificate's chain and dates:
+	// https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/dns-failover-determining-health-of-endpoints.html
+	check := route53healthcheck.NewRoute53HealthCheck(this, jsii.String("health-check"), &route53healthcheck.Route53HealthCheckConfig{
+		Type: jsii.String("HTTPS"), Fqdn: jsii.String(domain), Port: jsii.Number(443), EnableSni: jsii.Bool(true),
+		ResourcePath: jsii.String(path), RequestInterval: jsii.Number(30), FailureThreshold: jsii.Number(3),
+		Tags: m.deployment.Tags(m.name + "Outside"), DependsOn: &ready,
+	})
+	if d := &outside.deployment; provider != nil {
+		d.ARNs.Region, d.Provider = config.OutsideRegion, provider
+		// It stores nothing, so that it is not protected: a domain can be given up.
+		key := kmskey.NewKmsKey(this, jsii.String("key"), &kmskey.KmsKeyConfig{
+			Description:       jsii.String("Alarms of the payment API of environment " + d.Suffix + " on their way to people"),
+			EnableKeyRotation: jsii.Bool(true), Provider: provider,
+			Policy: policy.Document(encryption.Administer(d.ARNs),
+				encryption.Publish("PublishAlarms", "cloudwatch.amazonaws.com")),
+		})
+		d.Key = &encryption.Key{ARN: key.Arn()}
+		outside.TopicARN = outside.newTopic(this, "topic", "OutsideAlarms", " from outside")
+		topicARN = outside.TopicARN
+	}
+	metric := cloudwatch.Metrics("AWS/Route53", map[string]*string{"HealthCheckId": check.Id()})
+	outside.watch(this, []cloudwatch.Signals{{Alarms: []cloudwatch.Alarm{{
+		ID: "unreachable", Name: "UnreachableAlarm",
+		Description: fmt.Sprintf("Hardly anybody in the world gets an answer from https://%s%s, for 3 minutes: customers "+
+			"cannot call the API.", domain, path),
+		Advice: "follow another alarm that is raised as well; if there is none, compare what dig says of the name with the " +
+			"output LoadBalancerDNS, and look at what the firewall blocks.",
+		Metric: metric("HealthCheckStatus", "Minimum"), NoDataIsBad: true, // nobody looks any more
+		Comparison: cloudwatch.Below, Threshold: 1, Period: 60, Periods: 3,
+	}}, Graphs: []cloudwatch.Graph{{
+		Title: "Reached from Outside", Region: config.OutsideRegion, Lines: [][]any{
+			cloudwatch.Line("% of health checkers", metric("HealthCheckPercentageHealthy", "Average")),
+		},
+	}}}})
+	m.alarms, m.graphs = outside.alarms, outside.graphs
+	return topicARN
+}
