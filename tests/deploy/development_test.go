@@ -128,11 +128,28 @@ func TestLongChanges(t *testing.T) {
 // Work beside the API, then all options at once without it. What each option loses is in internal/plan/testdata.
 func TestLongOptions(t *testing.T) {
 	d := newDeployment(t, "dev")
+	d.variables = []string{"AWS_DEFAULT_REGION=eu-west-1"} // of the files
 	options := string(must.Get(os.ReadFile("testdata/options.yaml"))(t))
 	d.expectWorkloads(t)
 	for _, file := range []string{options, strings.Replace(options, "{image", "{port: 8080, image", 1)} {
 		d.configure(t, file)
 		d.apply(t)
+	}
+	elsewhere := func() (kinds []string) { // of what Route 53 reports to
+		for _, r := range d.inventory(t) {
+			if r.Region == region {
+				kinds = append(kinds, r.Type)
+			}
+		}
+		return kinds
+	}
+	if got := fmt.Sprint(elsewhere()); got != "[FakeAlarm Key Subscription Topic]" {
+		t.Errorf("%s has %s, expected an alarm, a key and a topic with an address", region, got)
+	}
+	d.configure(t, strings.Replace(options, ", domain: {name: api.payments.example.com, zoneId: Z0EMULATEDZONE}", "", 1))
+	d.apply(t)
+	if got := elsewhere(); got != nil {
+		t.Errorf("without a domain, %s still has %s", region, got)
 	}
 	if left := d.answers(t, request{"sqs", "list_queues", nil, "QueueUrls", nil})[0]; left != nil {
 		t.Errorf("%v are left of workers", left)
