@@ -213,5 +213,9 @@ func (e Environment) warnings() (warnings []string) {
 			"(%s of service.environment; %d without it) are more than the %d or so that %s takes by default",
 			tasks, each, ConnectionsVariable, defaultConnections, most, e.Database.InstanceClass))
 	}
+	if e.Class == Production && e.Monitoring.ExpectedRequests == 0 {
+		warnings = append(warnings, "monitoring.expectedRequests: is 0, so that nobody is woken when requests stop to arrive; "+
+			"set it to half of those in the quietest 5 minutes of a week (docs/operating.md)")
+	}
 	return warnings
 }

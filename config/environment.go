@@ -382,6 +382,9 @@ type Monitoring struct {
 	// AvailabilityPercent is the share of requests in 30 days that should not fail; failures that use up the rest too
 	// fast raise an alarm.
 	AvailabilityPercent float64 `yaml:"availabilityPercent"`
+	// ExpectedRequests is how many requests, with those of Route 53's health check, arrive in 5 minutes at any time of a
+	// week: fewer in three of four such periods wake somebody. 0: silence is no outage.
+	ExpectedRequests int `yaml:"expectedRequests"`
 	// LatencySeconds is the 99th percentile of the response time that raises the alarm, of 1,000 requests or more in 5
 	// minutes.
 	LatencySeconds float64 `yaml:"latencySeconds"`

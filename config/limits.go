@@ -471,6 +471,7 @@ var environmentLimit = func() Limit {
 			"emails":              email.set(),
 			"errorRatePercent":    above(0, 100),
 			"minimumRequests":     integer(1, unbounded),
+			"expectedRequests":    integer(0, unbounded),
 			"availabilityPercent": number(90, 99.99, 0),
 			"latencySeconds":      above(0, 4000), // the longest idle time-out of the load balancer
 		}),

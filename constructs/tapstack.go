@@ -136,8 +136,8 @@ func NewAccountStack(app constructs.Construct, file config.Account) cdktf.Terraf
 	return stack
 }
 
-// newStack declares a stack with its provider, whose configuration it returns, and which takes credentials of the account only if one is named, and the
-// tags that every resource has.
+// newStack declares a stack with its provider, which takes credentials of the account only if one is named, and the
+// tags that every resource has. It returns the provider's configuration as well.
 func newStack(app constructs.Construct, name, region, account, tag string,
 	further map[string]string) (cdktf.TerraformStack, *provider.AwsProviderConfig) {
 	stack := cdktf.NewTerraformStack(app, jsii.String(name))

@@ -241,8 +241,8 @@ func (s stack) find(kind, path string, value any) resource {
 // selector matches the kind, the name that is asked for, and the path of what want checks.
 var selector = regexp.MustCompile(`^((?:data\.|ephemeral\.)?\w+)(?:\[name=(.*?)\])?\.(.*)$`)
 
-// want checks every resource of a kind in the stack's own Region, of which there has to be one at least, or the one with
-// a name: aws_lb.idle_timeout, aws_lb[name=x].idle_timeout.
+// want checks every resource of a kind in the stack's own Region, of which there has to be one at least, or the one
+// with a name: aws_lb.idle_timeout, aws_lb[name=x].idle_timeout.
 func (s stack) want(kindAndPath string, expected any, controls ...string) {
 	s.Helper()
 	match := selector.FindStringSubmatch(kindAndPath)

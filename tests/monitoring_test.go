@@ -32,12 +32,17 @@ func TestAlarmsWatchThisEnvironment(t *testing.T) {
 			listener := s.find("aws_lb_listener", "port", 443.0)
 			expected["AWS/CertificateManager"] = dimensions{"CertificateArn": listener.Text("certificate_arn")}
 		}
-		var names []string
+		var names, logged []string
 		watched := map[string][]string{} // names of alarms by the name of a service
 		for _, alarm := range s.some("aws_cloudwatch_metric_alarm") {
 			name := alarm.alarmName()
 			names = append(names, name)
 			for _, metric := range metrics(alarm) {
+				if metric.Text("namespace") == "AWS/Logs" {
+					s.find("aws_cloudwatch_log_group", "name", metric.Text("dimensions.LogGroupName"))
+					logged = append(logged, strings.TrimSuffix(name, "SilentLogAlarm"))
+					continue
+				}
 				if service := metric.Text("dimensions.ServiceName"); service != "" {
 					metric.want("dimensions.ClusterName", "${aws_ecs_cluster.name}")
 					watched[service] = append(watched[service], name)
@@ -69,6 +74,7 @@ func TestAlarmsWatchThisEnvironment(t *testing.T) {
 			"HighDBReaderCPUAlarm":     s.environment.Database.Readers > 0,
 			"HighReplicaLagAlarm":      s.environment.Database.Readers > 0,
 			"ExpiringCertificateAlarm": s.environment.LoadBalancer.HTTPS(),
+			"LowTrafficAlarm":          s.environment.Monitoring.ExpectedRequests > 0,
 			"UnreachableAlarm":         s.environment.LoadBalancer.Domain.Name != "",
 		} {
 			if slices.Contains(names, name) != exists {
@@ -83,7 +89,8 @@ var advice = regexp.MustCompile(`^(.{20,}\.) (First|Tomorrow): (.{20,}\.)$`)
 
 // tomorrow are the alarms that wake nobody, without the name of a worker.
 var tomorrow = []string{"DeadLetterAlarm", "ExpiringCertificateAlarm", "HighDBCPUAlarm", "HighDBConnectionsAlarm",
-	"HighDBReaderCPUAlarm", "HighServiceCPUAlarm", "HighServiceMemoryAlarm", "LowDBMemoryAlarm", "SlowBurnAlarm"}
+	"HighDBReaderCPUAlarm", "HighServiceCPUAlarm", "HighServiceMemoryAlarm", "LowDBMemoryAlarm",
+	"SilentLogAlarm", "SlowBurnAlarm"}
 
 func TestAlarmsAreHeard(t *testing.T) {
 	eachEnvironment(t, func(s stack) {
@@ -91,7 +98,8 @@ func TestAlarmsAreHeard(t *testing.T) {
 		for _, alarm := range s.some("aws_cloudwatch_metric_alarm") {
 			said := advice.FindStringSubmatch(alarm.Text("alarm_description"))
 			if said == nil {
-				s.Fatalf("%s does not say what to do first, or tomorrow: %q", alarm.Address(), alarm.At("alarm_description"))
+				s.Fatalf("%s does not say what to do first, or tomorrow: %q", alarm.Address(),
+					alarm.At("alarm_description"))
 			}
 			kind := kinds[said[2]]
 			if alarm.At("provider") != nil {

@@ -111,5 +111,5 @@ func TestSecondOfEachHasItsOwn(t *testing.T) {
 		LedgerLowDBMemoryAlarm LedgerHighDBReaderCPUAlarm LedgerHighReplicaLagAlarm PartnerHighErrorRateAlarm
 		PartnerHighLatencyAlarm PartnerHighLoadBalancerErrorRateAlarm PartnerFastBurnAlarm PartnerSlowBurnAlarm
 		PartnerManyBlockedRequestsAlarm PortalNoHealthyTargetAlarm PortalServiceBelowDesiredCountAlarm
-		PortalHighServiceCPUAlarm PortalHighServiceMemoryAlarm`))
+		PortalHighServiceCPUAlarm PortalHighServiceMemoryAlarm PortalSilentLogAlarm`))
 }

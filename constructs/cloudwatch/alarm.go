@@ -78,7 +78,8 @@ type Alarm struct {
 	Comparison  string // AtLeast, unless set
 	Threshold   float64
 	Period      int // seconds
-	Periods     int // bad periods in a row that raise the alarm; 1, unless set
+	Periods     int // bad periods that raise the alarm; 1, unless set
+	Of          int // periods that are looked at; as many, unless set
 	// NoDataIsBad counts a period without data as bad, which otherwise is good:
 	// https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-missing-data.html
 	NoDataIsBad bool
@@ -99,7 +100,7 @@ func (a Alarm) Config(d deployment.Deployment, topicARN *string) *cloudwatchmetr
 		AlarmName: jsii.String(d.Name(a.Name)), AlarmDescription: jsii.String(a.Description + when + a.Advice),
 		ComparisonOperator: jsii.String(cmp.Or(a.Comparison, AtLeast)), Threshold: jsii.Number(a.Threshold),
 		TreatMissingData: jsii.String(missing), DependsOn: &a.After,
-		EvaluationPeriods: jsii.Number(periods), DatapointsToAlarm: jsii.Number(periods),
+		EvaluationPeriods: jsii.Number(max(periods, a.Of)), DatapointsToAlarm: jsii.Number(periods),
 		AlarmActions: &[]*string{topicARN}, OkActions: &[]*string{topicARN}, // CKV_AWS_319
 		Provider: d.Provider,
 	}

@@ -74,6 +74,17 @@ func newSignals(balancer, certificate *string, limits config.Monitoring) cloudwa
 			Operands:   []cloudwatch.Operand{errors, unanswered, requests}, Threshold: threshold, Period: burn.hours * 3600,
 		})
 	}
+	if limits.ExpectedRequests > 0 {
+		alarms = append(alarms, cloudwatch.Alarm{
+			ID: "low-traffic", Name: "LowTrafficAlarm",
+			Description: fmt.Sprintf("Fewer than %d requests arrived in 5 minutes, three times in 20 minutes: customers may not "+
+				"reach the API, or do not call it.", limits.ExpectedRequests),
+			Advice: "call the API by its name from a network of your own; if it answers, look at what the firewall " +
+				"blocks, and ask a customer.",
+			Expression: answered, Operands: []cloudwatch.Operand{requests, unanswered}, NoDataIsBad: true,
+			Comparison: cloudwatch.Below, Threshold: float64(limits.ExpectedRequests), Period: 300, Periods: 3, Of: 4,
+		})
+	}
 	if certificate != nil {
 		of := map[string]*string{"CertificateArn": certificate}
 		// Published twice a day. ACM renews 60 or 45 days before the end, so 30 days mean that it could not:

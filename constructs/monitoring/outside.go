@@ -15,9 +15,9 @@ import (
 	"tap/constructs/policy"
 )
 
-// WatchOutside has Route 53 call a domain's path as customers do, by its name and over TLS, once ready, and watches that
-// in config.OutsideRegion: by a topic and a key of its own there, whose ARN it returns, where the provider is not that of
-// the environment's Region, nil.
+// WatchOutside has Route 53 call a domain's path as customers do, by its name and over TLS, once ready, and watches
+// that in config.OutsideRegion. Where this is another Region than the environment's, whose provider is nil, the alarm
+// has a key and a topic of its own there, whose ARN is returned.
 func (m *Monitoring) WatchOutside(scope constructs.Construct, id, domain, path string, provider cdktf.TerraformProvider,
 	ready []cdktf.ITerraformDependable) (topicARN *string) {
 	this, outside := constructs.NewConstruct(scope, jsii.String(id)), *m

@@ -4,10 +4,12 @@ import (
 	"cmp"
 	"fmt"
 
+	"github.com/aws/jsii-runtime-go"
 	"github.com/hashicorp/terraform-cdk-go/cdktf"
 
 	"tap/constructs/cloudwatch"
 	"tap/constructs/deployment"
+	"tap/constructs/logs"
 )
 
 // Both mean that a limit is near, whatever the environment.
@@ -64,6 +66,18 @@ func newSignals(props Props, name *string, running cdktf.ITerraformDependable) c
 			cloudwatch.Line("average task", memory),
 		}},
 	}}
+	if props.Ingress != nil || !props.Config.IsPlaceholder() {
+		group := logs.Name(props.Deployment, props.LogName)
+		signals.Alarms = append(signals.Alarms, cloudwatch.Alarm{
+			ID: "silent-log", Name: "SilentLogAlarm",
+			Description: "Nothing has arrived in the log group " + group + " for a day.",
+			Advice:      "see whether tasks run, and whether their program still writes to its standard output.", Tomorrow: true,
+			Metric: cloudwatch.Metrics("AWS/Logs", map[string]*string{"LogGroupName": jsii.String(group)})(
+				"IncomingLogEvents", "Sum"),
+			NoDataIsBad: true, Comparison: cloudwatch.Below, Threshold: 1, Period: 86400,
+			After: []cdktf.ITerraformDependable{running},
+		})
+	}
 	if ingress := props.Ingress; ingress != nil {
 		signals.Alarms = append([]cloudwatch.Alarm{{
 			ID: "no-healthy-target", Name: "NoHealthyTargetAlarm",

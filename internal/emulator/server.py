@@ -39,6 +39,8 @@ from moto.route53.models import HostedZoneIdentifier
 from moto.s3.models import FakeBucket
 from moto.secretsmanager.models import SecretsManagerSecretIdentifier
 from moto.sqs.models import Queue
+from moto.sns.models import SNSBackend
+from moto.sns.responses import SNSResponse
 from moto.utilities.utils import get_partition
 from moto.wafv2.responses import WAFV2Response
 from werkzeug.serving import make_server
@@ -144,6 +146,26 @@ def read_with_kept(self, read):
     answer = json.loads(text)
     answer["WebACL"]["DataProtectionConfig"] = kept(self).get(answer["WebACL"]["Name"])
     return status, headers, json.dumps(answer)
+
+
+# SNS: who is subscribed by e-mail has to confirm. Moto takes every subscription for confirmed, and has no tokens: here
+# the address is the token.
+
+
+@around(SNSBackend, "subscribe")
+def subscribe_pending(self, subscribe, topic_arn, endpoint, protocol):
+    subscription = subscribe(self, topic_arn, endpoint, protocol)
+    if protocol == "email" and not subscription.confirmed:
+        subscription.attributes["PendingConfirmation"] = True
+    return subscription
+
+
+@around(SNSResponse, "confirm_subscription")
+def confirm(self, answer):
+    for subscription in self.backend.subscriptions.values():
+        if subscription.endpoint == self._get_param("Token"):
+            subscription.attributes["PendingConfirmation"], subscription.confirmed = False, True
+    return answer(self)
 
 
 # ECS: the provider waits for a steady service, so every deployment has already succeeded and every task runs. Moto

@@ -339,7 +339,8 @@ func environment(e *emulator.Emulator, stack string) []string {
 	}
 	content, _ := os.ReadFile(file(stack, configuration))
 	_ = json.Unmarshal(content, &declared) // nothing is declared before the first synthesis
-	for _, aws := range declared.Provider.AWS[:min(1, len(declared.Provider.AWS))] { // a second one is of another Region
+	// A second one is of another Region.
+	for _, aws := range declared.Provider.AWS[:min(1, len(declared.Provider.AWS))] {
 		variables = append(variables, "AWS_REGION="+aws.Region, "AWS_DEFAULT_REGION="+aws.Region)
 		for _, account := range aws.Accounts {
 			variables = append(variables, "AWS_ACCESS_KEY_ID=EMULATOR"+account)

@@ -29,7 +29,7 @@ func testdata(t *testing.T, name string) string {
 func said(plan *tfjson.Plan, configuration any, refreshed bool) string {
 	findings := judge(plan, configuration, refreshed)
 	lines, heading := fmt.Sprintln(statusOf(findings)), ""
-	for line := range strings.Lines(summarize("tap-prod", plan, findings)) {
+	for line := range strings.Lines(summarize("tap-prod", plan, findings, refreshed)) {
 		if text, found := strings.CutPrefix(line, "### "); found {
 			heading = strings.TrimSpace(text) + ": "
 		} else if text, found := strings.CutPrefix(line, "- "); found {

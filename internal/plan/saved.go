@@ -92,7 +92,7 @@ func (s saved) review() (plan tfjson.Plan, r result, err error) {
 	}
 	configuration, err := os.ReadFile(configurationFile)
 	findings := judge(&plan, decode(configuration), s.Refreshed)
-	r = result{Stack: s.Stack, Status: statusOf(findings), Summary: summarize(s.Stack, &plan, findings)}
+	r = result{Stack: s.Stack, Status: statusOf(findings), Summary: summarize(s.Stack, &plan, findings, s.Refreshed)}
 	if !s.Refreshed {
 		r.Summary += "\nWithout a refresh, nobody has looked at what AWS has now.\n"
 	}

@@ -18,10 +18,11 @@ import (
 const (
 	changedOutside = "Changed outside: what AWS has, and the state had not"
 	failedChecks   = "Failed checks"
+	unconfirmed    = "Not confirmed: who hears nothing yet"
 )
 
 // summarize says in plain words what a plan does, worst first: Markdown that is good to read as it is.
-func summarize(stack string, plan *tfjson.Plan, findings []finding) string {
+func summarize(stack string, plan *tfjson.Plan, findings []finding, refreshed bool) string {
 	lines, rest := map[string]string{}, map[string]int{}
 	for _, f := range findings {
 		words := strings.TrimPrefix(quote(f.address)+" ", "`` ") + f.words + ".\n"
@@ -41,8 +42,14 @@ func summarize(stack string, plan *tfjson.Plan, findings []finding) string {
 			}
 		}
 	}
+	for _, r := range stateOf(plan) {
+		if has := r.AttributeValues; refreshed && has["pending_confirmation"] == true {
+			lines[unconfirmed] += fmt.Sprintf("- %s has to open the link in AWS's message about %s.\n",
+				quote(fmt.Sprint(has["endpoint"])), quote(fmt.Sprint(has["topic_arn"])))
+		}
+	}
 	text := "## Plan of `" + stack + "`\n"
-	for _, heading := range append(slices.Clone(headings), changedOutside, failedChecks) {
+	for _, heading := range append(slices.Clone(headings), changedOutside, failedChecks, unconfirmed) {
 		if lines[heading] != "" {
 			text += "\n### " + heading + "\n\n" + lines[heading]
 		}

@@ -135,6 +135,15 @@ func TestLongOptions(t *testing.T) {
 		d.configure(t, file)
 		d.apply(t)
 	}
+	step(t, "an address is named until it confirms", func(t *testing.T) {
+		const address = "on-call@example.com"
+		d.expectRefreshed(t, 0, "`"+address+"` PaymentAlarms-dev", "`"+address+"` PaymentMorningAlarms-dev", "No changes.")
+		arn := d.outputs(t)["AlarmTopicArn"]
+		d.ask(t, "sns", "confirm_subscription", parameters{"TopicArn": arn, "Token": address}, "SubscriptionArn")
+		if said := d.expectRefreshed(t, 0, "No changes."); strings.Contains(said, "`"+arn+"`") {
+			t.Error(said)
+		}
+	})
 	elsewhere := func() (kinds []string) { // of what Route 53 reports to
 		for _, r := range d.inventory(t) {
 			if r.Region == region {
