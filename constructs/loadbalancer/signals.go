@@ -77,8 +77,8 @@ func newSignals(balancer, certificate *string, limits config.Monitoring) cloudwa
 	if limits.ExpectedRequests > 0 {
 		alarms = append(alarms, cloudwatch.Alarm{
 			ID: "low-traffic", Name: "LowTrafficAlarm",
-			Description: fmt.Sprintf("Fewer than %d requests arrived in 5 minutes, three times in 20 minutes: customers may not "+
-				"reach the API, or do not call it.", limits.ExpectedRequests),
+			Description: fmt.Sprintf("Fewer than %d requests arrived in 5 minutes, three times in 20 minutes: customers may "+
+				"not reach the API, or do not call it.", limits.ExpectedRequests),
 			Advice: "call the API by its name from a network of your own; if it answers, look at what the firewall " +
 				"blocks, and ask a customer.",
 			Expression: answered, Operands: []cloudwatch.Operand{requests, unanswered}, NoDataIsBad: true,
