@@ -179,8 +179,8 @@ func Warnings(environments []Environment, withAccounts bool) (all []string) {
 
 func (e Environment) warnings() (warnings []string) {
 	if e.LoadBalancer.Domain.Name != "" && !e.IsCommercial() {
-		warnings = append(warnings, "loadBalancer.domain: outside the partition aws, nothing calls the API from outside, and "+
-			"no alarm says that nobody can reach it")
+		warnings = append(warnings, "loadBalancer.domain: nothing calls the API from outside, as in the partition aws, and no "+
+			"alarm says that nobody can reach it")
 	}
 	// https://aws.amazon.com/about-aws/whats-new/2026/01/amazon-ecs-tmpfs-mounts-aws-fargate-managed-instances/
 	// https://aws.amazon.com/about-aws/whats-new/2026/01/aws-sts-supports-validation-identity-provider-claims/
@@ -214,8 +214,8 @@ func (e Environment) warnings() (warnings []string) {
 			tasks, each, ConnectionsVariable, defaultConnections, most, e.Database.InstanceClass))
 	}
 	if e.Class == Production && e.Monitoring.ExpectedRequests == 0 {
-		warnings = append(warnings, "monitoring.expectedRequests: is 0, so that nobody is woken when requests stop to arrive; set "+
-			"it to half of those in the quietest 5 minutes of a week (docs/operating.md)")
+		warnings = append(warnings, "monitoring.expectedRequests: nobody is woken when requests stop to arrive; "+
+			"set it to half of those in the quietest 5 minutes of a week (docs/operating.md)")
 	}
 	return warnings
 }
