@@ -53,6 +53,9 @@ func (a Account) Stack() string { return "tap-account-" + a.ID }
 // StatesBucket is the S3 bucket of the account's states.
 func (a Account) StatesBucket() string { return "tap-states-" + a.ID + "-" + a.Region }
 
+// TrustBucket is the S3 bucket of the certificates by which the account's environments know their clients.
+func (a Account) TrustBucket() string { return "tap-trust-" + a.ID + "-" + a.Region }
+
 // loadAccounts reads accounts.yaml; without a file the accounts are nil.
 func loadAccounts(root *os.Root, parent string) (*file, []Account) {
 	const name = "accounts.yaml"
@@ -149,6 +152,7 @@ func (f *file) applyAccountRules(account Account, files []*file) {
 	imageAccount, _, repository, _ := PrivateRepository(e.Service.Image)
 	f.forbid(imageAccount == e.Account && repository != Repository, "the account's repository is "+Repository,
 		"service.image")
+	f.forbidOthers("s3://"+account.TrustBucket()+"/"+e.Suffix+"/", "is not the environment's, whose deployer reads no other")
 	for path, arn := range e.secrets() {
 		_, secret, _ := strings.Cut(arn, ":secret:")
 		f.forbid(!strings.HasPrefix(secret, SecretPrefix(e.Suffix)), "the environment's permissions boundary allows only "+

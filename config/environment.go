@@ -37,9 +37,9 @@ type Environment struct {
 	Account string `yaml:"account"`
 	// Tags are set on every resource, beside the project's own: Project, Environment, ManagedBy and Name.
 	Tags map[string]string `yaml:"tags"`
-	// Protect guards what holds data, evidence or traffic against deletion: Terraform refuses a plan that would destroy
-	// or replace it, and AWS refuses to delete the database and the load balancer. While it is false, a destroy empties
-	// buckets.
+	// Protect guards what cannot be made again as it was: Terraform refuses a plan that would destroy or replace the key,
+	// the database, its secret, logs, the VPC, its subnets or an address that tasks call out from, and AWS refuses to
+	// delete the database and the load balancer. While it is false, a destroy empties buckets.
 	Protect bool `yaml:"protect"`
 
 	// StatesBucket is the S3 bucket of the environment's state, that of its account in accounts.yaml. Empty: accounts.yaml
@@ -90,11 +90,14 @@ type Network struct {
 	// the default of production, survives the loss of a zone. 0 needs [Network.InterfaceEndpoints] and an image in a
 	// private ECR repository of the Region.
 	NATGateways int `yaml:"natGateways"`
+	// NATAddresses are Elastic IP addresses of the Region that exist, one for each of [Network.NATGateways], by their
+	// allocations: they stay when the environment goes. Empty: addresses of the environment's own.
+	NATAddresses []string `yaml:"natAddresses"`
 	// InterfaceEndpoints keeps the traffic for images, logs and secrets inside the VPC. With [Network.Existing] they are
 	// made only if the file sets it: a VPC has one endpoint with a private name for each service.
 	InterfaceEndpoints bool `yaml:"interfaceEndpoints"`
 	// Existing is a VPC that is there already and that the environment is made in; it excludes [Network.CIDR],
-	// [Network.Zones] and [Network.NATGateways].
+	// [Network.Zones], [Network.NATGateways] and [Network.NATAddresses].
 	Existing Existing `yaml:"existing"`
 	// FlowLogIntervalSeconds is the longest time over which packets of one flow are counted together: 60 or 600.
 	FlowLogIntervalSeconds int `yaml:"-"`
@@ -351,7 +354,31 @@ type LoadBalancer struct {
 	AllowPlainHTTP bool `yaml:"allowPlainHttp"`
 	// IdleTimeoutSeconds closes a connection without traffic.
 	IdleTimeoutSeconds int `yaml:"idleTimeoutSeconds"`
+	// AllowedSources are ranges of public IPv4 addresses, or prefix lists, from which connections are accepted; with
+	// [LoadBalancer.Domain] also those of Route 53's health checkers. Empty: the internet.
+	AllowedSources []string `yaml:"allowedSources"`
+	// ClientCertificates asks clients for a certificate, on 443.
+	ClientCertificates ClientCertificates `yaml:"clientCertificates"`
 }
+
+// ClientCertificates is mutual TLS of the load balancer.
+type ClientCertificates struct {
+	// Mode is off, verify (the load balancer closes a connection without a certificate of [ClientCertificates.Bundle]) or
+	// passthrough (the API gets whatever certificate there is, and verifies it).
+	Mode string `yaml:"mode"`
+	// Bundle is the object in S3 with the certificates of the authorities, in PEM, in the bucket that the account's stack
+	// makes, below the environment's suffix. Terraform reads it when this key changes: give other content another name.
+	Bundle string `yaml:"bundle"`
+	// Revocations are objects in S3, as [ClientCertificates.Bundle], with lists of revoked certificates, in PEM or DER.
+	Revocations []string `yaml:"revocations"`
+}
+
+// The modes of [ClientCertificates.Mode], in AWS's words.
+const (
+	CertificatesOff         = "off"
+	CertificatesVerify      = "verify"
+	CertificatesPassthrough = "passthrough"
+)
 
 // Domain is the name that customers call the API by.
 type Domain struct {
@@ -365,8 +392,17 @@ type Domain struct {
 type Firewall struct {
 	// RateLimit is how many requests one address may send in 5 minutes.
 	RateLimit int `yaml:"rateLimit"`
-	// Count names rules of the web ACL, and single rules of AWS's groups as Group/Rule, that only count what they match,
-	// to try them out.
+	// RateLimits are limits under [Firewall.RateLimit] for the requests whose paths begin like this, each counted for
+	// itself: {/v1/cards: 100}. No path may begin with another.
+	RateLimits map[string]int `yaml:"rateLimits"`
+	// TrustedAddresses are ranges of public IPv4 addresses, for example a large merchant's, of which no rate limit counts
+	// requests, and which AWS's lists of bad addresses do not block. Every other rule applies to them.
+	TrustedAddresses []string `yaml:"trustedAddresses"`
+	// BlockedCountries are the countries that nobody calls from, but for the path of [Service.HealthCheck], by their ISO
+	// 3166 codes. BlockedCountriesRule in [Firewall.Count] tries them out.
+	BlockedCountries []string `yaml:"blockedCountries"`
+	// Count names rules of the web ACL, single rules of AWS's groups as Group/Rule, and those of [Firewall.RateLimits] as
+	// RateLimitRule/v1/cards, that only count what they match, to try them out.
 	Count []string `yaml:"count"`
 }
 
@@ -414,9 +450,10 @@ func Preset(class Class) Environment {
 			HealthCheck:        HealthCheck{Path: "/health", IntervalSeconds: 30, GracePeriodSeconds: 60},
 			StopTimeoutSeconds: 30, DeregistrationDelaySeconds: 30, ContainerInsights: "enabled",
 		},
-		LoadBalancer: LoadBalancer{AllowPlainHTTP: true, IdleTimeoutSeconds: 60},
-		Firewall:     Firewall{RateLimit: 2000, Count: []string{BodySizeRule}},
-		Monitoring:   Monitoring{ErrorRatePercent: 5, MinimumRequests: 20, AvailabilityPercent: 99, LatencySeconds: 2},
+		LoadBalancer: LoadBalancer{AllowPlainHTTP: true, IdleTimeoutSeconds: 60,
+			ClientCertificates: ClientCertificates{Mode: CertificatesOff}},
+		Firewall:   Firewall{RateLimit: 2000, Count: []string{BodySizeRule}},
+		Monitoring: Monitoring{ErrorRatePercent: 5, MinimumRequests: 20, AvailabilityPercent: 99, LatencySeconds: 2},
 	}
 	if class == Production {
 		e.Protect, e.KeyDeletionDays = true, 30

@@ -2,6 +2,7 @@ package config
 
 import (
 	"cmp"
+	_ "embed"
 	"fmt"
 	"maps"
 	"math"
@@ -142,9 +143,9 @@ func (l Limit) set() Limit {
 
 const mapping = "a mapping of keys to values"
 
-// by returns the limit of a map whose values are text with this limit.
+// by returns the limit of a map whose values have this limit: text, unless it says otherwise.
 func (l Limit) by(names Limit) Limit {
-	l.Type = "string"
+	l.Type = cmp.Or(l.Type, "string")
 	return Limit{Type: "object", PropertyNames: &names, AdditionalProperties: &l, words: mapping}
 }
 
@@ -249,6 +250,16 @@ var reservedWords = strings.Fields(`
 	placing primary references returning right select session_user similar some symmetric system_user table
 	tablesample then to trailing true union unique user using variadic verbose when where window with`)
 
+// countryCodes are those of https://docs.aws.amazon.com/waf/latest/APIReference/API_GeoMatchStatement.html
+//
+//go:embed countries.txt
+var countryCodes string
+
+// ranges are of IPv4: a load balancer of ours has no other address. WAF takes all but /0:
+// https://docs.aws.amazon.com/waf/latest/APIReference/API_IPSet.html
+var ranges = matching(octet+`(\.`+octet+`){3}/([1-9]|[12][0-9]|3[0-2])`,
+	"a range of public IPv4 addresses, for example 203.0.113.0/24")
+
 // accountsLimit is the limit of accounts.yaml.
 var accountsLimit = func() Limit {
 	const owner, name, id = `[A-Za-z0-9][A-Za-z0-9-]{0,38}`, `[A-Za-z0-9._-]{1,100}`, `@[1-9][0-9]{0,18}`
@@ -289,11 +300,30 @@ var environmentLimit = func() Limit {
 			groups = append(groups, rule.Name)
 		}
 	}
-	countable := matching(strings.Join(rules, "|")+`|(`+strings.Join(groups, "|")+`)/[A-Za-z0-9_]{1,128}`,
-		joined(rules)+", or a single rule of AWS's groups among these, for example "+BodySizeRule)
+	const path = `(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+/?`
+	countable := matching(strings.Join(rules, "|")+`|(`+strings.Join(groups, "|")+`)/[A-Za-z0-9_]{1,128}|`+
+		RateLimitRule+path, joined(rules)+", or a single rule of AWS's groups among these, for example "+BodySizeRule+
+		", or "+RateLimitRule+" and a path of firewall.rateLimits")
+	rate := integer(10, 2_000_000_000) // https://docs.aws.amazon.com/waf/latest/APIReference/API_RateBasedStatement.html
+	// A web ACL has room for ten rate limits and, as the name of a rule, for 128 characters:
+	// https://docs.aws.amazon.com/waf/latest/developerguide/limits.html
+	rates := rate.by(matching(path, "the beginning of a path, for example /v1/cards: letters, digits, _ ~ - and, not "+
+		"first, dots between slashes").upTo(100))
+	rates.MaxProperties = 9
+	source := matching(ranges.Pattern.String()+`|pl-([0-9a-f]{8}|[0-9a-f]{17})`, ranges.words+
+		", or a prefix list, pl-<8 or 17 hexadecimal digits>").set()
+	// Of the 60 rules that a security group has room for, each of them takes two, and the health checkers 25:
+	// https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html
+	// https://docs.aws.amazon.com/vpc/latest/userguide/working-with-aws-managed-prefix-lists.html
+	source.MaxItems = 17
+	object := matching(`s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/[A-Za-z0-9][A-Za-z0-9/_.+=@-]*`, "s3://<bucket>/<key>").
+		upTo(1000)
+	countries := oneOf(strings.Fields(countryCodes)...)
+	countries.words = "two upper-case letters of ISO 3166 that AWS's firewall knows, for example KP"
 
 	zones := matching(regionExpression+`[a-z]`, "the Region and one letter, for example us-east-1a").set()
 	zones.MinItems, zones.MaxItems = 2, 6
+	allocations := matching(`eipalloc-([0-9a-f]{8}|[0-9a-f]{17})`, "eipalloc-<8 or 17 hexadecimal digits>").set()
 	subnetIDs := matching(`subnet-([0-9a-f]{8}|[0-9a-f]{17})`, "subnet-<8 or 17 hexadecimal digits>").set()
 	// https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_AwsVpcConfiguration.html
 	subnetIDs.MaxItems = 16
@@ -369,6 +399,7 @@ var environmentLimit = func() Limit {
 					"for example 10.0.0.0/16"),
 			"zones":              zones,
 			"natGateways":        integer(0, 6), // one for each zone
+			"natAddresses":       allocations,
 			"interfaceEndpoints": boolean,
 			"existing": section(map[string]Limit{
 				"publicSubnets":  subnetIDs,
@@ -461,11 +492,19 @@ var environmentLimit = func() Limit {
 			"allowPlainHttp": boolean,
 			// https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_LoadBalancerAttribute.html
 			"idleTimeoutSeconds": integer(1, 4000),
+			"allowedSources":     source,
+			"clientCertificates": section(map[string]Limit{
+				"mode":        oneOf(CertificatesOff, CertificatesVerify, CertificatesPassthrough),
+				"bundle":      object.orEmpty(),
+				"revocations": object.set(),
+			}),
 		}),
 		"firewall": section(map[string]Limit{
-			// https://docs.aws.amazon.com/waf/latest/APIReference/API_RateBasedStatement.html
-			"rateLimit": integer(10, 2_000_000_000),
-			"count":     countable.set(),
+			"rateLimit":        rate,
+			"rateLimits":       rates,
+			"trustedAddresses": ranges.set(),
+			"blockedCountries": countries.set(),
+			"count":            countable.set(),
 		}),
 		"monitoring": section(map[string]Limit{
 			"emails":              email.set(),

@@ -1,6 +1,9 @@
 package config
 
-import "strings"
+import (
+	"regexp"
+	"strings"
+)
 
 // The keys of the tags that the project sets itself: three by the provider's default tags, Name by each resource.
 const (
@@ -27,6 +30,7 @@ func (r FirewallRule) IsManaged() bool { return strings.HasPrefix(r.Name, "AWSMa
 var FirewallRules = []FirewallRule{
 	{RateLimitRule, 1},
 	{SQLInjectionRule, 2},
+	{BlockedCountriesRule, 3}, // where there are any
 	{"AWSManagedRulesAmazonIpReputationList", 10},
 	{"AWSManagedRulesAnonymousIpList", 20},
 	{"AWSManagedRulesCommonRuleSet", 30},
@@ -34,10 +38,18 @@ var FirewallRules = []FirewallRule{
 	{"AWSManagedRulesSQLiRuleSet", 50},
 }
 
+// PathRule is the name of the rule that limits requests to a path: RateLimitRule-v1-cards.
+func PathRule(path string) string { return RateLimitRule + notInNames.ReplaceAllString(path, "-") }
+
+// notInNames are the characters of paths that a rule's name cannot have.
+var notInNames = regexp.MustCompile(`[^A-Za-z0-9_-]`)
+
 const (
-	// RateLimitRule and SQLInjectionRule are the rules of the project's own.
-	RateLimitRule    = "RateLimitRule"
-	SQLInjectionRule = "SQLInjectionRule"
+	// The rules of the project's own. Those of Firewall.RateLimits come after all, in the order of their paths.
+	RateLimitRule        = "RateLimitRule"
+	SQLInjectionRule     = "SQLInjectionRule"
+	BlockedCountriesRule = "BlockedCountriesRule"
+	FirstPathRule        = 100 // the priority of the first of these
 	// BodySizeRule blocks bodies over 8 KB: the firewall of a load balancer inspects no more than that, and padding would
 	// hide the rest from every rule.
 	// https://docs.aws.amazon.com/waf/latest/developerguide/waf-oversize-request-components.html

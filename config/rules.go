@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"net/netip"
 	"reflect"
 	"regexp"
 	"slices"
@@ -49,7 +50,7 @@ func Rules(class Class, region string) (rules []Rule) {
 			is("loadBalancer.allowPlainHttp", oneOf(true)), empty(certificate), empty(name), empty(zone))
 	}
 
-	for _, key := range []string{"network.cidr", "network.zones", gateways} {
+	for _, key := range []string{"network.cidr", "network.zones", gateways, "network.natAddresses"} {
 		rule("excludes network.existing: a VPC that exists has its own", Condition{Path: key}, filled(public))
 	}
 	const twoZones = "load balancer and database need subnets in two zones at least"
@@ -95,6 +96,13 @@ func Rules(class Class, region string) (rules []Rule) {
 	// https://docs.aws.amazon.com/Route53/latest/APIReference/API_HealthCheckConfig.html
 	rule("Route 53, which calls it from outside, takes 255 characters at most",
 		is("service.healthCheck.path", Limit{MaxLength: 255}), filled(name))
+	const mode, bundle = "loadBalancer.clientCertificates.mode", "loadBalancer.clientCertificates.bundle"
+	rule("clients show certificates over HTTPS only; set loadBalancer.certificateArn or loadBalancer.domain",
+		is(mode, oneOf(CertificatesOff)), empty(certificate), empty(name), empty(zone))
+	rule("verify needs the bundle of the authorities", filled(bundle), is(mode, oneOf(CertificatesVerify)))
+	for _, key := range []string{bundle, "loadBalancer.clientCertificates.revocations"} {
+		rule("has an effect only with the mode verify", is(mode, oneOf(CertificatesVerify)), filled(key))
+	}
 	rule("a certificate excludes loadBalancer.domain, which has one requested", empty(certificate), filled(name))
 	return rules
 }
@@ -154,6 +162,7 @@ func (f *file) applyRules() {
 		f.forbid(found, "differs in case only from another tag, and is the same to IAM: "+other, join("tags", key))
 		folded[strings.ToLower(key)] = key
 	}
+	f.applyCallerRules()
 	f.applyNetworkRules()
 	f.applyDatabaseRules()
 	f.applyServiceRules()
@@ -202,12 +211,58 @@ func (f *file) show(path string) string {
 	return text
 }
 
+func (f *file) applyCallerRules() {
+	firewall, balancer := &f.environment.Firewall, &f.environment.LoadBalancer
+	for key, callers := range map[string][]string{
+		"firewall.trustedAddresses": firewall.TrustedAddresses, "loadBalancer.allowedSources": balancer.AllowedSources} {
+		for i, caller := range callers {
+			at := fmt.Sprintf("%s[%d]", key, i)
+			if these, err := netip.ParsePrefix(caller); err == nil { // else it is a prefix list
+				f.forbid(these != these.Masked(), quote(caller)+" is not the first address of its range; allowed: "+
+					these.Masked().String(), at)
+				f.forbid(!these.Addr().IsGlobalUnicast() || these.Addr().IsPrivate(), quote(caller)+" is not public: nobody calls "+
+					"from there over the internet", at)
+			}
+		}
+	}
+	paths := slices.Sorted(maps.Keys(firewall.RateLimits))
+	for _, path := range paths {
+		at := join("firewall.rateLimits", path)
+		f.forbid(firewall.RateLimits[path] >= firewall.RateLimit, fmt.Sprintf("%d is not under the limit of all requests",
+			firewall.RateLimits[path]), at, "firewall.rateLimit")
+		for _, other := range paths {
+			f.forbid(path != other && strings.HasPrefix(PathRule(path), PathRule(other)), "begins with "+other+", or its rule's "+
+				"name does, "+PathRule(other)+": a request would count for both", at)
+		}
+	}
+	for i, rule := range firewall.Count {
+		path, isPath := strings.CutPrefix(rule, RateLimitRule+"/")
+		f.forbid(isPath && !slices.Contains(paths, "/"+path), quote(rule)+" is of no path of firewall.rateLimits",
+			fmt.Sprintf("firewall.count[%d]", i))
+	}
+	if account := f.environment.Account; account != "" {
+		f.forbidOthers("s3://"+Account{ID: account}.TrustBucket(), "is not in the account's bucket of certificates")
+	}
+}
+
+// forbidOthers reports an object of loadBalancer.clientCertificates that does not begin like this.
+func (f *file) forbidOthers(beginning, message string) {
+	certificates := f.environment.LoadBalancer.ClientCertificates
+	for _, object := range slices.Concat([]string{certificates.Bundle}, certificates.Revocations) {
+		f.forbid(object != "" && !strings.HasPrefix(object, beginning), quote(object)+" "+message+"; allowed: "+beginning+
+			"...", "loadBalancer.clientCertificates")
+	}
+}
+
 func (f *file) applyNetworkRules() {
 	e := &f.environment
 	for i, id := range e.Network.Existing.PrivateSubnets {
 		f.forbid(slices.Contains(e.Network.Existing.PublicSubnets, id), quote(id)+" is in network.existing.publicSubnets as "+
 			"well", fmt.Sprintf("network.existing.privateSubnets[%d]", i))
 	}
+	addresses := len(e.Network.NATAddresses)
+	f.forbid(addresses > 0 && addresses != e.Network.NATGateways && !e.Network.IsExisting(),
+		"each NAT gateway has one address", "network.natAddresses", "network.natGateways")
 	for i, zone := range e.Network.Zones {
 		f.forbid(f.lines["network.zones"] > 0 && zone[:max(0, len(zone)-1)] != e.Region, quote(zone)+" is not a zone of the "+
 			"Region", fmt.Sprintf("network.zones[%d]", i), "region")

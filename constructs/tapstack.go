@@ -89,6 +89,7 @@ func NewTapStack(app constructs.Construct, environment config.Environment,
 	jobs := newJobs(stack, platform, environment, uses, data.Owner)
 	acl := firewall.New(stack, "firewall", firewall.Props{
 		Deployment: deployed, Name: deployment.Main, Config: environment.Firewall, LoadBalancerARN: balancer.ARN,
+		HealthCheckPath: environment.Service.HealthCheck.Path,
 	})
 	var outside cdktf.TerraformProvider
 	if environment.Region != config.OutsideRegion && environment.IsCommercial() {

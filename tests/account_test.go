@@ -23,7 +23,8 @@ func accountWith(t *testing.T, change func(*config.Account)) stack {
 
 func TestAccountHasWhatEnvironmentsShare(t *testing.T) {
 	s := accountStack(t)
-	s.want("import.to", s.only("aws_s3_bucket").Address())
+	s.want("import.to", s.find("aws_s3_bucket", "bucket", "tap-states-123456789012-eu-west-1").Address())
+	s.find("aws_s3_bucket", "bucket", "tap-trust-123456789012-eu-west-1") // with the certificates of clients
 	delivery := s.only("aws_cloudwatch_log_resource_policy").policy()
 	if len(delivery) != 1 || !delivery[0].Allows("delivery.logs.amazonaws.com", "logs:PutLogEvents") ||
 		!strings.HasSuffix(delivery[0].Resource[0], ":123456789012:log-group:aws-waf-logs-tap-*:*") ||
@@ -56,6 +57,7 @@ func TestPoliciesFitIAM(t *testing.T) {
 		a.Region, a.GitHub.Branch = "us-gov-west-1", strings.Repeat("b", 200)
 		e := a.Environments[0] // in a VPC that exists
 		e.LoadBalancer.Domain = config.Domain{Name: strings.Repeat("d", 64), ZoneID: strings.Repeat("Z", 32)}
+		e.Network.NATAddresses = strings.Fields(strings.Repeat("eipalloc-0a1b2c3d4e5f60001 ", 6))
 		e.Network.Existing.PrivateSubnets = strings.Fields(strings.Repeat("subnet-0a1b2c3d4e5f60001 ", 16))
 		for i := range 40 {
 			e.Suffix, e.Class = fmt.Sprintf("environment-%03d", i), config.Production
@@ -73,6 +75,20 @@ func TestPoliciesFitIAM(t *testing.T) {
 	}
 	if policies := strings.Count(s.json, "_deployer-environment-000-has-"); policies > 10*2 { // and each name twice
 		s.Errorf("a deployer has %d managed policies, at most 10", policies/2)
+	}
+}
+
+func TestDeployerMayBorrowItsAddressesOnly(t *testing.T) {
+	may := accountWith(t, func(a *config.Account) {
+		for i := range a.Environments {
+			a.Environments[i].Network.NATAddresses = []string{"eipalloc-of-" + a.Environments[i].Suffix}
+		}
+	}).may("deployer-options")
+	for suffix, want := range map[string]bool{"options": true, "existing": false} {
+		call := "ec2:CreateNatGateway arn:aws:ec2:eu-west-1:123456789012:elastic-ip/eipalloc-of-" + suffix
+		if allowed(may, call) != want {
+			t.Errorf("the deployer of options may %s: %v", call, !want)
+		}
 	}
 }
 

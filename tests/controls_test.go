@@ -88,6 +88,21 @@ func TestAttributes(t *testing.T) {
 	}
 }
 
+// Each bucket has one of each setting, of which attributes.yaml says what it is.
+func TestEveryBucketHasItsSettings(t *testing.T) {
+	eachStack(t, func(s stack) {
+		of := map[string][]string{}
+		for _, r := range s.all() {
+			if strings.HasPrefix(r.Kind, "aws_s3_bucket_") {
+				of[r.Kind] = append(of[r.Kind], r.follow("bucket").Address())
+			}
+		}
+		for kind, buckets := range of {
+			same(s, "the buckets of "+kind, buckets, addresses(s.some("aws_s3_bucket")))
+		}
+	})
+}
+
 // Every control that applies is named where it is checked, by a row of attributes.yaml or by what a test says when it
 // fails, or accepted in docs/audit.md.
 func TestEveryControlIsTestedOrAccepted(t *testing.T) {

@@ -284,12 +284,15 @@ func (r resource) parts(path string) []resource { return r.every(path, r.part) }
 var toTheOnly = regexp.MustCompile(`\$\{((?:data\.|ephemeral\.)?(?:aws|terraform)_[a-z0-9_]+)\.([a-z_]+)\}`)
 
 // want checks the value at a path against one that JSON writes in the same way, but for references to what is the only
-// one of its kind, which need no name: ${aws_lb.arn}. Of nil: there is none. It shows that controls of Security Hub are
+// one of its kind, or the bucket that the resource is a setting of, which need no name: ${aws_lb.arn}. Of nil: there is none. It shows that controls of Security Hub are
 // met.
 func (r resource) want(path string, expected any, controls ...string) {
 	r.Helper()
 	text := toTheOnly.ReplaceAllStringFunc(encoded(expected), func(short string) string {
 		match := toTheOnly.FindStringSubmatch(short)
+		if strings.HasPrefix(r.Kind, "aws_s3_bucket_") && match[1] == "aws_s3_bucket" {
+			return r.follow("bucket").Ref(match[2])
+		}
 		return r.only(match[1]).Ref(match[2])
 	})
 	var normal any
@@ -308,7 +311,7 @@ func encoded(value any) string {
 }
 
 var (
-	reference = regexp.MustCompile(`^(?:\$\{)?([a-z0-9_]+)\.([A-Za-z0-9_-]+)(?:\.[a-z_]+\})?$`)
+	reference = regexp.MustCompile(`^(?:\$\{)?((?:data\.)?[a-z0-9_]+)\.([A-Za-z0-9_-]+)(?:\.[a-z_]+\})?$`)
 	accountID = regexp.MustCompile(`\$\{data\.aws_caller_identity\.[A-Za-z0-9_-]+\.account_id\}`)
 )
 

@@ -10,11 +10,12 @@ import (
 func TestHTTPSIsServedAlone(t *testing.T) {
 	eachEnvironment(t, func(s stack) {
 		http := s.find("aws_lb_listener", "port", 80.0)
+		http.want("mutual_authentication", nil)
 		forwards := http
 		if s.environment.LoadBalancer.HTTPS() {
 			forwards = s.find("aws_lb_listener", "port", 443.0)
 			forwards.want("protocol", "HTTPS")
-			forwards.want("ssl_policy", "ELBSecurityPolicy-TLS13-1-2-Res-2021-06", "ELB.17")
+			forwards.want("ssl_policy", "ELBSecurityPolicy-TLS13-1-2-Res-PQ-2025-09", "ELB.17")
 			forwards.want("routing_http_response_strict_transport_security_header_value", "max-age=31536000; includeSubDomains")
 			http.want("default_action", json.RawMessage(
 				`[{"type": "redirect", "redirect": {"protocol": "HTTPS", "port": "443", "status_code": "HTTP_301"}}]`), "ELB.1")
@@ -33,6 +34,16 @@ func TestHTTPSIsServedAlone(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestClientsShowTheirCertificates(t *testing.T) {
+	for key, want := range map[string]string{
+		"loadBalancer.clientCertificates.mode":        `{"mode": "passthrough"}`,
+		"loadBalancer.clientCertificates.revocations": `{"mode": "verify", "trust_store_arn": "${aws_lb_trust_store.arn}"}`,
+		"loadBalancer.allowedSources":                 `{"mode": "off"}`, // without it, they would go on
+	} {
+		example(t, key).find("aws_lb_listener", "port", 443.0).want("mutual_authentication", json.RawMessage(want))
+	}
 }
 
 func TestDomainHasItsCertificate(t *testing.T) {

@@ -16,7 +16,11 @@ import (
 const (
 	theInternet = "internet"
 	theS3       = "S3"
+	theCheckers = "health checkers"
 )
+
+// outside finds in a connection what has no security group here, ranges and prefix lists among it.
+var outside = regexp.MustCompile(theInternet + `|` + theS3 + `|^` + theCheckers + `|^[0-9]|^pl-`)
 
 // Each zone has both subnets, each with a route table of its own. Only the load balancer and NAT gateways are
 // in the public ones; the database is not. The private ones go out through their own zone if it has a gateway.
@@ -154,6 +158,10 @@ func peers(s stack) map[string]string {
 			add(theS3, endpoint)
 		}
 	}
+	for _, list := range s.each("data.aws_ec2_managed_prefix_list") {
+		list.want("name", "com.amazonaws."+s.environment.Region+".route53-healthchecks")
+		add(theCheckers, list)
+	}
 	for _, group := range s.each("aws_security_group") {
 		if names[group.Address()] == "" {
 			s.Errorf("%s has nothing in it", group.Address())
@@ -192,8 +200,7 @@ func connections(s stack) []string {
 		allowed[connection] = append(allowed[connection], rule.Kind)
 	}
 	for connection, kinds := range allowed {
-		isOutside := strings.Contains(connection, theInternet) || strings.Contains(connection, theS3)
-		if !isOutside && len(slices.Compact(kinds)) < 2 {
+		if !outside.MatchString(connection) && len(slices.Compact(kinds)) < 2 {
 			s.Errorf("%s is allowed by %s alone", connection, kinds)
 		}
 	}
@@ -203,13 +210,21 @@ func connections(s stack) []string {
 // From the internet there is one way to the database, through the load balancer and a task, and the database opens no
 // connection.
 func TestConnectionsAreTheNecessaryOnes(t *testing.T) {
-	eachEnvironment(t, func(s stack) {
+	test := func(s stack) {
 		expected := []string{
-			"internet -> load balancer:80",
 			fmt.Sprintf("load balancer -> tasks:%d", s.environment.Service.Port),
 		}
-		if s.environment.LoadBalancer.HTTPS() {
-			expected = append(expected, "internet -> load balancer:443")
+		sources := s.environment.LoadBalancer.AllowedSources
+		if sources == nil {
+			sources = []string{theInternet}
+		} else if s.environment.LoadBalancer.Domain.Name != "" {
+			expected = append(expected, theCheckers+" -> load balancer:443")
+		}
+		for _, source := range sources {
+			expected = append(expected, source+" -> load balancer:80")
+			if s.environment.LoadBalancer.HTTPS() {
+				expected = append(expected, source+" -> load balancer:443")
+			}
 		}
 		for tasks := range tasks(s) {
 			if tasks == "tasks" || len(s.environment.Workers) > 0 {
@@ -226,7 +241,9 @@ func TestConnectionsAreTheNecessaryOnes(t *testing.T) {
 		}
 		same(s, "the connections that the security groups allow (EC2.13, EC2.14, EC2.18, EC2.19, EC2.53, EC2.54)",
 			connections(s), expected)
-	})
+	}
+	test(example(t, "loadBalancer.allowedSources")) // with a domain, which is checked from outside
+	eachEnvironment(t, test)
 }
 
 var (

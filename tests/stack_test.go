@@ -2,10 +2,15 @@ package tests
 
 import (
 	"maps"
+	"regexp"
 	"slices"
+	"strings"
 	"testing"
 
+	"go.yaml.in/yaml/v3"
+
 	"tap/config"
+	"tap/tests/must"
 )
 
 func TestOutputsAreDescribed(t *testing.T) {
@@ -18,11 +23,40 @@ func TestOutputsAreDescribed(t *testing.T) {
 			}
 		}
 		var addresses []string // an acquirer allows every address that the tasks may call from
-		for _, address := range s.each("aws_eip") {
-			addresses = append(addresses, address.Ref("public_ip"))
+		for _, gateway := range s.each("aws_nat_gateway") {
+			address := gateway.Ref("public_ip")
+			if strings.HasPrefix(gateway.Text("allocation_id"), "$") { // of the environment's own
+				address = gateway.follow("allocation_id").Ref("public_ip")
+			}
+			addresses = append(addresses, address)
 		}
 		outputs.want("NATAddresses.value", addresses)
 	})
+}
+
+// What protect claims: a plan is refused that destroys what holds data, or what traffic needs, but for what
+// unguarded.yaml has a reason for.
+func TestLossesAreGuarded(t *testing.T) {
+	reasons, kinds := map[string][]string{}, []string(nil)
+	must.Do(t, yaml.Unmarshal([]byte(read(t, "unguarded.yaml")), &reasons))
+	unguarded := slices.Concat(slices.Collect(maps.Values(reasons))...)
+	losses, _, _ := strings.Cut(read(t, "../internal/plan/rules.md"), "## Weakens protection")
+	for _, row := range regexp.MustCompile("(?m)^\\| (.*) \\| destroyed \\|").FindAllStringSubmatch(losses, -1) {
+		kinds = append(kinds, strings.Fields(strings.ReplaceAll(row[1], "`", ""))...)
+	}
+	for _, kind := range kinds {
+		for _, r := range production(t).each(kind) {
+			if guarded := r.At("lifecycle.prevent_destroy") == true; guarded == slices.Contains(unguarded, kind) {
+				t.Errorf("%s is guarded: %v; unguarded.yaml says otherwise", r.Address(), guarded)
+			}
+		}
+	}
+	slices.Sort(kinds)
+	for _, kind := range unguarded {
+		if _, known := slices.BinarySearch(kinds, kind); !known {
+			t.Errorf("unguarded.yaml has %s, which is no loss of data or traffic", kind)
+		}
+	}
 }
 
 // The provider is given place and tags only: what the JSON does not say, endpoints or credentials, cannot be reviewed.

@@ -26,7 +26,7 @@ import (
 )
 
 const (
-	// replacedStateDays is how long an overwritten state can be restored.
+	// replacedStateDays is how long an overwritten state or certificate can be restored.
 	replacedStateDays = 365
 	// keptImages are more than anybody rolls back to. ECR does not know which image runs and expires it all the same:
 	// https://github.com/aws/containers-roadmap/issues/1078
@@ -45,6 +45,10 @@ func New(scope constructs.Construct, id string, account config.Account) (statesB
 	arns := policy.ARNsOf(this, "partition", account.ID, account.Region)
 	states := bucket.New(this, "states", bucket.Props{
 		Name: jsii.String(account.StatesBucket()), Exists: true, Protect: true, NoncurrentDays: replacedStateDays,
+	})
+	// What identifies clients is replaced rarely, and missed at once.
+	bucket.New(this, "trust", bucket.Props{
+		Name: jsii.String(account.TrustBucket()), Protect: true, NoncurrentDays: replacedStateDays,
 	})
 	newFindings(this, arns, account.Emails)
 	firewall.AllowLogDelivery(this, "firewall-logs", "tap-firewall-logs", arns, firewall.LogGroup("tap-*"))
@@ -196,6 +200,13 @@ func zoneAndNetwork(scope constructs.Construct, environment config.Environment,
 		}
 		writes = []policy.Statement{records}
 	}
+	if addresses := environment.Network.NATAddresses; len(addresses) > 0 {
+		use := policy.Statement{Sid: "ExistingAddresses", Actions: []string{"ec2:CreateNatGateway"}}
+		for _, id := range addresses {
+			use.Resources = append(use.Resources, arns.ARN("ec2", "elastic-ip/"+id))
+		}
+		writes = append(writes, use)
+	}
 	if network := environment.Network; network.IsExisting() {
 		found := dataawssubnet.NewDataAwsSubnet(scope, jsii.String("subnet-"+environment.Suffix), &dataawssubnet.DataAwsSubnetConfig{
 			Id: jsii.String(network.Existing.PrivateSubnets[0]),
@@ -228,7 +239,8 @@ func newPolicy(scope constructs.Construct, name, suffix string, account config.A
 	}
 	completed := strings.NewReplacer(
 		"${partition}", *arns.Partition, "${account}", *arns.ID, "${region}", arns.Region,
-		"${states}", account.StatesBucket(), "${repository}", config.Repository, "${iamUsername}", config.IAMUsername,
+		"${states}", account.StatesBucket(), "${trust}", account.TrustBucket(),
+		"${repository}", config.Repository, "${iamUsername}", config.IAMUsername,
 		"${suffix}", suffix, "${aws:", "$${aws:", // which is IAM's and not Terraform's
 	).Replace(*policy.JSON(json.RawMessage(text)))
 	id := strings.TrimSuffix(name+"-"+suffix, "-")

@@ -20,7 +20,7 @@ type Deployment struct {
 	Suffix           string                  // ends the name of every resource
 	Stack            string                  // tap-<suffix>, which names its log groups
 	InAccountStack   bool                    // what the account's environments share is in a stack, tap-account-<account>
-	Protect          bool                    // refuses plans that destroy or replace what holds data, evidence or traffic
+	Protect          bool                    // refuses plans that destroy or replace what cannot be made again as it was
 	LogRetentionDays int                     // how long logs are kept (CKV_AWS_338 asks for 365 in production)
 	ARNs             policy.ARNs             // of the account and Region where it is deployed
 	Key              *encryption.Key         // encrypts whatever the environment stores
@@ -69,7 +69,7 @@ func NameTag(name string) *map[string]*string {
 	return &map[string]*string{config.TagName: jsii.String(name)}
 }
 
-// Lifecycle is that of a resource which holds data, evidence or traffic.
+// Lifecycle is that of a resource which cannot be made again as it was.
 func (d Deployment) Lifecycle() *cdktf.TerraformResourceLifecycle {
 	return &cdktf.TerraformResourceLifecycle{PreventDestroy: jsii.Bool(d.Protect)}
 }

@@ -3,12 +3,14 @@ package firewall
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/cloudwatchlogresourcepolicy"
+	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/wafv2ipset"
 	waf "github.com/cdktf/cdktf-provider-aws-go/aws/v19/wafv2webacl"
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/wafv2webaclassociation"
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/wafv2webaclloggingconfiguration"
@@ -27,6 +29,7 @@ type Props struct {
 	Name            string // begins the name of the web ACL, for example Payment of PaymentWAF-<suffix>
 	Config          config.Firewall
 	LoadBalancerARN *string // what the web ACL is attached to (ELB.16, CKV2_AWS_28)
+	HealthCheckPath string  // which no country is blocked from
 }
 
 // Firewall is a regional web ACL attached to a load balancer.
@@ -40,15 +43,36 @@ type Firewall struct {
 func New(scope constructs.Construct, id string, props Props) Firewall {
 	this, d := constructs.NewConstruct(scope, jsii.String(id)), props.Deployment
 	name := d.Name(props.Name + "WAF")
+	var strangers object
+	if addresses := props.Config.TrustedAddresses; len(addresses) > 0 {
+		trusted := wafv2ipset.NewWafv2IpSet(this, jsii.String("trusted"), &wafv2ipset.Wafv2IpSetConfig{
+			Name: jsii.String(d.Name(props.Name + "Trusted")), Description: jsii.String("Callers that no rate limit counts"),
+			Tags: d.Tags(props.Name + "Trusted"), Scope: jsii.String("REGIONAL"), IpAddressVersion: jsii.String("IPV4"),
+			Addresses: jsii.Strings(addresses...),
+			// AWS deletes none that a web ACL uses: it goes after the rules have been changed.
+			Lifecycle: &cdktf.TerraformResourceLifecycle{CreateBeforeDestroy: jsii.Bool(true)},
+		})
+		strangers = not(object{"ip_set_reference_statement": object{"arn": trusted.Arn()}})
+	}
+	bodies := []*waf.Wafv2WebAclCustomResponseBody{}
+	for _, status := range slices.Sorted(maps.Keys(answers)) {
+		bodies = append(bodies, &waf.Wafv2WebAclCustomResponseBody{
+			Key: jsii.Sprintf("status-%d", status), ContentType: jsii.String("APPLICATION_JSON"),
+			Content: policy.JSON(object{"status": status, "title": answers[status]}),
+		})
+	}
 	acl := waf.NewWafv2WebAcl(this, jsii.String("web-acl"), &waf.Wafv2WebAclConfig{
 		Name: jsii.String(name), Description: jsii.String("Filters requests to the payment API"),
-		Tags: d.Tags(props.Name + "WAF"), Scope: jsii.String("REGIONAL"), Rule: rules(props.Config),
+		Tags: d.Tags(props.Name + "WAF"), Scope: jsii.String("REGIONAL"), CustomResponseBody: bodies,
 		DefaultAction: &waf.Wafv2WebAclDefaultAction{Allow: &waf.Wafv2WebAclDefaultActionAllow{}},
 		// In logs and in sampled requests, which are on for every rule: what identifies a session or a caller.
 		DataProtectionConfig: &waf.Wafv2WebAclDataProtectionConfig{DataProtection: protectedFields()},
 		// Metrics and samples of the web ACL and of every rule (WAF.12).
-		VisibilityConfig: (*waf.Wafv2WebAclVisibilityConfig)(visible(name)),
+		VisibilityConfig: &waf.Wafv2WebAclVisibilityConfig{
+			CloudwatchMetricsEnabled: jsii.Bool(true), SampledRequestsEnabled: jsii.Bool(true), MetricName: jsii.String(name),
+		},
 	})
+	acl.AddOverride(jsii.String("rule"), rules(props, strangers))
 	wafv2webaclassociation.NewWafv2WebAclAssociation(this, jsii.String("association"), &wafv2webaclassociation.Wafv2WebAclAssociationConfigA{
 		ResourceArn: props.LoadBalancerARN, WebAclArn: acl.Arn(),
 	})
@@ -129,43 +153,101 @@ type object = map[string]any
 // hostingProviders would block merchants, who call from servers in a cloud (CKV2_AWS_76).
 const hostingProviders = "AWSManagedRulesAnonymousIpList/HostingProviderIPList"
 
-// rules are the web ACL's rules. Together they cost 1,175 web ACL capacity units of the managed groups and some 40 of
-// our own; 1,500 are included in the price:
-// https://docs.aws.amazon.com/waf/latest/developerguide/aws-managed-rule-groups-list.html
-func rules(firewall config.Firewall) (all []*waf.Wafv2WebAclRule) {
+// answers are what our own rules say to whom they block, by the status; they never name the rule.
+var answers = map[int]string{403: "Forbidden", 429: "Too Many Requests"}
+
+// block is the action that gives one of the answers. A rate is counted over five minutes.
+func block(status int) object {
+	response := object{"response_code": status, "custom_response_body_key": fmt.Sprintf("status-%d", status)}
+	if status == 429 {
+		response["response_header"] = []object{{"name": "Retry-After", "value": "300"}}
+	}
+	return object{"block": object{"custom_response": response}}
+}
+
+// rules are the web ACL's rules, in Terraform's words. With as many as there can be they cost less than the 1,500 web
+// ACL capacity units that are included in the price; tests/firewall_test.go has what each costs. Strangers is the
+// statement that a caller is not trusted, nil where nobody is.
+func rules(props Props, strangers object) (all []object) {
+	firewall := props.Config
 	counted := append([]string{hostingProviders}, firewall.Count...)
-	own := map[string]object{
-		config.RateLimitRule: {"rate_based_statement": object{"limit": firewall.RateLimit, "aggregate_key_type": "IP"}},
-		config.SQLInjectionRule: {"sqli_match_statement": object{
-			"field_to_match":      object{"body": object{"oversize_handling": "CONTINUE"}},
-			"text_transformation": []any{object{"priority": 0, "type": "URL_DECODE"}},
-		}},
+	rate := func(limit int) object {
+		return object{"rate_based_statement": scoped(object{"limit": limit, "aggregate_key_type": "IP"}, strangers)}
+	}
+	add := func(name, countedAs string, priority int, statement, action object, kind string) {
+		if slices.Contains(counted, countedAs) {
+			action = object{"count": object{}}
+		}
+		all = append(all, object{"name": name, "priority": priority, "statement": statement, kind: action,
+			"visibility_config": object{
+				"cloudwatch_metrics_enabled": true, "sampled_requests_enabled": true, "metric_name": name,
+			}})
 	}
 	for _, each := range config.FirewallRules {
-		rule, counts := &waf.Wafv2WebAclRule{
-			Name: jsii.String(each.Name), Priority: jsii.Number(each.Priority), VisibilityConfig: visible(each.Name),
-			Statement: own[each.Name],
-		}, slices.Contains(counted, each.Name)
-		switch {
-		case each.IsManaged():
-			rule.Statement = object{"managed_rule_group_statement": group(each.Name, counted)}
-			rule.OverrideAction = &waf.Wafv2WebAclRuleOverrideAction{None: &waf.Wafv2WebAclRuleOverrideActionNone{}}
-			if counts {
-				rule.OverrideAction = &waf.Wafv2WebAclRuleOverrideAction{Count: &waf.Wafv2WebAclRuleOverrideActionCount{}}
+		statement, action, kind := object{}, block(403), "action"
+		switch each.Name {
+		case config.RateLimitRule:
+			statement, action = rate(firewall.RateLimit), block(429)
+		case config.SQLInjectionRule:
+			statement = object{"sqli_match_statement": object{
+				"field_to_match":      object{"body": object{"oversize_handling": "CONTINUE"}},
+				"text_transformation": []any{object{"priority": 0, "type": "URL_DECODE"}},
+			}}
+		case config.BlockedCountriesRule:
+			if len(firewall.BlockedCountries) == 0 {
+				continue
 			}
-		case counts:
-			rule.Action = &waf.Wafv2WebAclRuleAction{Count: &waf.Wafv2WebAclRuleActionCount{}}
+			statement = object{"and_statement": object{"statement": []any{
+				object{"geo_match_statement": object{"country_codes": firewall.BlockedCountries}},
+				not(path("EXACTLY", props.HealthCheckPath, "NONE")), // who checks from outside does so from many countries
+			}}}
 		default:
-			rule.Action = &waf.Wafv2WebAclRuleAction{Block: &waf.Wafv2WebAclRuleActionBlock{}}
+			statement = object{"managed_rule_group_statement": group(each.Name, counted, strangers)}
+			action, kind = object{"none": object{}}, "override_action"
 		}
-		all = append(all, rule)
+		add(each.Name, each.Name, each.Priority, statement, action, kind)
+	}
+	for i, beginning := range slices.Sorted(maps.Keys(firewall.RateLimits)) {
+		statement := rate(firewall.RateLimits[beginning])
+		of := path("STARTS_WITH", beginning, "URL_DECODE", "NORMALIZE_PATH")
+		if strangers != nil {
+			of = object{"and_statement": object{"statement": []any{of, strangers}}}
+		}
+		scoped(statement["rate_based_statement"].(object), of)
+		add(config.PathRule(beginning), config.RateLimitRule+beginning, config.FirstPathRule+i, statement, block(429), "action")
 	}
 	return all
 }
 
-// group is a rule group of AWS's with its own actions, except that those of its rules which are counted only count.
-func group(name string, counted []string) object {
+func not(statement object) object {
+	return object{"not_statement": object{"statement": []any{statement}}}
+}
+
+// path is the statement about a request's path, after the transformations.
+func path(position, text string, transformations ...string) object {
+	var all []any
+	for i, each := range transformations {
+		all = append(all, object{"priority": i, "type": each})
+	}
+	return object{"byte_match_statement": object{"field_to_match": object{"uri_path": object{}},
+		"positional_constraint": position, "search_string": text, "text_transformation": all}}
+}
+
+// scoped limits a statement to the requests that another one matches, if there is one.
+func scoped(statement, to object) object {
+	if to != nil {
+		statement["scope_down_statement"] = to
+	}
+	return statement
+}
+
+// group is a rule group of AWS's with its own actions, except that those of its rules which are counted only count. A
+// list of addresses does not see trusted ones.
+func group(name string, counted []string, strangers object) object {
 	group, overrides := object{"vendor_name": "AWS", "name": name}, []any{}
+	if strings.HasSuffix(name, "IpList") || strings.HasSuffix(name, "IpReputationList") {
+		scoped(group, strangers)
+	}
 	for _, each := range counted {
 		if rule, ours := strings.CutPrefix(each, name+"/"); ours {
 			overrides = append(overrides, object{"name": rule, "action_to_use": object{"count": object{}}})
@@ -175,10 +257,4 @@ func group(name string, counted []string) object {
 		group["rule_action_override"] = overrides
 	}
 	return group
-}
-
-func visible(metric string) *waf.Wafv2WebAclRuleVisibilityConfig {
-	return &waf.Wafv2WebAclRuleVisibilityConfig{
-		CloudwatchMetricsEnabled: jsii.Bool(true), SampledRequestsEnabled: jsii.Bool(true), MetricName: jsii.String(metric),
-	}
 }

@@ -13,6 +13,8 @@ import (
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/lblistener"
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/lblistenerrule"
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/lbtargetgroup"
+	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/lbtruststore"
+	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/lbtruststorerevocation"
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/route53record"
 	"github.com/hashicorp/terraform-cdk-go/cdktf"
 
@@ -28,7 +30,9 @@ import (
 const (
 	// tlsPolicy offers TLS 1.3 and 1.2 with forward secrecy only (ELB.17):
 	// https://docs.aws.amazon.com/elasticloadbalancing/latest/application/describe-ssl-policies.html
-	tlsPolicy = "ELBSecurityPolicy-TLS13-1-2-Res-2021-06"
+	// It is what AWS recommends: clients that know a key exchange which no quantum computer breaks use it, and others
+	// connect as before.
+	tlsPolicy = "ELBSecurityPolicy-TLS13-1-2-Res-PQ-2025-09"
 	// strictTransportSecurity makes browsers use HTTPS for a year.
 	strictTransportSecurity = "max-age=31536000; includeSubDomains"
 	// replacedLogDays is how long a version of an access log that expired or was overwritten can be restored.
@@ -88,13 +92,20 @@ func New(scope constructs.Construct, id string, props Props) *LoadBalancer {
 
 	group := props.Network.NewSecurityGroup(this, "security-group", d.Name(props.Name+"ALB"),
 		"Load balancer of the payment API")
-	ready := []cdktf.ITerraformDependable{network.AllowFromInternet(this, "http", group, 80)}
+	ready := network.AllowFrom(this, "http", group, 80, props.Config.AllowedSources)
 	if https {
-		ready = append(ready, network.AllowFromInternet(this, "https", group, 443))
+		ready = append(ready, network.AllowFrom(this, "https", group, 443, props.Config.AllowedSources)...)
+	}
+	if len(props.Config.AllowedSources) > 0 && props.Config.Domain.Name != "" {
+		ready = append(ready, network.AllowHealthCheckers(this, "health-checkers", group, 443, d.ARNs.Region))
 	}
 	logs := newAccessLogs(this, props)
 	ready = append(ready, props.Network.Ready...)
 	ready = append(ready, logs.Ready)
+	var connections *lb.LbConnectionLogs // which certificate a client showed, and why it was refused
+	if props.Config.ClientCertificates.Mode != config.CertificatesOff {
+		connections = &lb.LbConnectionLogs{Bucket: logs.Name, Enabled: jsii.Bool(true)}
+	}
 	balancer := lb.NewLb(this, jsii.String("load-balancer"), &lb.LbConfig{
 		Name: jsii.String(d.Name(props.Name + "ALB")), LoadBalancerType: jsii.String("application"),
 		Internal: jsii.Bool(false), Subnets: &props.Network.PublicSubnets, SecurityGroups: &[]*string{group.ID},
@@ -103,6 +114,7 @@ func New(scope constructs.Construct, id string, props Props) *LoadBalancer {
 		DesyncMitigationMode:     jsii.String("defensive"), // ELB.12, CKV_AWS_328
 		EnableDeletionProtection: jsii.Bool(d.Protect),     // ELB.6, CKV_AWS_150
 		AccessLogs:               &lb.LbAccessLogs{Bucket: logs.Name, Enabled: jsii.Bool(true)},
+		ConnectionLogs:           connections,
 		DependsOn:                &ready,
 	})
 	result := &LoadBalancer{
@@ -122,6 +134,7 @@ func New(scope constructs.Construct, id string, props Props) *LoadBalancer {
 			LoadBalancerArn: balancer.Arn(), Port: jsii.Number(443), Protocol: jsii.String("HTTPS"), DefaultAction: forward,
 			SslPolicy: jsii.String(tlsPolicy), CertificateArn: certificate,
 			RoutingHttpResponseStrictTransportSecurityHeaderValue: jsii.String(strictTransportSecurity),
+			MutualAuthentication: newClientCertificates(this, props),
 		})
 		onHTTP.DefaultAction = []*lblistener.LbListenerDefaultAction{{
 			Type: jsii.String("redirect"),
@@ -187,6 +200,33 @@ func (l *LoadBalancer) newTargetGroup(scope constructs.Construct, target Target)
 		Stickiness: &lbtargetgroup.LbTargetGroupStickiness{Enabled: jsii.Bool(false), Type: jsii.String("lb_cookie")},
 		Lifecycle:  &cdktf.TerraformResourceLifecycle{CreateBeforeDestroy: jsii.Bool(true)},
 	})
+}
+
+// newClientCertificates has clients asked for certificates, or not any more, which the provider would overlook where
+// nothing is said of it, and makes what they are verified by:
+// https://docs.aws.amazon.com/elasticloadbalancing/latest/application/mutual-authentication.html
+func newClientCertificates(scope constructs.Construct, props Props) *lblistener.LbListenerMutualAuthentication {
+	certificates := props.Config.ClientCertificates
+	result := &lblistener.LbListenerMutualAuthentication{Mode: jsii.String(certificates.Mode)}
+	if certificates.Mode != config.CertificatesVerify {
+		return result
+	}
+	this := constructs.NewConstruct(scope, jsii.String("client-certificates"))
+	bucket, key, _ := strings.Cut(strings.TrimPrefix(certificates.Bundle, "s3://"), "/")
+	result.TrustStoreArn = lbtruststore.NewLbTrustStore(this, jsii.String("trust-store"), &lbtruststore.LbTrustStoreConfig{
+		Name: jsii.String(props.Deployment.Name(props.Name + "Trust")), Tags: props.Deployment.Tags(props.Name + "Trust"),
+		CaCertificatesBundleS3Bucket: jsii.String(bucket), CaCertificatesBundleS3Key: jsii.String(key),
+		// AWS deletes none that a listener uses: it goes after the listener has been changed.
+		Lifecycle: &cdktf.TerraformResourceLifecycle{CreateBeforeDestroy: jsii.Bool(true)},
+	}).Arn()
+	for _, uri := range certificates.Revocations {
+		bucket, key, _ := strings.Cut(strings.TrimPrefix(uri, "s3://"), "/")
+		id := strings.ReplaceAll(uri, "/", "|") // which ids of constructs cannot contain
+		lbtruststorerevocation.NewLbTrustStoreRevocation(this, jsii.String(id), &lbtruststorerevocation.LbTrustStoreRevocationConfig{
+			TrustStoreArn: result.TrustStoreArn, RevocationsS3Bucket: jsii.String(bucket), RevocationsS3Key: jsii.String(key),
+		})
+	}
+	return result
 }
 
 // newAccessLogs creates the bucket of the access logs (ELB.5, CKV_AWS_91):

@@ -120,14 +120,20 @@ func (n *Network) create(this constructs.Construct) {
 		n.Ready = append(n.Ready, toInternet)
 		if index < config.NATGateways {
 			tags := d.Tags(fmt.Sprintf("%sNATGateway%d", n.props.Name, number))
-			address := eip.NewEip(this, jsii.Sprintf("nat-%d-address", number), &eip.EipConfig{
-				Domain: jsii.String("vpc"), Tags: tags,
-			})
 			gateway := natgateway.NewNatGateway(this, jsii.Sprintf("nat-%d", number), &natgateway.NatGatewayConfig{
-				AllocationId: address.Id(), SubnetId: public, Tags: tags,
-				DependsOn: &[]cdktf.ITerraformDependable{toInternet},
+				SubnetId: public, Tags: tags, DependsOn: &[]cdktf.ITerraformDependable{toInternet},
 			})
-			n.NATAddresses, gateways = append(n.NATAddresses, address.PublicIp()), append(gateways, gateway.Id())
+			address := gateway.PublicIp()
+			if len(config.NATAddresses) > 0 {
+				gateway.SetAllocationId(jsii.String(config.NATAddresses[index]))
+			} else {
+				own := eip.NewEip(this, jsii.Sprintf("nat-%d-address", number), &eip.EipConfig{
+					Domain: jsii.String("vpc"), Tags: tags, Lifecycle: d.Lifecycle(), // others have let it in
+				})
+				gateway.SetAllocationId(own.Id())
+				address = own.PublicIp()
+			}
+			n.NATAddresses, gateways = append(n.NATAddresses, address), append(gateways, gateway.Id())
 		}
 		if len(gateways) > 0 { // a zone without one of its own uses another's
 			toNAT = append(toNAT, route.NewRoute(this, jsii.Sprintf("private-%d-default", number), &route.RouteConfig{

@@ -1,8 +1,11 @@
 package network
 
 import (
+	"strings"
+
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
+	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/dataawsec2managedprefixlist"
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/securitygroup"
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/vpcendpoint"
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/vpcsecuritygroupegressrule"
@@ -41,9 +44,32 @@ func Allow(scope constructs.Construct, id string, from, to SecurityGroup, port i
 	}
 }
 
-// AllowFromInternet opens a TCP port of a security group to every IPv4 address.
-func AllowFromInternet(scope constructs.Construct, id string, to SecurityGroup, port int) cdktf.ITerraformDependable {
-	return allowIn(scope, id, to, port, "From the internet", rule{CidrIpv4: jsii.String(anywhere)})
+// AllowFrom opens a TCP port of a security group to ranges of IPv4 addresses and prefix lists; without any to the
+// internet.
+func AllowFrom(scope constructs.Construct, id string, to SecurityGroup, port int,
+	sources []string) (rules []cdktf.ITerraformDependable) {
+	for _, source := range sources {
+		from := rule{CidrIpv4: jsii.String(source)}
+		if strings.HasPrefix(source, "pl-") {
+			from = rule{PrefixListId: jsii.String(source)}
+		}
+		rules = append(rules, allowIn(scope, id+"-"+strings.ReplaceAll(source, "/", "-"), to, port, "From "+source, from))
+	}
+	if len(sources) == 0 {
+		rules = append(rules, allowIn(scope, id, to, port, "From the internet", rule{CidrIpv4: jsii.String(anywhere)}))
+	}
+	return rules
+}
+
+// AllowHealthCheckers opens a TCP port of a security group to what checks from outside, Route 53:
+// https://docs.aws.amazon.com/vpc/latest/userguide/working-with-aws-managed-prefix-lists.html
+func AllowHealthCheckers(scope constructs.Construct, id string, to SecurityGroup, port int,
+	region string) cdktf.ITerraformDependable {
+	this := constructs.NewConstruct(scope, jsii.String(id))
+	list := dataawsec2managedprefixlist.NewDataAwsEc2ManagedPrefixList(this, jsii.String("list"), &dataawsec2managedprefixlist.DataAwsEc2ManagedPrefixListConfig{
+		Name: jsii.String("com.amazonaws." + region + ".route53-healthchecks"),
+	})
+	return allowIn(this, "in", to, port, "From Route 53's health checkers", rule{PrefixListId: list.Id()})
 }
 
 // AllowAWS lets members of a security group reach what a task needs of AWS (images, logs, secrets) on port 443:

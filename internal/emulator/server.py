@@ -24,11 +24,15 @@ os.environ["MOTO_IAM_LOAD_MANAGED_POLICIES"] = "true"
 from moto.applicationautoscaling.responses import ApplicationAutoScalingResponse
 from moto.backends import get_backend
 from moto.core import DEFAULT_ACCOUNT_ID
+from moto.core.common_models import BaseModel
 from moto.core.responses import ActionResult, BaseResponse
+from moto.ec2.models.managed_prefixes import ManagedPrefixListBackend
 from moto.ec2.models.security_groups import SecurityGroupRule
 from moto.ec2.models.vpcs import VPCBackend
 from moto.ecs.models import EC2ContainerServiceBackend, Service
 from moto.ecs.responses import EC2ContainerServiceResponse
+from moto.elbv2.exceptions import ELBClientError
+from moto.elbv2.responses import ELBV2Response
 from moto.iam.access_control import PermissionResult
 from moto.logs.responses import LogsResponse
 from moto.moto_api._internal import urls as administration
@@ -168,6 +172,84 @@ def confirm(self, answer):
     return answer(self)
 
 
+# EC2: where Route 53's health checkers come from is a prefix list of AWS's, which moto does not have.
+
+
+@around(ManagedPrefixListBackend, "create_default_pls")
+def list_health_checkers(self, create):
+    create(self)
+    self._create_aws_managed_prefix_list(f"com.amazonaws.{self.region_name}.route53-healthchecks", "IPv4",
+                                         [{"Cidr": "15.177.0.0/18", "Description": "default"}])
+
+
+# ELB: moto has no trust stores, which are kept by their ARN, and forgets what a listener asks of clients.
+
+
+class TrustStore(BaseModel):
+    __module__ = "moto.elbv2.models"  # by which moto knows the service of a model
+    status, number_of_ca_certificates, total_revoked_entries = "ACTIVE", 1, 0
+
+    def __init__(self, name, arn):
+        self.name, self.trust_store_arn, self.revocations = name, arn, {}
+
+
+@around(ELBV2Response, "create_listener", "modify_listener")
+def ask_clients(self, write):
+    asked, answer = self._get_param("MutualAuthentication"), write(self)
+    if asked:
+        answer.result["Listeners"][0].mutual_authentication = asked
+    return answer
+
+
+@lacked_by(ELBV2Response)
+def create_trust_store(self):
+    name, place = self._get_param("Name"), f"elasticloadbalancing:{self.region}:{self.current_account}"
+    arn = f"arn:{get_partition(self.region)}:{place}:truststore/{name}/1"
+    kept(self)[arn] = TrustStore(name, arn)
+    self.elbv2_backend.tagging_service.tag_resource(arn, self._get_param("Tags", []))
+    return ActionResult({"TrustStores": [kept(self)[arn]]})
+
+
+@lacked_by(ELBV2Response)
+def describe_trust_stores(self):
+    return ActionResult({"TrustStores": [kept(self)[arn] for arn in self._get_param("TrustStoreArns")]})
+
+
+def delete_unused(self, store):
+    if users_of(self, store):
+        raise ELBClientError("TrustStoreInUse", f"{store.name} is used by a listener.")
+    del kept(self)[store.trust_store_arn]
+
+
+def users_of(self, store):
+    return [{"ResourceArn": listener.arn} for balancer in self.elbv2_backend.load_balancers.values()
+            for listener in balancer.listeners.values()
+            if getattr(listener, "mutual_authentication", {}).get("TrustStoreArn") == store.trust_store_arn]
+
+
+def revoke(self, store):
+    number = max(store.revocations, default=0) + 1
+    store.revocations[number] = {"TrustStoreArn": store.trust_store_arn, "RevocationId": number, "RevocationType": "CRL"}
+    return {"TrustStoreRevocations": [store.revocations[number]]}
+
+
+for operation, answer_for in {
+    "modify_trust_store": lambda self, store: {"TrustStores": [store]},
+    "delete_trust_store": delete_unused,
+    "describe_trust_store_associations": lambda self, store: {"TrustStoreAssociations": users_of(self, store)},
+    "add_trust_store_revocations": revoke,
+    "describe_trust_store_revocations": lambda self, store: {
+        "TrustStoreRevocations": [store.revocations[number] for number in self._get_param("RevocationIds")]},
+    "remove_trust_store_revocations": lambda self, store: [
+        store.revocations.pop(number) for number in self._get_param("RevocationIds")] and {},
+}.items():
+    def method(self, answer_for=answer_for):
+        return ActionResult(answer_for(self, kept(self)[self._get_param("TrustStoreArn")]) or {})
+
+    method.__name__ = operation
+    lacked_by(ELBV2Response)(method)
+
+
 # ECS: the provider waits for a steady service, so every deployment has already succeeded and every task runs. Moto
 # lets every new service run the same number of tasks, that of an environment variable.
 
@@ -266,6 +348,7 @@ NAMED = {
     "certificate": ("acm", r'"certificate_arn": "(arn:[^"]+)"'),
     "secret": ("secretsmanager", r"(arn:[\w-]+:secretsmanager:[\w-]+:\d+:secret:[\w/+=.@-]+-\w{6})\b"),
     "subnet": ("ec2", r'"id": "(subnet-\w+)"'),
+    "address": ("ec2", r'"allocation_id": "(eipalloc-\w+)"'),
     "cluster": ("rds", r'"source_cluster_identifier": "([^"]+)"'),
     "cluster snapshot": ("rds", r'"snapshot_identifier": "([^"]+)"'),
     "states' bucket": ("s3", r'"bucket": "([^"]+)",\s+"encrypt": true,\s+"key": "account/'),
@@ -292,6 +375,9 @@ def make(kind, backend, name, region, found):
             with patch("moto.ec2.models.subnets.random_subnet_id", return_value=name):
                 subnet = backend.create_subnet(vpc.id, f"10.255.{number}.0/24", availability_zone=zone)
             subnet.map_public_ip_on_launch = False
+        case "address" if name not in [address.allocation_id for address in backend.addresses]:
+            given = backend.allocate_address("vpc")
+            given.allocation_id = given.id = name
         case "cluster" | "cluster snapshot" if name not in [*backend.clusters, *backend.cluster_snapshots]:
             backend.create_db_cluster({
                 "db_cluster_identifier": name, "engine": "aurora-postgresql", "storage_encrypted": True,

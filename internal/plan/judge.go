@@ -1,6 +1,7 @@
 package main
 
 import (
+	"os"
 	"cmp"
 	"fmt"
 	"slices"
@@ -127,6 +128,7 @@ func (j *judgement) judge(r, drift *tfjson.ResourceChange) {
 	actions := r.Change.Actions
 	gone := slices.Contains(actions, tfjson.ActionDelete)
 	loss := ruleOf("destroyed", r.Type)
+	loss.means = os.Expand(loss.means, func(name string) string { return show(before[r.Type+"/"+name]) })
 	heading, verb, words := loss.heading, "changed", ""
 	switch {
 	case slices.Contains(actions, tfjson.ActionForget):

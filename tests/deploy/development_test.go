@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -125,15 +126,30 @@ func TestLongChanges(t *testing.T) {
 	})
 }
 
-// Work beside the API, then all options at once without it. What each option loses is in internal/plan/testdata.
+// Work beside the API, then all options at once without it. What each option loses is in internal/plan/testdata. What
+// others use goes after they have been changed, and what exists before the environment outlives it.
 func TestLongOptions(t *testing.T) {
 	d := newDeployment(t, "dev")
 	d.variables = []string{"AWS_DEFAULT_REGION=eu-west-1"} // of the files
 	options := string(must.Get(os.ReadFile("testdata/options.yaml"))(t))
+	for range 3 {
+		address := d.ask(t, "ec2", "allocate_address", parameters{"Domain": "vpc"}, "AllocationId")
+		options = strings.Replace(options, "ADDRESS", address, 1)
+	}
+	given := d.inventory(t)
 	d.expectWorkloads(t)
-	for _, file := range []string{options, strings.Replace(options, "{image", "{port: 8080, image", 1)} {
+	changed := regexp.MustCompile(`trustedAddresses: .*|\{mode: verify.*\}`).ReplaceAllStringFunc(options,
+		func(line string) string { return map[bool]string{true: "{mode: off}"}[line[0] == '{'] })
+	changed = strings.Replace(changed, "{image", "{port: 8080, image", 1)
+	for _, file := range []string{options, changed, strings.Replace(changed, "protect: true", "", 1)} {
 		d.configure(t, file)
 		d.apply(t)
+		d.plan(t).expect(t)
+	}
+	d.expectOutputs(t, "off.json")
+	d.terraform(t, destroying...)
+	if left := d.inventory(t); !slices.Equal(left, given) {
+		t.Errorf("AWS contains %v, expected %v", left, given)
 	}
 	step(t, "an address is named until it confirms", func(t *testing.T) {
 		const address = "on-call@example.com"
