@@ -58,10 +58,11 @@ func TestAttributes(t *testing.T) {
 			"defaults of development": s.suffix == development(t).suffix,
 			"defaults of production":  s.suffix == production(t).suffix,
 			"own network":             s.each("aws_vpc") != nil, "existing network": e.Network.IsExisting(),
-			"copies": e.Database.BackupCopy.Vault != "", "no copies": s.environment != nil && e.Database.BackupCopy.Vault == "",
+			"copies": e.Database.BackupCopy.Vault != "",
 			"domain": e.LoadBalancer.Domain.Name != "", "sessions": e.Service.ExecuteCommand,
-			"jobs": len(e.Jobs) > 0, "no jobs": s.environment != nil && len(e.Jobs) == 0,
-			"queue": s.each("aws_sqs_queue") != nil, "in an account": e.InAccountStack(),
+			"jobs":                    len(e.Jobs) > 0,
+			"neither jobs nor copies": s.environment != nil && len(e.Jobs) == 0 && e.Database.BackupCopy.Vault == "",
+			"queue":                   s.each("aws_sqs_queue") != nil, "in an account": e.InAccountStack(),
 			"in no account": s.environment != nil && !e.InAccountStack(),
 		} {
 			if applies {

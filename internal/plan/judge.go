@@ -1,9 +1,9 @@
 package main
 
 import (
-	"os"
 	"cmp"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 
