@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"tap/config"
 	"tap/internal/repository"
 	"tap/tests/must"
 )
@@ -126,9 +127,24 @@ func TestCallsAreHeldAgainstModels(t *testing.T) {
 	}
 }
 
+<<<<<<< HEAD
 // Pages of other sites are refused, and so is what would let any user of the machine have moto write files, send
 // requests or change what it does.
 func TestStrangersAreRefused(t *testing.T) {
+=======
+// What a file may name is what AWS's own model takes.
+func TestCountriesAreThoseOfTheFirewall(t *testing.T) {
+	must.HaveTools(t)
+	keys := config.Keys()
+	key := keys[slices.IndexFunc(keys, func(k config.Key) bool { return k.Path == "firewall.blockedCountries" })]
+	python(t, os.Environ(), fmt.Sprintf(`
+import boto3
+model = boto3.client("wafv2", region_name="us-east-1").meta.service_model.shape_for("CountryCode")
+assert sorted(model.enum) == sorted("%s".strip("[]").split()), model.enum`, fmt.Sprint(key.Limit.Items.Enum)))
+}
+
+func TestPagesOfOtherSitesAreRefused(t *testing.T) {
+>>>>>>> c64dc78 (Hold the countries against AWS's model)
 	e := started(t)
 	for request, want := range map[string]int{
 		"/reset Origin: https://attacker.example":                http.StatusForbidden,
@@ -163,6 +179,7 @@ const given = `{
     "[{\"valueFrom\":\"arn:aws:secretsmanager:eu-west-1:210987654321:secret:tap/key-AbCdEf:user::\"}]",
     "arn:aws:secretsmanager:eu-west-1:210987654321:secret:tap/key-AbCdEf",
     "arn:aws:secretsmanager:eu-west-1:210987654321:secret:tap/*",
+    {"allocation_id": "eipalloc-1"},
     {"family": "aurora-postgresql16", "master_username": "payments", "source_cluster_identifier": "old"},
     {"snapshot_identifier": "arn:aws:rds:eu-west-1:333333333333:cluster-snapshot:noon"}
   ],
@@ -173,12 +190,16 @@ const given = `{
 
 func TestWhatAStackNamesIsThereFirst(t *testing.T) {
 	e := started(t)
+<<<<<<< HEAD
 	for name, value := range map[string]string{ // all would lead an AWS SDK away from the emulator
 		"AWS_PROFILE": "work", "AWS_ENDPOINT_URL_EC2": "http://127.0.0.1:1", "AWS_CONFIG_FILE": "/nonexistent",
 		"HTTP_PROXY": "http://127.0.0.1:1", "http_proxy": "http://127.0.0.1:1"} {
 		t.Setenv(name, value)
 	}
 	for _, want := range []int{10, 0} { // the second time, all is there
+=======
+	for _, want := range []int{11, 0} { // the second time, all is there
+>>>>>>> c64dc78 (Hold the countries against AWS's model)
 		if made := must.Get(e.Give(t.Context(), []byte(given)))(t); len(made) != want {
 			t.Errorf("made %q, want %d", made, want)
 		}
@@ -195,6 +216,7 @@ zones = {subnet["SubnetId"]: subnet["AvailabilityZone"] for subnet in subnets}
 assert len({subnet["VpcId"] for subnet in subnets}) == 1, subnets
 assert zones["subnet-1"] != zones["subnet-2"] and zones["subnet-3"] != zones["subnet-4"], zones
 assert not any(subnet["MapPublicIpOnLaunch"] for subnet in subnets), subnets
+address, = client("ec2").describe_addresses(AllocationIds=["eipalloc-1"])["Addresses"]
 cluster, = client("rds").describe_db_clusters()["DBClusters"]
 assert [cluster[key] for key in ("MasterUsername", "EngineVersion")] == ["payments", "16.10"], cluster
 client("rds").restore_db_cluster_from_snapshot(DBClusterIdentifier="new", Engine="aurora-postgresql",
