@@ -127,11 +127,6 @@ func TestCallsAreHeldAgainstModels(t *testing.T) {
 	}
 }
 
-<<<<<<< HEAD
-// Pages of other sites are refused, and so is what would let any user of the machine have moto write files, send
-// requests or change what it does.
-func TestStrangersAreRefused(t *testing.T) {
-=======
 // What a file may name is what AWS's own model takes.
 func TestCountriesAreThoseOfTheFirewall(t *testing.T) {
 	must.HaveTools(t)
@@ -143,8 +138,9 @@ model = boto3.client("wafv2", region_name="us-east-1").meta.service_model.shape_
 assert sorted(model.enum) == sorted("%s".strip("[]").split()), model.enum`, fmt.Sprint(key.Limit.Items.Enum)))
 }
 
-func TestPagesOfOtherSitesAreRefused(t *testing.T) {
->>>>>>> c64dc78 (Hold the countries against AWS's model)
+// Pages of other sites are refused, and so is what would let any user of the machine have moto write files, send
+// requests or change what it does.
+func TestStrangersAreRefused(t *testing.T) {
 	e := started(t)
 	for request, want := range map[string]int{
 		"/reset Origin: https://attacker.example":                http.StatusForbidden,
@@ -190,16 +186,12 @@ const given = `{
 
 func TestWhatAStackNamesIsThereFirst(t *testing.T) {
 	e := started(t)
-<<<<<<< HEAD
 	for name, value := range map[string]string{ // all would lead an AWS SDK away from the emulator
 		"AWS_PROFILE": "work", "AWS_ENDPOINT_URL_EC2": "http://127.0.0.1:1", "AWS_CONFIG_FILE": "/nonexistent",
 		"HTTP_PROXY": "http://127.0.0.1:1", "http_proxy": "http://127.0.0.1:1"} {
 		t.Setenv(name, value)
 	}
-	for _, want := range []int{10, 0} { // the second time, all is there
-=======
 	for _, want := range []int{11, 0} { // the second time, all is there
->>>>>>> c64dc78 (Hold the countries against AWS's model)
 		if made := must.Get(e.Give(t.Context(), []byte(given)))(t); len(made) != want {
 			t.Errorf("made %q, want %d", made, want)
 		}

@@ -236,7 +236,13 @@ def confirm(self, answer):
     return answer(self)
 
 
-# EC2: where Route 53's health checkers come from is a prefix list of AWS's, which moto does not have.
+# EC2: moto forgets what a rule says of a prefix list, and does not have that of Route 53's health checkers.
+
+
+@around(SecurityGroupRule, "__init__")
+def keep_prefix_list(self, initialize, *arguments, **settings):
+    initialize(self, *arguments, **settings)
+    self.prefix_list = dict(enumerate(arguments)).get(7) or {}
 
 
 @around(ManagedPrefixListBackend, "create_default_pls")
@@ -247,14 +253,6 @@ def list_health_checkers(self, create):
 
 
 # ELB: moto has no trust stores, which are kept by their ARN, and forgets what a listener asks of clients.
-
-
-class TrustStore(BaseModel):
-    __module__ = "moto.elbv2.models"  # by which moto knows the service of a model
-    status, number_of_ca_certificates, total_revoked_entries = "ACTIVE", 1, 0
-
-    def __init__(self, name, arn):
-        self.name, self.trust_store_arn, self.revocations = name, arn, {}
 
 
 @around(ELBV2Response, "create_listener", "modify_listener")
@@ -269,32 +267,32 @@ def ask_clients(self, write):
 def create_trust_store(self):
     name, place = self._get_param("Name"), f"elasticloadbalancing:{self.region}:{self.current_account}"
     arn = f"arn:{get_partition(self.region)}:{place}:truststore/{name}/1"
-    kept(self)[arn] = TrustStore(name, arn)
+    kept(self)[arn] = {"Name": name, "TrustStoreArn": arn, "Status": "ACTIVE", "revocations": {}}
     self.elbv2_backend.tagging_service.tag_resource(arn, self._get_param("Tags", []))
     return ActionResult({"TrustStores": [kept(self)[arn]]})
 
 
 @lacked_by(ELBV2Response)
 def describe_trust_stores(self):
-    return ActionResult({"TrustStores": [kept(self)[arn] for arn in self._get_param("TrustStoreArns")]})
+    return ActionResult({"TrustStores": [kept(self)[arn] for arn in self._get_param("TrustStoreArns") or kept(self)]})
 
 
 def delete_unused(self, store):
     if users_of(self, store):
-        raise ELBClientError("TrustStoreInUse", f"{store.name} is used by a listener.")
-    del kept(self)[store.trust_store_arn]
+        raise ELBClientError("TrustStoreInUse", f"{store['Name']} is used by a listener.")
+    del kept(self)[store["TrustStoreArn"]]
 
 
 def users_of(self, store):
     return [{"ResourceArn": listener.arn} for balancer in self.elbv2_backend.load_balancers.values()
             for listener in balancer.listeners.values()
-            if getattr(listener, "mutual_authentication", {}).get("TrustStoreArn") == store.trust_store_arn]
+            if getattr(listener, "mutual_authentication", {}).get("TrustStoreArn") == store["TrustStoreArn"]]
 
 
 def revoke(self, store):
-    number = max(store.revocations, default=0) + 1
-    store.revocations[number] = {"TrustStoreArn": store.trust_store_arn, "RevocationId": number, "RevocationType": "CRL"}
-    return {"TrustStoreRevocations": [store.revocations[number]]}
+    number = max(store["revocations"], default=0) + 1
+    store["revocations"][number] = {"TrustStoreArn": store["TrustStoreArn"], "RevocationId": number}
+    return {"TrustStoreRevocations": [store["revocations"][number]]}
 
 
 for operation, answer_for in {
@@ -303,9 +301,9 @@ for operation, answer_for in {
     "describe_trust_store_associations": lambda self, store: {"TrustStoreAssociations": users_of(self, store)},
     "add_trust_store_revocations": revoke,
     "describe_trust_store_revocations": lambda self, store: {
-        "TrustStoreRevocations": [store.revocations[number] for number in self._get_param("RevocationIds")]},
+        "TrustStoreRevocations": [store["revocations"][number] for number in self._get_param("RevocationIds")]},
     "remove_trust_store_revocations": lambda self, store: [
-        store.revocations.pop(number) for number in self._get_param("RevocationIds")] and {},
+        store["revocations"].pop(number) for number in self._get_param("RevocationIds")] and {},
 }.items():
     def method(self, answer_for=answer_for):
         return ActionResult(answer_for(self, kept(self)[self._get_param("TrustStoreArn")]) or {})
@@ -375,7 +373,7 @@ DBCluster.iam_database_authentication_enabled = property(
 scaling = DBCluster.scaling_configuration_info.fget
 DBCluster.scaling_configuration_info = property(lambda self: scaling(self) if self.scaling_configuration else None)
 SecurityGroupRule.description = property(
-    lambda self: self.ip_range.get("Description") or self.source_group.get("Description"))
+    lambda self: (self.prefix_list | self.source_group | self.ip_range).get("Description"))
 # Moto adds up the memory of the containers of a task, which on Fargate need not have any.
 EC2ContainerServiceBackend._calculate_task_resource_requirements = staticmethod(lambda definition: {})
 # The provider compares the text, in which AWS has no spaces.

@@ -168,7 +168,8 @@ func TestLongOptions(t *testing.T) {
 	expectReported(0)
 	d.terraform(t, destroying...)
 	d.expectNothingLeft(t)
-	d.expectAnswers(t, request{"ec2", "describe_addresses", nil, "length(Addresses)", 3})
+	d.expectAnswers(t, request{"ec2", "describe_addresses", nil, "length(Addresses)", 3},
+		request{"elbv2", "describe_trust_stores", nil, "TrustStores", []any{}})
 	if left := d.answers(t, request{"sqs", "list_queues", nil, "QueueUrls", nil})[0]; left != nil {
 		t.Errorf("%v are left of workers", left)
 	}
