@@ -175,8 +175,8 @@ type call struct {
 	requests               float64
 }
 
-// matches reports whether a statement does. AWS's lists of addresses have all of 192.0.2.0/24 and 203.0.113.0/24, and its
-// other groups find nothing.
+// matches reports whether a statement does. AWS's lists of addresses have all of 192.0.2.0/24 and 203.0.113.0/24, and
+// its other groups find nothing.
 func (c call) matches(acl resource, statement any) bool {
 	for kind, value := range statement.(map[string]any) {
 		part := resource{acl.stack, terraform.Resource{Attributes: value.(map[string]any)}}

@@ -284,8 +284,8 @@ func (r resource) parts(path string) []resource { return r.every(path, r.part) }
 var toTheOnly = regexp.MustCompile(`\$\{((?:data\.|ephemeral\.)?(?:aws|terraform)_[a-z0-9_]+)\.([a-z_]+)\}`)
 
 // want checks the value at a path against one that JSON writes in the same way, but for references to what is the only
-// one of its kind, or the bucket that the resource is a setting of, which need no name: ${aws_lb.arn}. Of nil: there is none. It shows that controls of Security Hub are
-// met.
+// one of its kind, or the bucket that the resource is a setting of, which need no name: ${aws_lb.arn}. Of nil: there is
+// none. It shows that controls of Security Hub are met.
 func (r resource) want(path string, expected any, controls ...string) {
 	r.Helper()
 	text := toTheOnly.ReplaceAllStringFunc(encoded(expected), func(short string) string {

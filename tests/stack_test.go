@@ -41,7 +41,7 @@ func TestLossesAreGuarded(t *testing.T) {
 	must.Do(t, yaml.Unmarshal([]byte(read(t, "unguarded.yaml")), &reasons))
 	unguarded := slices.Concat(slices.Collect(maps.Values(reasons))...)
 	losses, _, _ := strings.Cut(read(t, "../internal/plan/rules.md"), "## Weakens protection")
-	for _, row := range regexp.MustCompile("(?m)^\\| (.*) \\| destroyed \\|").FindAllStringSubmatch(losses, -1) {
+	for _, row := range regexp.MustCompile(`(?m)^\| (.*) \| destroyed \|`).FindAllStringSubmatch(losses, -1) {
 		kinds = append(kinds, strings.Fields(strings.ReplaceAll(row[1], "`", ""))...)
 	}
 	for _, kind := range kinds {

@@ -184,7 +184,8 @@ func rules(props Props, strangers object) (all []object) {
 			}})
 	}
 	for _, each := range config.FirewallRules {
-		statement, action, kind := object{}, block(403), "action"
+		var statement object
+		action, kind := block(403), "action"
 		switch each.Name {
 		case config.RateLimitRule:
 			statement, action = rate(firewall.RateLimit), block(429)
@@ -214,7 +215,8 @@ func rules(props Props, strangers object) (all []object) {
 			of = object{"and_statement": object{"statement": []any{of, strangers}}}
 		}
 		scoped(statement["rate_based_statement"].(object), of)
-		add(config.PathRule(beginning), config.RateLimitRule+beginning, config.FirstPathRule+i, statement, block(429), "action")
+		name, priority := config.PathRule(beginning), config.FirstPathRule+i
+		add(name, config.RateLimitRule+beginning, priority, statement, block(429), "action")
 	}
 	return all
 }
