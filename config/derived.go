@@ -192,7 +192,7 @@ func Warnings(environments []Environment, withAccounts bool, now time.Time) (all
 
 func (e Environment) warnings(now time.Time) (warnings []string) {
 	if e.LoadBalancer.Domain.Name != "" && !e.IsCommercial() {
-		warnings = append(warnings, "loadBalancer.domain: nothing calls the API from outside, as in the partition aws, and no "+
+		warnings = append(warnings, "loadBalancer.domain: nothing calls the API from outside as in the partition aws: no "+
 			"alarm says that nobody can reach it")
 	}
 	// https://aws.amazon.com/about-aws/whats-new/2026/01/amazon-ecs-tmpfs-mounts-aws-fargate-managed-instances/
