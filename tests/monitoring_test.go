@@ -64,6 +64,9 @@ func TestAlarmsWatchThisEnvironment(t *testing.T) {
 		}
 		for _, service := range s.some("aws_ecs_service") {
 			prefix := strings.TrimPrefix(strings.TrimSuffix(service.Text("name"), "Service-"+s.suffix), "Payment")
+			if !slices.Contains(logged, prefix) {
+				s.Errorf("nobody notices that %s writes no log", service.Address())
+			}
 			alarms := watched[service.Ref("name")]
 			slices.Sort(alarms)
 			same(s, "the alarms on "+service.Address()+" (cloudwatch.Signals that monitoring watches)", slices.Compact(alarms),
