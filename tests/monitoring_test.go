@@ -91,7 +91,7 @@ func TestAlarmsWatchThisEnvironment(t *testing.T) {
 var advice = regexp.MustCompile(`^(.{20,}\.) (First|Tomorrow): (.{20,}\.)$`)
 
 // tomorrow are the alarms that wake nobody, without the name of a worker.
-var tomorrow = []string{"DeadLetterAlarm", "ExpiringCertificateAlarm", "HighDBCPUAlarm", "HighDBConnectionsAlarm",
+var tomorrow = []string{"ExpiringCertificateAlarm", "HighDBCPUAlarm", "HighDBConnectionsAlarm",
 	"HighDBReaderCPUAlarm", "HighServiceCPUAlarm", "HighServiceMemoryAlarm", "LowDBMemoryAlarm",
 	"SilentLogAlarm", "SlowBurnAlarm"}
 

@@ -312,7 +312,7 @@ var alarmsHeadings = map[string]string{
 	"First": `
 ## What wakes you, and what to do first
 
-The topic AlarmTopicArn.
+The topic AlarmTopicArn; of UnreachableAlarm OutsideTopicArn, where the environment is not in us-east-1.
 
 `, "Tomorrow": `
 ## What can wait until the morning

@@ -87,7 +87,7 @@ func newSignals(name string, queue, dead *string) Queue {
 		ID: "dead-letter", Name: "DeadLetterAlarm",
 		Description: fmt.Sprintf("A message was received %d times and never deleted: it waits among the dead letters.",
 			maximumReceives),
-		Advice: "read why in the log, mend that, and move them back (aws sqs start-message-move-task).", Tomorrow: true,
+		Advice: "read why in the log, mend that, and move them back (aws sqs start-message-move-task).",
 		Metric: letters, Threshold: 1, Period: 300,
 	}}, Graphs: []cloudwatch.Graph{
 		{Row: cloudwatch.Data, Title: "Messages", Lines: [][]any{
