@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"tap/config"
 	"tap/constructs"
@@ -58,7 +59,7 @@ func run(arguments []string) error {
 	if len(environments)+len(accounts) == 0 {
 		return fmt.Errorf("no file describes a stack %q; there are %s", stack, strings.Join(described, ", "))
 	}
-	for _, warning := range config.Warnings(environments, accounts != nil) {
+	for _, warning := range config.Warnings(environments, accounts != nil, time.Now()) {
 		fmt.Fprintln(os.Stderr, "warning: "+warning)
 	}
 	output := cmp.Or(os.Getenv("CDKTF_OUTDIR"), "cdktf.out")

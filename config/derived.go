@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Subnet is the pair of IPv4 ranges in one Availability Zone.
@@ -143,13 +144,19 @@ var regionsWithoutABC = []string{"ap-northeast-1", "ca-central-1", "us-west-1"}
 // defaultConnections is how many connections a task may open where its environment does not say it.
 const defaultConnections = 20
 
+// lastDays are those of AWS's standard support of the major versions, as of November 2026. AWS's calendar:
+// https://docs.aws.amazon.com/AmazonRDS/latest/AuroraPostgreSQLReleaseNotes/aurorapostgresql-release-calendar.html
+var lastDays = map[string]string{
+	"13": "2026-02-28", "14": "2027-02-28", "15": "2028-02-29", "16": "2029-02-28", "17": "2030-02-28",
+}
+
 // Warnings say what the files, and accounts.yaml where it exists, allow and somebody should know before an environment
-// is deployed.
-func Warnings(environments []Environment, withAccounts bool) (all []string) {
+// is deployed at that time.
+func Warnings(environments []Environment, withAccounts bool, now time.Time) (all []string) {
 	const quota = 5 // https://docs.aws.amazon.com/vpc/latest/userguide/amazon-vpc-limits.html
 	needed := map[string]int{}
 	for _, e := range environments {
-		for _, warning := range e.warnings() {
+		for _, warning := range e.warnings(now) {
 			all = append(all, e.Stack()+": "+warning)
 		}
 		if withAccounts && !e.InAccountStack() {
@@ -170,7 +177,7 @@ func Warnings(environments []Environment, withAccounts bool) (all []string) {
 	return all
 }
 
-func (e Environment) warnings() (warnings []string) {
+func (e Environment) warnings(now time.Time) (warnings []string) {
 	// https://aws.amazon.com/about-aws/whats-new/2026/01/amazon-ecs-tmpfs-mounts-aws-fargate-managed-instances/
 	// https://aws.amazon.com/about-aws/whats-new/2026/01/aws-sts-supports-validation-identity-provider-claims/
 	if strings.HasPrefix(e.Region, "us-gov-") {
@@ -188,6 +195,20 @@ func (e Environment) warnings() (warnings []string) {
 	if owner, _, _, private := e.Service.PrivateRepository(); private && e.Account != "" && owner != e.Account {
 		warnings = append(warnings, "service.image: the policy of the repository, which the account "+owner+" has, has to "+
 			"let "+e.Account+" pull (docs/accounts.md); otherwise no task starts")
+	}
+	last, err := time.Parse(time.DateOnly, lastDays[e.Database.MajorVersion()])
+	if err == nil && !now.Before(last.AddDate(-1, 0, 0)) {
+		then := "upgrades the cluster by itself"
+		if e.Class == Production {
+			then = "charges Extended Support (docs/costs.md)"
+		}
+		warnings = append(warnings, "database.engineVersion: the last day of Aurora PostgreSQL "+e.Database.MajorVersion()+
+			" is "+last.Format(time.DateOnly)+"; AWS then "+then)
+	}
+	// https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/AuroraPostgreSQL.Managing.html
+	if e.Class == Production && strings.HasPrefix(e.Database.InstanceClass, "db.t") {
+		warnings = append(warnings, "database.instanceClass: AWS recommends classes such as "+e.Database.InstanceClass+
+			" for development and tests only")
 	}
 	tasks, most := e.Service.Scaling.MaximumTasks, e.Database.MaximumConnections()
 	for _, worker := range e.Workers {

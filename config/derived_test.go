@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"go.yaml.in/yaml/v3"
 
@@ -50,13 +51,26 @@ func TestWhatFollowsFromFiles(t *testing.T) {
 	must.Do(t, yaml.Unmarshal(must.Get(os.ReadFile("testdata/derived.yaml"))(t), &cases))
 	for _, c := range cases {
 		environment, err := read(string(must.Get(yaml.Marshal(c.File))(t)))
-		got := strings.ReplaceAll(strings.Join(Warnings([]Environment{environment}, false), "\n"), "tap-: ", "")
+		got := strings.ReplaceAll(strings.Join(Warnings([]Environment{environment}, false, time.Time{}), "\n"), "tap-: ", "")
 		if err != nil || !strings.HasPrefix(got, c.Warning) || c.Warning == "" && got != "" {
 			t.Errorf("%v: got %q, %v, want %q", c.File, got, err, c.Warning)
 		}
 		for key, want := range c.Values {
 			if got := environment.at(key); fmt.Sprint(got) != fmt.Sprint(want) {
 				t.Errorf("%v: %s is %v, want %v", c.File, key, got, want)
+			}
+		}
+	}
+}
+
+// AWS goes on with a major version for three years, for a price, or upgrades the cluster to another.
+func TestLastYearOfAMajorVersionIsWarnedOf(t *testing.T) {
+	const last = "tap-: database.engineVersion: the last day of Aurora PostgreSQL 15 is 2028-02-29; AWS then "
+	for now, warns := range map[string]bool{"2027-02-28": false, "2027-03-01": true, "2029-01-01": true} {
+		for class, then := range map[Class]string{Development: "upgrades", Production: "charges Extended Support"} {
+			got := strings.Join(Warnings([]Environment{Preset(class)}, false, must.Get(time.Parse(time.DateOnly, now))(t)), "\n")
+			if warns != strings.Contains(got, last+then) {
+				t.Errorf("%s, %s: got %q", class, now, got)
 			}
 		}
 	}
@@ -75,7 +89,9 @@ func TestQuotasAreCountedByAccountAndRegion(t *testing.T) {
 	const rest = "; AWS allows 5 until you ask for more, and counts what others have there"
 	want := []string{"the environments need 6 Elastic IPs in us-east-1 of 1" + rest,
 		"the environments need 6 VPCs in us-east-1 of an account that no file names" + rest}
-	got := slices.DeleteFunc(Warnings(environments, false), func(w string) bool { return strings.HasPrefix(w, "tap-") })
+	got := slices.DeleteFunc(Warnings(environments, false, time.Time{}), func(warning string) bool {
+		return strings.HasPrefix(warning, "tap-")
+	})
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}

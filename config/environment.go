@@ -112,9 +112,16 @@ type Database struct {
 	// the minor from then on. Or it is an exact minor version ("15.12"), which is kept until the file sets another. A
 	// deployed cluster is upgraded to another major version by an exact minor version of it.
 	EngineVersion string `yaml:"engineVersion"`
+	// EngineLifecycleSupport is whether AWS goes on with a major version after its last day, for a price, or upgrades the
+	// cluster to another (-disabled). It counts when the cluster is created:
+	// https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/extended-support.html
+	EngineLifecycleSupport string `yaml:"-"`
 	// InstanceClass is the class of every instance, or db.serverless for Aurora Serverless v2. Which classes a Region
 	// offers is checked by AWS during the apply.
 	InstanceClass string `yaml:"instanceClass"`
+	// StorageType is aurora, where each read and write of the storage is paid, or aurora-iopt1 (I/O-Optimized), where
+	// instances and storage cost more instead. AWS changes it to aurora-iopt1 once in 30 days, and back at any time.
+	StorageType string `yaml:"storageType"`
 	// Name is the database that the API uses: one that exists or that the migration creates.
 	Name string `yaml:"name"`
 	// Login is how the API logs in: iam, as the database user payment_api with an IAM token, or master, as the master
@@ -153,7 +160,8 @@ type Database struct {
 // Restore is what a new cluster is made from, of an environment of the same class: its data, users and engine version.
 // Everything else is as the file says. It counts when the cluster is created, and may be changed or removed afterwards.
 type Restore struct {
-	// Snapshot is a cluster snapshot of the account, by its identifier, or one shared with the account, by its ARN.
+	// Snapshot is a cluster snapshot of the account, also of AWS Backup, by its identifier, or one shared with the
+	// account, by its ARN.
 	Snapshot string `yaml:"snapshot"`
 	// Cluster is a cluster of the account, by its identifier, or one shared with the account, by its ARN. It excludes
 	// [Restore.Snapshot].
@@ -349,8 +357,9 @@ func Preset(class Class) Environment {
 		Logs:    Logs{RetentionDays: 30},
 		Network: Network{CIDR: "10.0.0.0/16", NATGateways: 1, FlowLogIntervalSeconds: 600},
 		Database: Database{
-			EngineVersion: "15", InstanceClass: "db.t3.medium", Readers: 1,
-			Name: "postgres", Login: LoginMaster, MasterUsername: "postgres", PasswordVersion: 1,
+			EngineVersion: "15", InstanceClass: "db.t3.medium", StorageType: "aurora", Readers: 1,
+			EngineLifecycleSupport: "open-source-rds-extended-support-disabled",
+			Name:                   "postgres", Login: LoginMaster, MasterUsername: "postgres", PasswordVersion: 1,
 			Serverless:          Serverless{MinimumCapacity: 0, MaximumCapacity: 4},
 			BackupRetentionDays: 7, BackupWindow: "07:00-08:00", MaintenanceWindow: "sun:08:30-sun:09:30",
 			ApplyInstancesImmediately: true,
@@ -370,6 +379,8 @@ func Preset(class Class) Environment {
 		e.Protect, e.KeyDeletionDays = true, 30
 		e.Logs.RetentionDays = 365
 		e.Network = Network{NATGateways: perZone, InterfaceEndpoints: true, FlowLogIntervalSeconds: 60}
+		e.Database.EngineLifecycleSupport = "open-source-rds-extended-support"
+		e.Database.InstanceClass = "db.r6g.large"
 		e.Database.MasterUsername, e.Database.Login = "payment_owner", LoginIAM
 		e.Database.SecretRecoveryDays = 30
 		e.Database.BackupRetentionDays = 35

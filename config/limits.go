@@ -334,6 +334,8 @@ var environmentLimit = func() Limit {
 				`minor version, for example "15" or "15.12"`),
 			"instanceClass": matching(`db\.(serverless|[a-z][a-z0-9]*\.[a-z0-9]+)`, "db.<family>.<size>, for example "+
 				"db.t3.medium, or "+serverlessClass),
+			// https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_ModifyDBCluster.html
+			"storageType": oneOf("aurora", "aurora-iopt1"),
 			// PostgreSQL cuts longer names off, and keeps these for itself or for RDS:
 			// https://www.postgresql.org/docs/current/sql-syntax-lexical.html
 			// https://www.postgresql.org/docs/current/sql-keywords-appendix.html
@@ -355,10 +357,12 @@ var environmentLimit = func() Limit {
 			"maintenanceWindow": matching(day+`:`+clock+`-`+day+`:`+clock,
 				"ddd:hh:mm-ddd:hh:mm in UTC, lower case, 30 minutes or more, for example sun:08:30-sun:09:30"),
 			"restore": section(map[string]Limit{
-				// Automated snapshots begin with rds:.
+				// Automated snapshots begin with rds:. AWS Backup numbers its backups, and copies of them.
 				// https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_RestoreDBClusterFromSnapshot.html
-				"snapshot": matching(`(`+clusterARN+`cluster-snapshot:)?(rds:)?[a-z]([a-z0-9]|-[a-z0-9]){0,254}`,
-					"the identifier of a cluster snapshot in lower case, or its ARN").orEmpty(),
+				"snapshot": matching(`(`+clusterARN+`cluster-snapshot:)?((rds:)?[a-z]([a-z0-9]|-[a-z0-9]){0,254}|`+
+					`awsbackup:(copy)?job-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})`,
+					"the identifier of a cluster snapshot in lower case, also awsbackup:job-… or awsbackup:copyjob-…, or its "+
+						"ARN").orEmpty(),
 				"cluster": matching(`(`+clusterARN+`cluster:)?[a-z]([a-z0-9]|-[a-z0-9]){0,62}`,
 					"the identifier of a cluster in lower case, for example paymentdb-prod, or its ARN").orEmpty(),
 				"time": matching(`20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T`+clock+`:[0-5][0-9]Z`,

@@ -77,6 +77,7 @@ func New(scope constructs.Construct, id string, props Props) Database {
 
 	clusterConfig := rdscluster.RdsClusterConfig{
 		ClusterIdentifier: jsii.String(identifier), Engine: jsii.String(engine), EngineVersion: version,
+		EngineLifecycleSupport:   jsii.String(props.Config.EngineLifecycleSupport),
 		AllowMajorVersionUpgrade: jsii.Bool(true), DbClusterParameterGroupName: clusterParameters.Name(),
 		DbInstanceParameterGroupName: instanceParameters.Name(), // a major upgrade moves the instances to it
 		DbSubnetGroupName:            subnets.Name(), VpcSecurityGroupIds: &[]*string{group.ID}, Port: jsii.Number(Port),
@@ -84,6 +85,7 @@ func New(scope constructs.Construct, id string, props Props) Database {
 		MasterPasswordWoVersion:          jsii.Number(props.Config.PasswordVersion),
 		IamDatabaseAuthenticationEnabled: jsii.Bool(true), // RDS.12, CKV_AWS_162
 
+		StorageType:                  jsii.String(props.Config.StorageType),
 		StorageEncrypted:             jsii.Bool(true),            // RDS.27, CKV_AWS_96
 		KmsKeyId:                     d.Key.ARN,                  // CKV_AWS_327
 		EnabledCloudwatchLogsExports: jsii.Strings("postgresql"), // RDS.37, CKV_AWS_324
@@ -102,8 +104,9 @@ func New(scope constructs.Construct, id string, props Props) Database {
 
 		Tags: d.Tags(kind), DependsOn: &[]cdktf.ITerraformDependable{exported}, Lifecycle: d.Lifecycle(),
 	}
-	// It would replace the cluster to change or remove what it was made from.
-	ignored = append(ignored, "restore_to_point_in_time", "snapshot_identifier")
+	// The provider would replace the cluster to change or remove what it was made from, and plan a change of the
+	// enrolment in Extended Support with every apply, since it never sends one.
+	ignored = append(ignored, "engine_lifecycle_support", "restore_to_point_in_time", "snapshot_identifier")
 	clusterConfig.Lifecycle.IgnoreChanges = jsii.Strings(ignored...)
 	if props.Config.FinalSnapshot {
 		// The name is the deployment's: AWS refuses that of a snapshot which an earlier one left.

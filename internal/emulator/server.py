@@ -175,6 +175,7 @@ FORGOTTEN = {
     "performance_insights_kms_key_id": "PerformanceInsightsKMSKeyId",
     "performance_insights_retention_period": "PerformanceInsightsRetentionPeriod",
     "database_insights_mode": "DatabaseInsightsMode",
+    "engine_lifecycle_support": "EngineLifecycleSupport",
     "availability_zone_rebalancing": "availabilityZoneRebalancing",
     "enable_execute_command": "enableExecuteCommand",
     "health_check_grace_period_seconds": "healthCheckGracePeriodSeconds",
@@ -193,6 +194,10 @@ def create_and_remember(self, create):
     return answer
 
 
+# Moto refuses Aurora's own storage types; of the standard one AWS tells nothing.
+DBCluster.default_allocated_storage = staticmethod(lambda engine, storage_type: 1)
+DBCluster.storage_type = property(lambda self: "" if self.kind_of_storage == "aurora" else self.kind_of_storage,
+                                  lambda self, value: setattr(self, "kind_of_storage", value))
 DBCluster.performance_insights_enabled = DBInstance.performance_insights_enabled = property(
     lambda self: getattr(self, "enable_performance_insights", False))
 # Moto keeps it under another name when a cluster is modified.

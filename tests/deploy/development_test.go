@@ -129,10 +129,12 @@ func TestLongChanges(t *testing.T) {
 func TestLongOptions(t *testing.T) {
 	d := newDeployment(t, "dev")
 	options := string(must.Get(os.ReadFile("testdata/options.yaml"))(t))
+	changed := strings.NewReplacer("{image", "{port: 8080, image", "aurora-iopt1", "aurora").Replace(options)
 	d.expectWorkloads(t)
-	for _, file := range []string{options, strings.Replace(options, "{image", "{port: 8080, image", 1)} {
+	for _, file := range []string{options, changed} {
 		d.configure(t, file)
 		d.apply(t)
+		d.plan(t).expect(t) // of the standard storage type AWS tells nothing
 	}
 	if left := d.answers(t, request{"sqs", "list_queues", nil, "QueueUrls", nil})[0]; left != nil {
 		t.Errorf("%v are left of workers", left)
