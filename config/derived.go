@@ -82,6 +82,12 @@ func (d Database) MajorVersion() string {
 	return major
 }
 
+// Place returns the Region and the account of the vault; nothing without one.
+func (b BackupCopy) Place() (region, account string) {
+	parts := append(strings.Split(b.Vault, ":"), "", "", "", "")
+	return parts[3], parts[4]
+}
+
 // fargateSizes are the MiB of memory that Fargate offers with each number of CPU units for Linux, up to 16 vCPU from
 // https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-cpu-memory-error.html
 // and 32 vCPU from the rules of AWS's cfn-lint 1.58 (fargate_cpu_memory.json).
@@ -209,6 +215,10 @@ func (e Environment) warnings(now time.Time) (warnings []string) {
 	if e.Class == Production && strings.HasPrefix(e.Database.InstanceClass, "db.t") {
 		warnings = append(warnings, "database.instanceClass: AWS recommends classes such as "+e.Database.InstanceClass+
 			" for development and tests only")
+	}
+	if e.Class == Production && e.Database.BackupCopy.Vault == "" {
+		warnings = append(warnings, "database.backupCopy: without a vault, an administrator of the account or the loss of "+
+			"the Region ends the database and all its backups")
 	}
 	tasks, most := e.Service.Scaling.MaximumTasks, e.Database.MaximumConnections()
 	for _, worker := range e.Workers {

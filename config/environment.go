@@ -145,6 +145,9 @@ type Database struct {
 	BackupRetentionDays int `yaml:"backupRetentionDays"`
 	// BackupWindow is the daily time of the backup in UTC.
 	BackupWindow string `yaml:"backupWindow"`
+	// BackupCopy is where AWS Backup copies the database to each day, so that neither an administrator of the account nor
+	// the loss of the Region ends it.
+	BackupCopy BackupCopy `yaml:"backupCopy"`
 	// MaintenanceWindow is the weekly time of maintenance in UTC, apart from [Database.BackupWindow].
 	MaintenanceWindow string `yaml:"maintenanceWindow"`
 	// Restore is what the cluster is made from.
@@ -155,6 +158,17 @@ type Database struct {
 	// FinalSnapshot takes a snapshot when the cluster is deleted. It is encrypted with the environment's key, and
 	// unreadable once that is deleted too: copy it under another key to keep it for longer.
 	FinalSnapshot bool `yaml:"-"`
+}
+
+// BackupCopy is a vault that is not lost with the environment's account or Region.
+type BackupCopy struct {
+	// Vault is the ARN of a backup vault of another account of the same AWS organization, or of another Region: a
+	// standard one, not logically air-gapped, under a customer managed key, with a policy that admits copies. Each is of
+	// a backup that AWS Backup makes at 05:00 UTC and keeps for [Database.BackupRetentionDays] in a vault of the
+	// environment. Empty: no copies.
+	Vault string `yaml:"vault"`
+	// KeepDays is how long each copy is kept; it needs [BackupCopy.Vault].
+	KeepDays int `yaml:"keepDays"`
 }
 
 // Restore is what a new cluster is made from, of an environment of the same class: its data, users and engine version.
@@ -361,6 +375,7 @@ func Preset(class Class) Environment {
 			EngineLifecycleSupport: "open-source-rds-extended-support-disabled",
 			Name:                   "postgres", Login: LoginMaster, MasterUsername: "postgres", PasswordVersion: 1,
 			Serverless:          Serverless{MinimumCapacity: 0, MaximumCapacity: 4},
+			BackupCopy:          BackupCopy{KeepDays: 35},
 			BackupRetentionDays: 7, BackupWindow: "07:00-08:00", MaintenanceWindow: "sun:08:30-sun:09:30",
 			ApplyInstancesImmediately: true,
 		},

@@ -354,6 +354,13 @@ var environmentLimit = func() Limit {
 			// https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_CreateDBCluster.html, as for the windows
 			"backupRetentionDays": integer(1, 35),
 			"backupWindow":        matching(clock+`-`+clock, "hh:mm-hh:mm in UTC, 30 minutes or more, for example 07:00-08:00"),
+			"backupCopy": section(map[string]Limit{
+				// https://docs.aws.amazon.com/aws-backup/latest/devguide/API_CreateBackupVault.html
+				"vault": matching(`arn:aws[a-z-]*:backup:`+regionExpression+`:[0-9]{12}:backup-vault:[A-Za-z0-9_-]{2,50}`,
+					"arn:aws:backup:<Region>:<account>:backup-vault:<name>").orEmpty(),
+				// https://docs.aws.amazon.com/aws-backup/latest/devguide/creating-a-backup-plan.html: a day to a hundred years
+				"keepDays": integer(1, 36_500),
+			}),
 			"maintenanceWindow": matching(day+`:`+clock+`-`+day+`:`+clock,
 				"ddd:hh:mm-ddd:hh:mm in UTC, lower case, 30 minutes or more, for example sun:08:30-sun:09:30"),
 			"restore": section(map[string]Limit{

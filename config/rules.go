@@ -69,6 +69,8 @@ func Rules(class Class, region string) (rules []Rule) {
 
 	rule("has an effect only with the instance class "+serverlessClass, Condition{Path: "database.serverless"},
 		is("database.instanceClass", not(oneOf(serverlessClass))))
+	rule("is how long copies are kept, and there are none without a vault",
+		Condition{Path: "database.backupCopy.keepDays"}, empty("database.backupCopy.vault"))
 	const restored = "database.restore.cluster"
 	rule("a snapshot excludes a cluster to restore", empty("database.restore.snapshot"), filled(restored))
 	rule("is a moment of "+restored, filled(restored), filled("database.restore.time"))
@@ -224,6 +226,15 @@ func (f *file) applyDatabaseRules() {
 		f.forbid(strings.HasPrefix(source, "arn:") && !strings.Contains(source, ":"+f.environment.Region+":"),
 			"is not in the cluster's Region; copy a snapshot there", "database.restore."+key, "region")
 	}
+
+	region, account := database.BackupCopy.Place()
+	isGov := strings.HasPrefix(f.environment.Region, "us-gov-")
+	f.forbid(region != "" && (strings.HasPrefix(region, "us-gov-") != isGov ||
+		strings.HasPrefix(database.BackupCopy.Vault, "arn:aws-us-gov:") != isGov),
+		"is in another partition, and AWS copies within one", "database.backupCopy.vault", "region")
+	f.forbid(region == f.environment.Region && (account == f.environment.Account || f.environment.Account == ""),
+		"is lost with the database: it is in the same Region, and in no other account that the file sets",
+		"database.backupCopy.vault", "account")
 
 	// https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_CreateDBCluster.html
 	const minutesPerDay, minutesPerWeek, shortest = 24 * 60, 7 * 24 * 60, 30

@@ -90,6 +90,10 @@ func expectWithin(s stack, name string) {
 		s.only("aws_secretsmanager_secret").Ref("arn"),
 		"arn:aws:secretsmanager" + here + "secret:PaymentDB-" + s.suffix + "-x",
 		s.only("aws_kms_key").Ref("arn"), "arn:aws:kms" + here + "key/1",
+		s.only("aws_rds_cluster").Ref("arn"), "arn:aws:rds" + here + "cluster:paymentdb-" + s.suffix,
+	}
+	for _, vault := range s.each("aws_backup_vault") {
+		concrete = append(concrete, vault.Ref("arn"), "arn:aws:backup"+here+"backup-vault:"+vault.Text("name"))
 	}
 	for _, group := range s.each("aws_cloudwatch_log_group") {
 		concrete = append(concrete, group.Ref("arn"), "arn:aws:logs"+here+"log-group:"+group.Text("name"))

@@ -17,7 +17,7 @@ import (
 
 // control matches the id of a control of Security Hub.
 var control = regexp.MustCompile(
-	`\b(ACM|EC2|ECR|ECS|ELB|IAM|Inspector|KMS|RDS|S3|SNS|SQS|SecretsManager|WAF)\.[1-9][0-9]*\b`)
+	`\b(ACM|Backup|EC2|ECR|ECS|ELB|IAM|Inspector|KMS|RDS|S3|SNS|SQS|SecretsManager|WAF)\.[1-9][0-9]*\b`)
 
 // wantAttributes checks attributes by what they are for.
 func (s stack) wantAttributes(rows map[string]map[string]any) {
@@ -58,6 +58,7 @@ func TestAttributes(t *testing.T) {
 			"defaults of development": s.suffix == development(t).suffix,
 			"defaults of production":  s.suffix == production(t).suffix,
 			"own network":             s.each("aws_vpc") != nil, "existing network": e.Network.IsExisting(),
+			"copies": e.Database.BackupCopy.Vault != "", "no copies": s.environment != nil && e.Database.BackupCopy.Vault == "",
 			"domain": e.LoadBalancer.Domain.Name != "", "sessions": e.Service.ExecuteCommand,
 			"queue": s.each("aws_sqs_queue") != nil, "in an account": e.InAccountStack(),
 			"in no account": s.environment != nil && !e.InAccountStack(),

@@ -3,6 +3,7 @@ package tests
 import (
 	"maps"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -17,9 +18,55 @@ func TestKeyIsUsedThroughServices(t *testing.T) {
 		if len(s.each("aws_sqs_queue")) > 0 {
 			services = append(services, "sqs"+host)
 		}
+		if region, _ := s.environment.Database.BackupCopy.Place(); region != "" {
+			services = append(services, "rds."+region+".amazonaws.com") // that of another Region, from which copies come back
+		}
 		s.want("aws_kms_key.policy.Statement.1.Condition", map[string]any{"StringEquals": map[string]any{
 			"kms:CallerAccount": "${data.aws_caller_identity.account_id}", "kms:ViaService": services}})
 	})
+}
+
+// copyCalls are calls of a copy, of a database in eu-west-1 into a vault of another account in eu-central-1 (+), and
+// what has to be refused (-), with the account that calls.
+const copyCalls = `
++ 123456789012 kms:CreateGrant VIA=backup.eu-west-1
++ 123456789012 kms:RetireGrant VIA=backup.eu-west-1
++ 123456789012 kms:GenerateDataKey VIA=backup.eu-west-1
++ 123456789012 kms:CreateGrant VIA=rds.eu-west-1 FORAWS=true
++ 123456789012 kms:CreateGrant VIA=rds.eu-central-1 FORAWS=true
++ 210987654321 kms:DescribeKey WHO=SERVICE
++ 210987654321 kms:CreateGrant WHO=SERVICE VIA=rds.eu-west-1 FORAWS=true
++ 210987654321 kms:CreateGrant WHO=SERVICE VIA=rds.eu-central-1 FORAWS=true
++ 210987654321 kms:ReEncryptFrom WHO=SERVICE VIA=rds.eu-west-1
+- 210987654321 kms:CreateGrant WHO=SERVICE VIA=rds.eu-west-1 FORAWS=false
+- 210987654321 kms:CreateGrant WHO=SERVICE FORAWS=true
+- 210987654321 kms:CreateGrant WHO=SERVICE VIA=ec2.eu-west-1 FORAWS=true
+- 210987654321 kms:CreateGrant WHO=role/admin VIA=rds.eu-west-1 FORAWS=true
+- 210987654321 kms:DescribeKey WHO=role/admin
+- 210987654321 kms:Decrypt WHO=SERVICE VIA=rds.eu-west-1
+- 210987654321 kms:PutKeyPolicy WHO=SERVICE
+- 210987654321 kms:ScheduleKeyDeletion WHO=role/admin
+- 111111111111 kms:CreateGrant WHO=SERVICE VIA=rds.eu-west-1 FORAWS=true
+- 123456789012 kms:Decrypt VIA=s3.eu-west-1`
+
+func TestKeyAdmitsCopies(t *testing.T) {
+	s := stacks(t)["options"].in(t)
+	written := strings.NewReplacer("VIA=", "kms:ViaService=", "FORAWS", "kms:GrantIsForAWSResource",
+		"-1 ", "-1.amazonaws.com ", "SERVICE", "role/aws-service-role/backup.amazonaws.com/AWSServiceRoleForBackup")
+	for line := range strings.Lines(strings.TrimSpace(copyCalls) + " ") {
+		words := strings.Fields(written.Replace(strings.TrimSpace(line) + " "))
+		may, who := []statement(nil), "arn:aws:iam::"+words[1]+":"
+		for _, statement := range s.only("aws_kms_key").session("options") {
+			if slices.Contains(statement.Principal["AWS"], who+"root") {
+				may = append(may, statement)
+			}
+		}
+		call := words[2] + " key kms:CallerAccount=" + words[1] + " " + strings.Join(words[3:], " ")
+		call = strings.ReplaceAll(call, "WHO=", "aws:PrincipalArn="+who)
+		if got := allowed(may, call); got != (words[0] == "+") {
+			s.Errorf("%s: allowed: %v", line, got)
+		}
+	}
 }
 
 // secretName matches the names of attributes and variables that contain secrets.

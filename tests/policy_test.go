@@ -61,10 +61,13 @@ var exceptions = map[string][]string{
 	"aws_iam_role_policy": {
 		"ecr:GetAuthorizationToken", // signs in to the registry as a whole
 		"logs:DescribeLogGroups",    // lists groups; ECS Exec asks without naming one
+		// The copies' key is of another account or Region, and AWS Backup's role alone uses it:
+		"kms:CreateGrant", "kms:DescribeKey",
 		// The service takes no resource:
 		"ssmmessages:CreateControlChannel", "ssmmessages:CreateDataChannel",
-		"ssmmessages:OpenControlChannel", "ssmmessages:OpenDataChannel",
+		"ssmmessages:OpenControlChannel", "ssmmessages:OpenDataChannel", "tag:GetResources",
 	},
+	"aws_backup_vault_policy": {"backup:CopyIntoBackupVault"}, // * is the vault itself
 	"aws_kms_key": {
 		"kms:Describe*", "kms:Get*", "kms:List*", // reads what the key is
 		"kms:Disable*", "kms:Enable*", "kms:Put*", "kms:Revoke*", "kms:Update*", // administration, as AWS's own
@@ -125,7 +128,9 @@ func TestOnlyTheAccountIsAllowed(t *testing.T) {
 				}
 			}
 			for _, name := range statement.Principal["AWS"] {
-				if name != "*" && !accountID.MatchString(name) {
+				_, copies := s.environment.Database.BackupCopy.Place()
+				forCopies := copies != "" && strings.HasSuffix(name, "::"+copies+":root") && strings.Contains(statement.Sid, "Cop")
+				if name != "*" && !accountID.MatchString(name) && !forCopies {
 					s.Errorf("%s allows %s, who is of another account", statement, name)
 				}
 			}
@@ -153,6 +158,7 @@ func TestRolesAreAssumedByOneService(t *testing.T) {
 		"ExecutionRole":    "ecs-tasks.amazonaws.com",
 		"TaskRole":         "ecs-tasks.amazonaws.com",
 		"DBMonitoringRole": "monitoring.rds.amazonaws.com",
+		"DBBackupRole":     "backup.amazonaws.com",
 		"FlowLogRole":      "vpc-flow-logs.amazonaws.com",
 	}
 	eachEnvironment(t, func(s stack) {

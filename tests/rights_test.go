@@ -42,7 +42,7 @@ func holds(test string, values texts, value string, present bool) bool {
 		return (values[0] == "true") != present
 	case !present:
 		return ofAll || ifExists || test == "StringNotLike"
-	case test == "StringEquals":
+	case test == "StringEquals" || test == "Bool":
 		return slices.Contains(values, value)
 	case test == "ArnLike" || test == "StringLike":
 		return matches(values, value)
@@ -296,6 +296,7 @@ func TestNothingReachesAnotherEnvironment(t *testing.T) {
 	own := arns(t, "existing", all["existing"], all["options"], all["workloads"])
 	for _, suffix := range []string{"existing2", "my-existing", "options"} {
 		tagged := arns(t, suffix, all["existing"], all["options"], all["workloads"])
+		tagged["rds:cluster-snapshot"] = append(tagged["rds:cluster-snapshot"], tagged["backup:recoveryPoint"]...)
 		untagged := maps.Clone(tagged)
 		delete(untagged, "[aws:ResourceTag]")
 		for _, name := range []string{"deployer-existing", "inspector-existing", "boundary-existing"} {

@@ -160,8 +160,8 @@ func addRoles(scope constructs.Construct, account config.Account, arns policy.AR
 	add(role{name: "publisher", description: "Pushes the images of the API",
 		subjects: fromBranch, policies: []string{"publisher"}})
 	for _, environment := range account.Environments {
-		suffix, policies := environment.Suffix, []string{"reader", "reader-own", "deployer-access", "deployer-data",
-			"deployer-edge", "deployer-network", "deployer-service"}
+		suffix, policies := environment.Suffix, []string{"reader", "reader-own", "deployer-access", "deployer-backup",
+			"deployer-data", "deployer-edge", "deployer-network", "deployer-service"}
 		if environment.Class == config.Production {
 			policies = append(policies, "evidence")
 		}

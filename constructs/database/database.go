@@ -142,6 +142,9 @@ func New(scope constructs.Construct, id string, props Props) Database {
 		// https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_CreateDBCluster.html
 		newInstance(fmt.Sprintf("reader-%d", number), 2, monitoring.Permissions, writer)
 	}
+	if props.Config.BackupCopy.Vault != "" {
+		newBackupCopy(this, props, kind, cluster.Arn())
+	}
 	api, owner := newConnections(props, cluster, secret, group, writer)
 	signals, readerSignals := newSignals(props, cluster.ClusterIdentifier())
 	return Database{

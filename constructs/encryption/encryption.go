@@ -21,6 +21,7 @@ type Key struct {
 	key      kmskey.KmsKey
 	arns     policy.ARNs
 	services []string // through which principals of the account use the key
+	copies   config.BackupCopy
 }
 
 // New creates the key, the alias alias/payment-<suffix> and an explicit key policy (CKV2_AWS_64).
@@ -34,7 +35,7 @@ func New(scope constructs.Construct, id string, environment config.Environment, 
 	kmsalias.NewKmsAlias(this, jsii.String("alias"), &kmsalias.KmsAliasConfig{
 		Name: jsii.String("alias/payment-" + suffix), TargetKeyId: key.KeyId(),
 	})
-	result := &Key{ARN: key.Arn(), key: key, arns: arns}
+	result := &Key{ARN: key.Arn(), key: key, arns: arns, copies: environment.Database.BackupCopy}
 	result.AllowVia("rds", "secretsmanager") // the database and the secret of its password
 	return result
 }
@@ -55,7 +56,11 @@ func (k *Key) statements() []policy.Statement {
 	for _, service := range k.services {
 		via = append(via, arns.Endpoint(service))
 	}
-	return []policy.Statement{Administer(arns), {
+	there := arns.At(k.copies.Place())
+	if there.Region != "" && there.Region != arns.Region {
+		via = append(via, there.Endpoint("rds"))
+	}
+	statements := []policy.Statement{Administer(arns), {
 		// These services work with the permissions of whoever calls them.
 		Sid: "UseThroughServices", Principal: arns.Root(), Resources: key,
 		Actions: []string{
@@ -72,6 +77,32 @@ func (k *Key) statements() []policy.Statement {
 			policy.ARNLike("kms:EncryptionContext:aws:logs:arn", arns.ARN("logs", "log-group:*")),
 		},
 	}, Publish("PublishAlarms", "cloudwatch.amazonaws.com")}
+	if k.copies.Vault == "" {
+		return statements
+	}
+	rds := policy.Equals("kms:ViaService", arns.Endpoint("rds"), there.Endpoint("rds"))
+	copier := policy.Equals("aws:PrincipalArn",
+		there.GlobalARN("iam", "role/aws-service-role/backup.amazonaws.com/AWSServiceRoleForBackup"))
+	grants := policy.Condition{Test: "BoolIfExists", Variable: "kms:GrantIsForAWSResource", Values: *jsii.Strings("true")}
+	return append(statements, policy.Statement{
+		// https://docs.aws.amazon.com/aws-backup/latest/devguide/access-control.html
+		Sid: "MakeVault", Principal: arns.Root(), Resources: key,
+		Actions: []string{
+			"kms:CreateGrant", "kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey", "kms:RetireGrant",
+		},
+		Conditions: []policy.Condition{
+			policy.Equals("kms:CallerAccount", arns.ID), policy.Equals("kms:ViaService", arns.Endpoint("backup")),
+		},
+	}, policy.Statement{
+		// RDS copies for AWS Backup's role in the account of the vault; these are the rights of AWS's policy for that role:
+		// https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AWSBackupServiceLinkedRolePolicyForBackup.html
+		Sid: "CopyThroughRDS", Principal: there.Root(), Resources: key,
+		Actions:    []string{"kms:CreateGrant", "kms:GenerateDataKeyWithoutPlaintext", "kms:ListGrants", "kms:ReEncryptFrom"},
+		Conditions: []policy.Condition{copier, rds, grants},
+	}, policy.Statement{
+		Sid: "FindForCopies", Principal: there.Root(), Resources: key,
+		Actions: []string{"kms:DescribeKey"}, Conditions: []policy.Condition{copier},
+	})
 }
 
 // Administer lets the account administer a key: no principal of it can decrypt with the key directly.

@@ -170,6 +170,11 @@ func ARNsOf(scope constructs.Construct, id, account, region string) ARNs {
 	return ARNs{ID: jsii.String(account), Partition: partition.Partition(), Region: region}
 }
 
+// At is another account, or the same one, in another Region of the partition.
+func (a ARNs) At(region, account string) ARNs {
+	return ARNs{ID: jsii.String(account), Partition: a.Partition, Region: region}
+}
+
 // ARN names a resource of a regional service in this account.
 func (a ARNs) ARN(service, resource string) *string {
 	return jsii.Sprintf("arn:%s:%s:%s:%s:%s", *a.Partition, service, a.Region, *a.ID, resource)

@@ -97,6 +97,7 @@ func Open(value any) any {
 
 // PolicyAttributes are the attributes that contain a policy, by kind of resource.
 var PolicyAttributes = map[string]string{
+	"aws_backup_vault_policy":            "policy",
 	"aws_cloudwatch_log_resource_policy": "policy_document",
 	"aws_iam_role":                       "assume_role_policy",
 	"aws_iam_policy":                     "policy",

@@ -1,0 +1,71 @@
+package database
+
+import (
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/backupplan"
+	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/backupselection"
+	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/backupvault"
+	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/backupvaultpolicy"
+	"github.com/hashicorp/terraform-cdk-go/cdktf"
+
+	"tap/constructs/policy"
+)
+
+// newBackupCopy has AWS Backup make a backup each day, and copy it into the vault of another account or Region.
+func newBackupCopy(scope constructs.Construct, props Props, kind string, cluster *string) {
+	this, d := constructs.NewConstruct(scope, jsii.String("backup-copy")), props.Deployment
+	copies := props.Config.BackupCopy
+	there := d.ARNs.At(copies.Place())
+	vault := backupvault.NewBackupVault(this, jsii.String("vault"), &backupvault.BackupVaultConfig{
+		Name: jsii.String(d.Name(kind)), KmsKeyArn: d.Key.ARN, Tags: d.Tags(kind),
+		ForceDestroy: jsii.Bool(!d.Protect), Lifecycle: d.Lifecycle(),
+	})
+	backupvaultpolicy.NewBackupVaultPolicy(this, jsii.String("vault-policy"), &backupvaultpolicy.BackupVaultPolicyConfig{
+		BackupVaultName: vault.Name(),
+		Policy: policy.Document(policy.Statement{
+			Sid: "CopyBack", Principal: there.Root(), Actions: []string{"backup:CopyIntoBackupVault"},
+			Resources: *jsii.Strings("*"), // the vault itself
+		}),
+	})
+	const snapshots = "cluster-snapshot:awsbackup:*"
+	own, away := d.ARNs.ARN("rds", snapshots), d.ARNs.At(there.Region, *d.ARNs.ID).ARN("rds", snapshots)
+	grants := policy.Condition{Test: "BoolIfExists", Variable: "kms:GrantIsForAWSResource", Values: *jsii.Strings("true")}
+	role := d.NewRole(this, "role", policy.RoleProps{
+		Name: kind + "BackupRole", Description: "Makes the backups of the database and their copies",
+		Service:    "backup.amazonaws.com",
+		Conditions: []policy.Condition{policy.Equals("aws:SourceAccount", d.ARNs.ID)},
+		// What AWS's AWSBackupServiceRolePolicyForBackup has for Aurora, narrowed:
+		// https://docs.aws.amazon.com/aws-backup/latest/devguide/security-iam-awsmanpol.html
+		Statements: []policy.Statement{{
+			Sid: "BackUp", Resources: []*string{cluster, own, away}, Actions: []string{
+				"rds:AddTagsToResource", "rds:CopyDBClusterSnapshot", "rds:CreateDBClusterSnapshot",
+				"rds:DescribeDBClusterSnapshots", "rds:DescribeDBClusters", "rds:ListTagsForResource",
+			},
+		}, policy.Allow("ShareAndExpire", own,
+			"backup:CopyFromBackupVault", "rds:DeleteDBClusterSnapshot", "rds:ModifyDBClusterSnapshotAttribute",
+		), {
+			Sid: "Vaults", Resources: []*string{vault.Arn(), jsii.String(copies.Vault)},
+			Actions: []string{"backup:CopyIntoBackupVault", "backup:DescribeBackupVault"},
+		}, {
+			Sid: "Keys", Resources: []*string{d.Key.ARN, there.ARN("kms", "key/*")},
+			Actions: []string{"kms:CreateGrant", "kms:DescribeKey"}, Conditions: []policy.Condition{grants},
+		}, policy.Allow("FindByTags", jsii.String("*"), "tag:GetResources")},
+	})
+	plan := backupplan.NewBackupPlan(this, jsii.String("plan"), &backupplan.BackupPlanConfig{
+		Name: jsii.String(d.Name(kind)), Tags: d.Tags(kind),
+		Rule: []*backupplan.BackupPlanRule{{
+			RuleName: jsii.String("daily"), TargetVaultName: vault.Name(),
+			Schedule: jsii.String("cron(0 5 * * ? *)"), StartWindow: jsii.Number(60), // minutes
+			Lifecycle: &backupplan.BackupPlanRuleLifecycle{DeleteAfter: jsii.Number(props.Config.BackupRetentionDays)},
+			CopyAction: []*backupplan.BackupPlanRuleCopyAction{{
+				DestinationVaultArn: jsii.String(copies.Vault),
+				Lifecycle:           &backupplan.BackupPlanRuleCopyActionLifecycle{DeleteAfter: jsii.Number(copies.KeepDays)},
+			}},
+		}},
+	})
+	backupselection.NewBackupSelection(this, jsii.String("selection"), &backupselection.BackupSelectionConfig{
+		Name: jsii.String(d.Name(kind)), PlanId: plan.Id(), IamRoleArn: role.ARN, Resources: &[]*string{cluster},
+		DependsOn: &[]cdktf.ITerraformDependable{role.Permissions},
+	})
+}
