@@ -157,8 +157,8 @@ func plan(ctx context.Context, runPlan runner, arguments ...string) error {
 	if err != nil {
 		return err
 	}
-	for _, thing := range made {
-		fmt.Printf("Made in the emulator first, since %s names it: %s\n", stack, thing)
+	if len(made) > 0 {
+		fmt.Printf("Made in the emulator first, since %s names it: %s\n", stack, strings.Join(made, ", "))
 	}
 	// Whatever hashes a terraform.lock.hcl has, and without Terraform's advice to write some.
 	hashes, err := os.ReadFile(aws.Lock())

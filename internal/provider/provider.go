@@ -86,7 +86,7 @@ func find(ctx context.Context, checkout, root string, owner int) (*Provider, err
 		case named != "":
 			p.source = "the mirror " + mirror + " (" + MirrorVariable + " names it)"
 		case mirror == "":
-			p.source = "where " + program + " gets it by itself"
+			p.source = "as " + program + " gets it by itself"
 		default:
 			p.source = "the mirror " + mirror + " (found on this machine)"
 			err = exposed(mirror, root, owner, owner)

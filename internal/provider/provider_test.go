@@ -46,7 +46,7 @@ func TestOrderOfTheSources(t *testing.T) {
 		return p
 	}
 
-	expect("where terraform gets it by itself: Could not retrieve the list of available versions",
+	expect("as terraform gets it by itself: Could not retrieve the list of available versions",
 		"registry.terraform.io", "/opt /srv /usr/local/share /usr/share /var/lib, at most",
 		"terraform providers mirror -platform=", "export TAP_PROVIDER_")
 	unpacked(t, root, "/opt/a 6.0.0, /opt/b/c/d 5.100.0, /home/src/clone/mirror 5.100.0, "+
@@ -69,7 +69,7 @@ func TestOrderOfTheSources(t *testing.T) {
 	unpacked(t, root, "/home/.terraform.d/plugins 5.100.0")
 	expect("the mirror /srv/m") // which is installed
 	must.Do(t, os.RemoveAll(p.folder))
-	expect("provider: where terraform gets it by itself")
+	expect("provider: as terraform gets it by itself")
 	t.Setenv(MirrorVariable, "mirror")
 	expect("the mirror /checkout/mirror (TAP_PROVIDER_MIRROR names it): ")
 	must.Do(t, os.Rename(root+"/srv/m", root+"/checkout/mirror"))

@@ -91,7 +91,7 @@ func TestLongAccounts(t *testing.T) {
 	step(t, "each state is in the bucket of its account, encrypted", func(t *testing.T) {
 		qa.ask(t, "s3", "create_bucket", states(other), "@")
 		qa.terraform(t, initializing...)
-		qa.apply(t, qa.target(t, "aws_sns_topic"))
+		qa.apply(t, qa.target(t, "aws_kms_key"))
 		dev.expectStates(t, account, "account/terraform.tfstate", "tap-dev/terraform.tfstate")
 		qa.expectStates(t, other, "tap-qa/terraform.tfstate")
 		state := parameters{"Bucket": states(account)["Bucket"], "Key": "tap-dev/terraform.tfstate"}

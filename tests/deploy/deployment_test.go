@@ -214,9 +214,9 @@ func (d *deployment) target(t *testing.T, kind string) string {
 	return "-target=" + all[0].Address()
 }
 
-// listed is what AWS lists for a while although it has been deleted, and what stays on purpose: revisions of task
-// definitions, and automated snapshots of a cluster until it is forgotten.
-var listed = regexp.MustCompile(`:(natgateway|key|service|cluster|task-definition)/|snapshot:rds:`)
+// listed is what AWS lists for a while although it has been deleted, secrets and keys for as long as they can be
+// recovered, and what stays on purpose: revisions of task definitions, and automated snapshots.
+var listed = regexp.MustCompile(`:(natgateway|key|service|cluster|task-definition)/|snapshot:rds:|:secret:`)
 
 // left returns the ARNs of what AWS has of the stack, by its tags.
 func (d *deployment) left(t *testing.T) string {
