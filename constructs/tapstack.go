@@ -98,8 +98,11 @@ func NewTapStack(app constructs.Construct, environment config.Environment,
 		outside = provider.NewAwsProvider(stack, jsii.String("aws-outside"), aws)
 	}
 	if domain := environment.LoadBalancer.Domain.Name; domain != "" && environment.IsCommercial() {
-		topic := monitor.WatchOutside(stack, "outside", domain, environment.Service.HealthCheck.Path, outside,
-			api.Running.Ready)
+		path := environment.Service.HealthCheck.Path
+		if environment.LoadBalancer.ClientCertificates.Mode == config.CertificatesVerify {
+			path = "" // Route 53 has no certificate to show
+		}
+		topic := monitor.WatchOutside(stack, "outside", domain, path, outside, api.Running.Ready)
 		if topic != nil {
 			output(stack, "OutsideTopicArn", "SNS topic in us-east-1 of the alarm that nobody can reach the API", topic)
 		}

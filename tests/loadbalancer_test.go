@@ -44,6 +44,10 @@ func TestClientsShowTheirCertificates(t *testing.T) {
 	} {
 		example(t, key).find("aws_lb_listener", "port", 443.0).want("mutual_authentication", json.RawMessage(want))
 	}
+	outside := example(t, "loadBalancer.clientCertificates.revocations").only("aws_route53_health_check")
+	for attribute, want := range map[string]any{"type": "TCP", "enable_sni": nil, "resource_path": nil} {
+		outside.want(attribute, want) // it has none to show
+	}
 }
 
 func TestDomainHasItsCertificate(t *testing.T) {

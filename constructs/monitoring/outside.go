@@ -16,19 +16,27 @@ import (
 )
 
 // WatchOutside has Route 53 call a domain's path as customers do, by its name and over TLS, once ready, and watches
-// that in config.OutsideRegion. Where this is another Region than the environment's, whose provider is nil, the alarm
-// has a key and a topic of its own there, whose ARN is returned.
+// that in config.OutsideRegion. Without a path, as where clients have to show a certificate, it only connects. Where
+// that Region is not the environment's, whose provider is nil, the alarm has a key and a topic of its own there, whose
+// ARN is returned.
 func (m *Monitoring) WatchOutside(scope constructs.Construct, id, domain, path string, provider cdktf.TerraformProvider,
 	ready []cdktf.ITerraformDependable) (topicARN *string) {
 	this, outside := constructs.NewConstruct(scope, jsii.String(id)), *m
 	// From 8 Regions of the world. It is healthy while more than 18 % of the checkers see a status under 400, whatever
 	// the certificate's chain and dates:
 	// https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/dns-failover-determining-health-of-endpoints.html
-	check := route53healthcheck.NewRoute53HealthCheck(this, jsii.String("health-check"), &route53healthcheck.Route53HealthCheckConfig{
+	settings := &route53healthcheck.Route53HealthCheckConfig{
 		Type: jsii.String("HTTPS"), Fqdn: jsii.String(domain), Port: jsii.Number(443), EnableSni: jsii.Bool(true),
 		ResourcePath: jsii.String(path), RequestInterval: jsii.Number(30), FailureThreshold: jsii.Number(3),
 		Tags: m.deployment.Tags(m.name + "Outside"), DependsOn: &ready,
-	})
+	}
+	seen := fmt.Sprintf("gets an answer from https://%s%s, for 3 minutes", domain, path)
+	if path == "" {
+		settings.Type, settings.EnableSni, settings.ResourcePath = jsii.String("TCP"), nil, nil
+		seen = fmt.Sprintf("can connect to port 443 of %s, for 3 minutes (neither the certificate nor a path is looked at)",
+			domain)
+	}
+	check := route53healthcheck.NewRoute53HealthCheck(this, jsii.String("health-check"), settings)
 	if d := &outside.deployment; provider != nil {
 		d.ARNs.Region, d.Provider = config.OutsideRegion, provider
 		// It stores nothing, so that it is not protected: a domain can be given up.
@@ -45,8 +53,7 @@ func (m *Monitoring) WatchOutside(scope constructs.Construct, id, domain, path s
 	metric := cloudwatch.Metrics("AWS/Route53", map[string]*string{"HealthCheckId": check.Id()})
 	outside.watch(this, []cloudwatch.Signals{{Alarms: []cloudwatch.Alarm{{
 		ID: "unreachable", Name: "UnreachableAlarm",
-		Description: fmt.Sprintf("Hardly anybody in the world gets an answer from https://%s%s, for 3 minutes: customers "+
-			"cannot call the API.", domain, path),
+		Description: "Hardly anybody in the world " + seen + ": customers cannot call the API.",
 		Advice: "follow another alarm that is raised as well; if there is none, compare what dig says of the name with the " +
 			"output LoadBalancerDNS, and look at what the firewall blocks.",
 		Metric: metric("HealthCheckStatus", "Minimum"), NoDataIsBad: true, // nobody looks any more
