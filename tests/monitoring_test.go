@@ -92,8 +92,8 @@ var advice = regexp.MustCompile(`^(.{20,}\.) (First|Tomorrow): (.{20,}\.)$`)
 
 // tomorrow are the alarms that wake nobody, without the name of a worker.
 var tomorrow = []string{"ExpiringCertificateAlarm", "HighDBCPUAlarm", "HighDBConnectionsAlarm",
-	"HighDBReaderCPUAlarm", "HighServiceCPUAlarm", "HighServiceMemoryAlarm", "LowDBMemoryAlarm",
-	"SilentLogAlarm", "SlowBurnAlarm"}
+	"HighDBReaderCPUAlarm", "HighReplicaLagAlarm", "HighServiceCPUAlarm", "HighServiceMemoryAlarm", "LowDBMemoryAlarm",
+	"ManyBlockedRequestsAlarm", "SilentLogAlarm", "SlowBurnAlarm"}
 
 func TestAlarmsAreHeard(t *testing.T) {
 	eachEnvironment(t, func(s stack) {

@@ -305,14 +305,15 @@ const alarmsHead = `# Alarms
 
 Written by "make golden" from the alarms of tap-prod, and of a worker with a queue; the service of a worker has those of
 the API's under its own name, but for NoHealthyTargetAlarm. An alarm sends a message when it is raised and another when
-it is over. The dashboard PaymentAPI-<suffix> shows them all, those that were raised last first.
+it is over. The dashboard PaymentAPI-<suffix> shows them all, those that changed last first.
 `
 
 var alarmsHeadings = map[string]string{
 	"First": `
 ## What wakes you, and what to do first
 
-The topic AlarmTopicArn; of UnreachableAlarm OutsideTopicArn, where the environment is not in us-east-1.
+The topic AlarmTopicArn; of UnreachableAlarm OutsideTopicArn, where the environment is not in us-east-1. A job that
+failed is a message there, too, with its name and its log; it is no alarm, and nothing says that it is over.
 
 `, "Tomorrow": `
 ## What can wait until the morning

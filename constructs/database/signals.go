@@ -75,7 +75,8 @@ func newSignals(props Props, cluster *string) (all, readers cloudwatch.Signals) 
 			ID: "replica-lag", Name: "HighReplicaLagAlarm",
 			Description: fmt.Sprintf("A reader of the database lags %d ms or more behind for 5 minutes: reads are stale.",
 				replicaLagMilliseconds),
-			Advice: "look at the writer's write load and at long statements on the reader.",
+			Advice: "look at the writer's write load and at long statements on the reader; who reads only from the writer " +
+				"sees nothing of it.", Tomorrow: true,
 			Metric: lag, Threshold: replicaLagMilliseconds, Period: 60, Periods: 5,
 		}}
 		draw("Replica Lag", replicaLagMilliseconds, cloudwatch.Line("slowest reader", lag))

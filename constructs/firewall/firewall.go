@@ -105,7 +105,8 @@ func newSignals(props Props, acl string) cloudwatch.Signals {
 		ID: "firewall", Name: "ManyBlockedRequestsAlarm",
 		Description: fmt.Sprintf("The firewall blocked %d requests or more in 5 minutes: an attack, or a rule that "+
 			"blocks customers.", blockedRequests),
-		Advice: "see in the firewall's log which rule blocks whom; firewall.count can set a rule to count.",
+		Advice:   "see in the firewall's log which rule blocks whom; if it is customers, firewall.count sets it to count.",
+		Tomorrow: true, // customers that are kept away are for LowTrafficAlarm
 		// There is no data when nothing was blocked.
 		Metric: blocked, Threshold: blockedRequests, Period: 300,
 	}}, Graphs: []cloudwatch.Graph{{Row: cloudwatch.Tasks, Title: "Firewall", Lines: [][]any{

@@ -25,8 +25,8 @@ var burnRates = []struct {
 	hours                       int
 	tomorrow                    bool
 }{
-	{"fast-burn", "FastBurnAlarm", "two days", "treat it as an outage; find what changed in the last hour.", 14.4, 1,
-		false},
+	{"fast-burn", "FastBurnAlarm", "two days", "look at the graph Error Rate: at 0 again, the outage is over and this " +
+		"clears within the hour; else find what changed in the last hour.", 14.4, 1, false},
 	{"slow-burn", "SlowBurnAlarm", "five days", "find which requests fail in the service's log.", 6, 6, true},
 }
 
@@ -48,8 +48,8 @@ func newSignals(balancer, certificate *string, limits config.Monitoring) cloudwa
 		Operands:   []cloudwatch.Operand{errors, requests}, Threshold: limits.ErrorRatePercent, Period: 300,
 	}, {
 		ID: "latency", Name: "HighLatencyAlarm", RollsBack: true,
-		Description: fmt.Sprintf("The slowest 1 %% of requests took %g s or more over 5 minutes.",
-			limits.LatencySeconds),
+		Description: fmt.Sprintf("The slowest 1 %% of requests took %g s or more over 5 minutes, of %d or more: with "+
+			"fewer it stays quiet.", limits.LatencySeconds, latencyMinimumRequests),
 		Advice:     "compare the database's CPU and connections on the dashboard with the service's CPU.",
 		Expression: fmt.Sprintf("IF(requests >= %d, latency, 0)", latencyMinimumRequests),
 		Operands:   []cloudwatch.Operand{{ID: "latency", Metric: latency}, requests},
@@ -77,10 +77,10 @@ func newSignals(balancer, certificate *string, limits config.Monitoring) cloudwa
 	if limits.ExpectedRequests > 0 {
 		alarms = append(alarms, cloudwatch.Alarm{
 			ID: "low-traffic", Name: "LowTrafficAlarm",
-			Description: fmt.Sprintf("Fewer than %d requests arrived in 5 minutes, three times in 20 minutes: customers may "+
-				"not reach the API, or do not call it.", limits.ExpectedRequests),
-			Advice: "call the API by its name from a network of your own; if it answers, look at what the firewall " +
-				"blocks, and ask a customer.",
+			Description: fmt.Sprintf("Fewer than %d requests arrived in three of the last four periods of 5 minutes: "+
+				"customers may not reach the API, or do not call it.", limits.ExpectedRequests),
+			Advice: "compare what dig says of the name with the output LoadBalancerDNS, and mend DNS if they differ; else " +
+				"call the API from a network that is not yours, look at what the firewall blocks, and ask a customer.",
 			Expression: answered, Operands: []cloudwatch.Operand{requests, unanswered}, NoDataIsBad: true,
 			Comparison: cloudwatch.Below, Threshold: float64(limits.ExpectedRequests), Period: 300, Periods: 3, Of: 4,
 		})

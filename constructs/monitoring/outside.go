@@ -30,7 +30,7 @@ func (m *Monitoring) WatchOutside(scope constructs.Construct, id, domain, path s
 		ResourcePath: jsii.String(path), RequestInterval: jsii.Number(30), FailureThreshold: jsii.Number(3),
 		Tags: m.deployment.Tags(m.name + "Outside"), DependsOn: &ready,
 	}
-	seen := fmt.Sprintf("gets an answer from https://%s%s, for 3 minutes", domain, path)
+	seen := fmt.Sprintf("gets an answer under status 400 from https://%s%s, for 3 minutes", domain, path)
 	if path == "" {
 		settings.Type, settings.EnableSni, settings.ResourcePath = jsii.String("TCP"), nil, nil
 		seen = fmt.Sprintf("can connect to port 443 of %s, for 3 minutes (neither the certificate nor a path is looked at)",

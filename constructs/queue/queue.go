@@ -81,8 +81,9 @@ func newSignals(name string, queue, dead *string) Queue {
 	return Queue{Waiting: waiting, Signals: cloudwatch.Signals{Alarms: []cloudwatch.Alarm{{
 		ID: "old-message", Name: "OldMessageAlarm",
 		Description: fmt.Sprintf("The oldest message in the queue is %d minutes old or older.", oldMessageSeconds/60),
-		Advice:      "read the log of whoever receives them, and whether the API sends more than they can handle.",
-		Metric:      age, Threshold: oldMessageSeconds, Period: 300,
+		Advice: "see whether the worker's tasks run (maximumTasks: 0 pauses it); then read its log, and whether the " +
+			"API sends more than it can handle.",
+		Metric: age, Threshold: oldMessageSeconds, Period: 300,
 	}, {
 		ID: "dead-letter", Name: "DeadLetterAlarm",
 		Description: fmt.Sprintf("A message was received %d times and never deleted: it waits among the dead letters.",

@@ -35,7 +35,7 @@ func newSignals(props Props, name *string, running cdktf.ITerraformDependable) c
 	section := cmp.Or(props.Section, "service")
 	signals := cloudwatch.Signals{Alarms: []cloudwatch.Alarm{{
 		ID: "tasks", Name: "ServiceBelowDesiredCountAlarm",
-		Description: "Fewer tasks run than the service wants, for 10 minutes.",
+		Description: "Fewer tasks run than the service wants, for 10 minutes: those that do answer still, or work.",
 		Advice:      "read the service's events and the reasons for which tasks stopped.",
 		// Container Insights reports no running tasks by reporting nothing. No data of both means that the service has
 		// just been created: NoHealthyTargetAlarm covers that.
