@@ -120,7 +120,9 @@ func cost(t *testing.T, part any) (sum int) {
 				t.Fatalf("what costs %s?", key)
 			}
 			if name, isText := value.(string); isText && key == "name" {
-				units = capacity[name]
+				if units, known = capacity[name]; !known && part["vendor_name"] != nil {
+					t.Fatalf("what costs %s? Say it in capacity: a web ACL has 1,500 units without a further price", name)
+				}
 			}
 			if list, isList := value.([]any); isList {
 				units *= len(list)
