@@ -220,8 +220,11 @@ func status(ctx context.Context) error {
 			difference = "but the checkout describes it otherwise: make plan LOCAL=1 STACK=" + stack
 		}
 		fmt.Printf("\n%s is deployed with %d resources, %s:\n", stack, len(all), difference)
-		for _, area := range slices.Sorted(maps.Keys(perArea)) {
-			fmt.Printf("  %-16s %d\n", area, perArea[area])
+		for areas := range slices.Chunk(slices.Sorted(maps.Keys(perArea)), 4) {
+			for _, area := range areas {
+				fmt.Printf("  %-16s %3d", area, perArea[area])
+			}
+			fmt.Println()
 		}
 		fmt.Println()
 		if err := run(ctx, environment(e, stack), append(terraform, "output", "-no-color")...); err != nil {
