@@ -178,68 +178,6 @@ keep_backup(3, "create_backup_selection", "get_backup_selection", "delete_backup
 keeps(LogsResponse, "data_protection_policy", "logGroupIdentifier")
 
 
-# AWS Backup: moto knows no change of a plan, no selection, no policy of a vault, makes no backup, and reads tags only
-# where a path ends in a slash.
-
-for path in ("access-policy", "recovery-points/?"):
-    backup_urls.url_paths["{0}/backup-vaults/(?P<name>[^/]+)/" + path + "$"] = backup_urls.response.dispatch
-
-
-@lacked_by(BackupResponse)
-def update_backup_plan(self):
-    plan = self.backup_backend.plans[self.path.split("/")[3]]
-    plan.backup_plan = json.loads(self.body)["BackupPlan"]
-    return json.dumps(plan.to_dict())
-
-
-@around(BackupResponse, "list_tags")
-def list_tags_of_any(self, list_tags):
-    self.path = self.path.rstrip("/") + "/"
-    return list_tags(self)
-
-
-@lacked_by(BackupResponse)
-def list_recovery_points_by_backup_vault(self):
-    return json.dumps({"RecoveryPoints": []})
-
-
-def keep_backup(part, create, get, delete):
-    """Keeps what the first operation is given, by a part of its path."""
-    def answer(self):
-        name = self.path.split("/")[part]
-        if self.method == "PUT":
-            kept(self)[name] = {**json.loads(self.body), "SelectionId": name, "BackupVaultName": name}
-        return json.dumps(kept(self).pop(name) if self.method == "DELETE" else kept(self)[name])
-
-    for operation in (create, get, delete):
-        setattr(BackupResponse, operation, getattr(BackupResponse, operation, answer))
-
-
-keep_backup(2, "put_backup_vault_access_policy", "get_backup_vault_access_policy", "delete_backup_vault_access_policy")
-keep_backup(3, "create_backup_selection", "get_backup_selection", "delete_backup_selection")
-
-
-# CloudWatch Logs: what is masked in a log group, which is kept by its name and masks nothing.
-
-
-@lacked_by(LogsResponse)
-def put_data_protection_policy(self):
-    kept(self)[self._get_param("logGroupIdentifier")] = self._get_param("policyDocument")
-    return self.get_data_protection_policy()
-
-
-@lacked_by(LogsResponse)
-def get_data_protection_policy(self):
-    group = self._get_param("logGroupIdentifier")
-    return json.dumps({"logGroupIdentifier": group, "policyDocument": kept(self).get(group)})
-
-
-@lacked_by(LogsResponse)
-def delete_data_protection_policy(self):
-    kept(self).pop(self._get_param("logGroupIdentifier"), None)
-    return "{}"
-
-
 # WAF: moto forgets what a web ACL hides of the requests that it shows, which is kept by the web ACL's name.
 
 
