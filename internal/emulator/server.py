@@ -15,6 +15,7 @@ import os
 import re
 import sys
 import threading
+import uuid
 from unittest.mock import patch
 
 os.closerange(3, 1024)  # a lock or a pipe of whoever started this would be held until it ends
@@ -48,6 +49,7 @@ from moto.sqs.models import Queue
 from moto.sns.models import SNSBackend
 from moto.sns.responses import SNSResponse
 from moto.utilities.utils import get_partition
+from moto.wafv2.models import FakeIPSet
 from moto.wafv2.responses import WAFV2Response
 from werkzeug.serving import make_server
 
@@ -176,6 +178,15 @@ keep_backup(3, "create_backup_selection", "get_backup_selection", "delete_backup
 
 # CloudWatch Logs: what is masked in a log group, which masks nothing.
 keeps(LogsResponse, "data_protection_policy", "logGroupIdentifier")
+
+
+# WAF: a set of addresses has a whole UUID as its lock, of which moto gives six digits.
+
+
+@around(FakeIPSet, "__init__", "update")
+def lock_whole(self, write, *arguments, **settings):
+    write(self, *arguments, **settings)
+    self.lock_token = str(uuid.uuid4())
 
 
 # WAF: moto forgets what a web ACL hides of the requests that it shows, which is kept by the web ACL's name.
