@@ -13,13 +13,10 @@ import (
 // Account is what the environments of one AWS account share, as accounts.yaml sets it.
 type Account struct {
 	// ID is the account's 12 digits, which the section is named by.
-	ID string `yaml:"-"`
-	// Region is the AWS Region of what they share, and of each of them.
-	Region string `yaml:"region"`
-	// Emails are told of what is found in images; each has to confirm once.
+	ID     string   `yaml:"-"`
+	Region string   `yaml:"region"`
 	Emails []string `yaml:"emails"`
-	// GitHub is the repository whose workflows may plan and deploy. Empty: none, and no role for one.
-	GitHub GitHub `yaml:"github"`
+	GitHub GitHub   `yaml:"github"`
 	// Environments are those of the environment files that name the account.
 	Environments []Environment `yaml:"-"`
 }
@@ -27,25 +24,15 @@ type Account struct {
 // GitHub names the repository as GitHub's tokens do:
 // https://docs.github.com/en/actions/reference/security/oidc
 type GitHub struct {
-	// Subject begins the subject of a token: repo:OWNER/NAME, or repo:OWNER@ID/NAME@ID of a repository that was
-	// created, renamed or transferred since 15 July 2026.
-	Subject string `yaml:"subject"`
-	// RepositoryID is the repository's number.
-	RepositoryID string `yaml:"repositoryId"`
-	// Branch is the one that is deployed.
-	Branch string `yaml:"branch"`
-	// Reviews approve what is applied to production: those of the stack's GitHub environment, or of the branch, by pull
-	// request, where your plan of GitHub has none for environments.
-	Reviews string `yaml:"reviews"`
-	// ProviderExists is set where the account has an OpenID Connect provider of GitHub already: it can have only one.
-	ProviderExists bool `yaml:"providerExists"`
+	Subject        string `yaml:"subject"`
+	RepositoryID   string `yaml:"repositoryId"`
+	Branch         string `yaml:"branch"`
+	Reviews        string `yaml:"reviews"`
+	ProviderExists bool   `yaml:"providerExists"`
 }
 
 // ReviewsOfBranch is the value of Reviews that is not the default.
 const ReviewsOfBranch = "branch"
-
-// DefaultGitHub is what accounts.yaml does not have to say.
-var DefaultGitHub = GitHub{Branch: "main", Reviews: "environment"}
 
 // Stack is the name of the account's stack.
 func (a Account) Stack() string { return "tap-account-" + a.ID }
@@ -63,13 +50,14 @@ func loadAccounts(root *os.Root, parent string) (*file, []Account) {
 	if _, err := root.Lstat(name); errors.Is(err, fs.ErrNotExist) {
 		return f, nil
 	}
-	node := f.load(root, name, accountsLimit)
+	node := f.load(root, name, declared.Accounts)
 	if node == nil {
 		return f, nil
 	}
 	accounts := []Account{}
 	for i := 0; i < len(node.Content); i += 2 {
-		account := Account{ID: node.Content[i].Value, GitHub: DefaultGitHub}
+		account := Account{ID: node.Content[i].Value}
+		declared.Accounts.AdditionalProperties.complete(node.Content[i+1], Development)
 		f.decode(node.Content[i+1], &account)
 		accounts = append(accounts, account)
 	}

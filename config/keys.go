@@ -16,10 +16,8 @@ type Key struct {
 // Keys returns every key of environment files.
 func Keys() []Key { return slices.DeleteFunc(environmentLimit.keys(""), Key.isSection) }
 
-// Limits returns those of an environment file and of an account in accounts.yaml.
-func Limits() (environment, account Limit) {
-	return environmentLimit, *accountsLimit.AdditionalProperties
-}
+// Limits returns those of environment files and of accounts.yaml.
+func Limits() (environment, accounts Limit) { return environmentLimit, declared.Accounts }
 
 func (k Key) isSection() bool { return k.Limit.Properties != nil || k.Limit.IsMapOfSections() }
 
@@ -55,7 +53,7 @@ func unknownKey(key, section string, limit Limit) string {
 	const unknown = "is not a known key; "
 	keys, known := environmentLimit.keys(""), slices.Sorted(maps.Keys(limit.Properties))
 	if account, _, _ := strings.Cut(section, "."); AccountIDs.Allows(account) {
-		keys = accountsLimit.AdditionalProperties.keys(account)
+		keys = declared.Accounts.AdditionalProperties.keys(account)
 	}
 	for _, nested := range keys {
 		if dot := strings.LastIndex(nested.Path, "."); nested.Path == strings.TrimPrefix(section+"."+key, ".") {

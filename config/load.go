@@ -83,13 +83,9 @@ func (e *Environment) complete() {
 	}
 }
 
-// What the environments of an account share has the tag account, by which an environment's roles could reach it.
-var suffixes = matching(`[a-z][a-z0-9-]{0,14}`, "one letter, then up to 14 letters, digits or single hyphens, "+
-	"lower case, no hyphen at the end, and not account").except(`-$|--|^account$`)
-
 func (f *file) setSuffix(suffix string) {
 	f.environment.Suffix = suffix
-	if !suffixes.Allows(suffix) {
+	if suffixes := declared.Shared.Suffix; !suffixes.Allows(suffix) {
 		f.report("", quote(suffix)+" is not a suffix; allowed: "+suffixes.Allowed())
 	}
 }

@@ -80,13 +80,18 @@ func (f *file) fill(root *yaml.Node) {
 	if root == nil {
 		return
 	}
-	declared := f.environment
-	if !f.decode(root, &declared) {
+	var class Class
+	for i := 0; i < len(root.Content); i += 2 {
+		if root.Content[i].Value == "class" {
+			class = Class(root.Content[i+1].Value)
+		}
+	}
+	environmentLimit.complete(root, class)
+	f.environment = Environment{Suffix: f.environment.Suffix}
+	if !f.decode(root, &f.environment) {
 		return
 	}
-	f.environment = Preset(declared.Class)
-	f.environment.Suffix = declared.Suffix
-	f.decode(root, &f.environment)
+	f.environment.setByClass()
 	network := &f.environment.Network
 	if network.IsExisting() && f.lines["network.interfaceEndpoints"] == 0 {
 		network.InterfaceEndpoints = false
@@ -103,7 +108,7 @@ func (f *file) fill(root *yaml.Node) {
 func (f *file) decode(root *yaml.Node, target any) bool {
 	err := root.Decode(target)
 	if err != nil {
-		f.report("", "a limit in config/limits.go allows what its field cannot contain: "+
+		f.report("", "config/keys.yaml allows what its field cannot contain: "+
 			strings.Join(strings.Fields(err.Error()), " "))
 	}
 	return err == nil
@@ -172,7 +177,7 @@ var forms = map[string]struct {
 // where the node itself is refused.
 func (f *file) check(node *yaml.Node, path string, limit Limit) bool {
 	written, form, isText, problem := describe(node), forms[limit.Type], node.ShortTag() == "!!str", ""
-	if limit.confidential {
+	if limit.Confidential {
 		written = "the value"
 	}
 	switch {

@@ -2,6 +2,7 @@ package config
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"maps"
 	"net/netip"
@@ -10,14 +11,19 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"go.yaml.in/yaml/v3"
 )
 
 // Rule is what values have to be together, as far as JSON Schema can say it, too: where all of If hold, Then has to.
 type Rule struct {
-	Problem string
-	Then    Condition
-	If      []Condition
+	Problem  string
+	Class    Class // the only one that it is for, if any
+	Then, If Conditions
 }
+
+// Conditions are on values of different keys.
+type Conditions []Condition
 
 // Condition is about the value of a key: that of the file, or else the default.
 type Condition struct {
@@ -25,87 +31,46 @@ type Condition struct {
 	Limit *Limit // what the value keeps; nil: the file does not set the key
 }
 
-// Rules are those of a class in a Region, or in any where that is empty; what only Load can know is below. A problem is
-// at the key of Then or, where a file does not have that, at the first of If.
-func Rules(class Class, region string) (rules []Rule) {
-	is := func(path string, limit Limit) Condition { return Condition{path, &limit} }
-	not := func(limit Limit) Limit { return Limit{Not: &limit} }
-	some := Limit{Pattern: regexp.MustCompile(`.`), MinItems: 1} // of a text, and of a list
-	filled := func(path string) Condition { return is(path, some) }
-	empty := func(path string) Condition { return is(path, not(some)) }
-	rule := func(problem string, then Condition, where ...Condition) {
-		rules = append(rules, Rule{problem, then, where})
+// UnmarshalYAML reads a mapping of paths to limits.
+func (all *Conditions) UnmarshalYAML(node *yaml.Node) (err error) {
+	if node.Kind == yaml.AliasNode {
+		node = node.Alias
 	}
+	for i := 0; i < len(node.Content); i += 2 {
+		condition := Condition{Path: node.Content[i].Value}
+		err = errors.Join(err, node.Content[i+1].Decode(&condition.Limit))
+		*all = append(*all, condition)
+	}
+	return err
+}
 
-	const public, private = "network.existing.publicSubnets", "network.existing.privateSubnets"
-	const gateways, endpoints, image = "network.natGateways", "network.interfaceEndpoints", "service.image"
-	const certificate, name, zone = "loadBalancer.certificateArn", "loadBalancer.domain.name", "loadBalancer.domain.zoneId"
+// Rules are those of a class in a Region, or in any where that is empty. A problem is at the key of Then or, where a
+// file does not have that, at the first of If.
+func Rules(class Class, region string) (rules []Rule) {
+	add := func(problem, path string, limit Limit, where ...Condition) {
+		rules = append(rules, Rule{Problem: problem, Then: Conditions{{path, &limit}}, If: where})
+	}
+	is := func(path string, value any) Condition { return Condition{path, &Limit{Enum: []any{value}}} }
 	ecr := `[0-9]{12}\.dkr\.ecr\.` + cmp.Or(region, regionExpression) + `\.amazonaws\.com/.*`
 	if class == Production {
-		rule("is missing: production sets a range of its own, for example 10.20.0.0/16, which no network that it may be "+
-			"peered with overlaps", filled("network.cidr"), empty(public), empty(private))
-		rule(imageStays, is(image, matching(`.*@.*|`+ecr, "")))
-		rule("production does not serve clear-text HTTP; set loadBalancer.certificateArn, or name and zoneId of "+
-			"loadBalancer.domain, or loadBalancer.allowPlainHttp: true",
-			is("loadBalancer.allowPlainHttp", oneOf(true)), empty(certificate), empty(name), empty(zone))
+		add(imageStays, "service.image", Limit{Pattern: regexp.MustCompile(`^(.*@.*|` + ecr + `)$`)})
 	}
-
-	for _, key := range []string{"network.cidr", "network.zones", gateways, "network.natAddresses"} {
-		rule("excludes network.existing: a VPC that exists has its own", Condition{Path: key}, filled(public))
+	add("without a NAT gateway, tasks get an image only from a private ECR repository of the Region", "service.image",
+		Limit{Pattern: regexp.MustCompile(`^(` + ecr + `)$`)}, is("network.natGateways", 0),
+		is("network.interfaceEndpoints", true), Condition{"network.existing.publicSubnets", &Limit{Not: &Limit{MinItems: 1}}})
+	for _, cpu := range slices.Sorted(maps.Keys(declared.Fargate)) {
+		sizes, limit := declared.Fargate[cpu], Limit{}
+		for _, size := range sizes {
+			limit.Enum = append(limit.Enum, size)
+		}
+		add(fmt.Sprintf("Fargate offers %s MiB with %d CPU units", joined(sizes), cpu), "service.memory",
+			limit, is("service.cpu", cpu))
 	}
-	const twoZones = "load balancer and database need subnets in two zones at least"
-	rule(twoZones, is(public, Limit{MinItems: 2}), filled(private))
-	rule(twoZones, is(private, Limit{MinItems: 2}), filled(public))
-	for count := 3; count <= 6; count++ {
-		rule("there is one NAT gateway for each zone at most", is("network.zones", Limit{MinItems: count}),
-			is(gateways, integer(count, 6)))
+	for _, rule := range declared.Rules {
+		if rule.Class == "" || rule.Class == class {
+			rules = append(rules, rule)
+		}
 	}
-	rule("the Region does not offer its zones a, b and c to every account; set network.zones to zones of yours",
-		is("region", not(oneOf(regionsWithoutABC...))), Condition{Path: "network.zones"}, empty(public))
-	rule("without a NAT gateway, tasks get images and secrets and write logs only with network.interfaceEndpoints: true",
-		is(endpoints, oneOf(true)), is(gateways, oneOf(0)), empty(public))
-	rule("without a NAT gateway, tasks get an image only from a private ECR repository of the Region",
-		is(image, matching(ecr, "")),
-		is(gateways, oneOf(0)), is(endpoints, oneOf(true)), empty(public))
-
-	rule("has an effect only with the instance class "+serverlessClass, Condition{Path: "database.serverless"},
-		is("database.instanceClass", not(oneOf(serverlessClass))))
-	rule("is how long copies are kept, and there are none without a vault",
-		Condition{Path: "database.backupCopy.keepDays"}, empty("database.backupCopy.vault"))
-	const restored = "database.restore.cluster"
-	rule("a snapshot excludes a cluster to restore", empty("database.restore.snapshot"), filled(restored))
-	rule("is a moment of "+restored, filled(restored), filled("database.restore.time"))
-
-	for _, cpu := range slices.Sorted(maps.Keys(fargateSizes)) {
-		sizes := fargateSizes[cpu]
-		rule(fmt.Sprintf("Fargate offers %s MiB with %d CPU units", joined(sizes), cpu),
-			is("service.memory", oneOf(sizes...)), is("service.cpu", oneOf(cpu)))
-	}
-	rule("the placeholder has a command of its own; this one needs an image", filled(image), filled("service.command"))
-	rule("a migration is a command of an image", filled(image), filled("service.migration"))
-	rule("only an image of your own can log in with a token", filled(image), is("database.login", oneOf(LoginIAM)))
-	const check, words = "service.containerHealthCheck",
-		"is neither CMD and the words of a command nor CMD-SHELL and one line for the shell"
-	rule(words, is(check, Limit{MinItems: 2, PrefixItems: []Limit{oneOf("CMD", "CMD-SHELL")}}), filled(check))
-	rule(words, is(check, Limit{MaxItems: 2}), is(check, Limit{MinItems: 1, PrefixItems: []Limit{oneOf("CMD-SHELL")}}))
-	// https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-exec.html
-	rule("ECS Exec writes to the container's root file system", is("service.readonlyRootFilesystem", oneOf(false)),
-		is("service.executeCommand", oneOf(true)))
-
-	const domain = "a name needs the ID of the hosted zone that contains it, and a zone the name"
-	rule(domain, filled(zone), filled(name))
-	rule(domain, filled(name), filled(zone))
-	// https://docs.aws.amazon.com/Route53/latest/APIReference/API_HealthCheckConfig.html
-	rule("Route 53, which calls it from outside, takes 255 characters at most",
-		is("service.healthCheck.path", Limit{MaxLength: 255}), filled(name))
-	const mode, bundle = "loadBalancer.clientCertificates.mode", "loadBalancer.clientCertificates.bundle"
-	rule("clients show certificates over HTTPS only; set loadBalancer.certificateArn or loadBalancer.domain",
-		is(mode, oneOf(CertificatesOff)), empty(certificate), empty(name), empty(zone))
-	rule("verify needs the bundle of the authorities", filled(bundle), is(mode, oneOf(CertificatesVerify)))
-	for _, key := range []string{bundle, "loadBalancer.clientCertificates.revocations"} {
-		rule("has an effect only with the mode verify", is(mode, oneOf(CertificatesVerify)), filled(key))
-	}
-	rule("a certificate excludes loadBalancer.domain, which has one requested", empty(certificate), filled(name))
 	return rules
 }
 
@@ -148,10 +113,11 @@ func (l Limit) keeps(value reflect.Value) bool {
 // applyRules checks what the values have to be together. What each has to be by itself is in limits.go.
 func (f *file) applyRules() {
 	for _, rule := range Rules(f.environment.Class, f.environment.Region) {
-		broken, paths := !f.holds(rule.Then), []string{rule.Then.Path}
+		then := rule.Then[0]
+		broken, paths := !f.holds(then), []string{then.Path}
 		for _, condition := range rule.If {
 			broken = broken && f.holds(condition)
-			if condition.Path != rule.Then.Path {
+			if condition.Path != then.Path {
 				paths = append(paths, condition.Path)
 			}
 		}

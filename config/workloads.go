@@ -110,8 +110,8 @@ func (f *file) applyWorkloadRules() {
 
 // applyTaskRules checks the size of a workload's tasks.
 func (f *file) applyTaskRules(at string, cpu, memory int) {
-	f.forbid(!slices.Contains(fargateSizes[cpu], memory), fmt.Sprintf("Fargate offers %s MiB with %d CPU units",
-		joined(fargateSizes[cpu]), cpu), at+".memory", at+".cpu")
+	f.forbid(!slices.Contains(declared.Fargate[cpu], memory), fmt.Sprintf("Fargate offers %s MiB with %d CPU units",
+		joined(declared.Fargate[cpu]), cpu), at+".memory", at+".cpu")
 	f.forbid(f.environment.Service.TmpfsMiB >= memory, "/tmp leaves nothing of the memory that it is a part of",
 		at+".memory", "service.tmpfsMiB")
 	f.applySidecarMemory(at, memory)
