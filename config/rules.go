@@ -110,7 +110,7 @@ func (l Limit) keeps(value reflect.Value) bool {
 		(l.Not == nil || !l.Not.keeps(value))
 }
 
-// applyRules checks what the values have to be together. What each has to be by itself is in limits.go.
+// applyRules checks what the values have to be together. What each has to be by itself is in keys.yaml.
 func (f *file) applyRules() {
 	for _, rule := range Rules(f.environment.Class, f.environment.Region) {
 		then := rule.Then[0]
