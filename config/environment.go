@@ -20,8 +20,8 @@ const (
 )
 
 // Environment is everything that an environment file can set, completed with the defaults of its class. Its stack is
-// named tap-<suffix>. What a field with a key means, and can be, stands in keys.yaml; one without (yaml:"-") follows from
-// the class or the file's name.
+// named tap-<suffix>. What a field with a key means, and can be, stands in keys.yaml. One without (yaml:"-") follows
+// from the class or the file's name.
 type Environment struct {
 	// Suffix is the file's name without .yaml, or the suffix that the command asked for. It ends the name of every
 	// resource: one letter, then up to 14 letters, digits or single hyphens, lower case.

@@ -149,7 +149,8 @@ func (l *Limit) impliedType() string {
 	case l.Items != nil:
 		return "array"
 	case l.Enum != nil:
-		return map[reflect.Kind]string{reflect.String: "string", reflect.Int: "integer", reflect.Bool: "boolean"}[reflect.TypeOf(l.Enum[0]).Kind()]
+		kinds := map[reflect.Kind]string{reflect.String: "string", reflect.Int: "integer", reflect.Bool: "boolean"}
+		return kinds[reflect.TypeOf(l.Enum[0]).Kind()]
 	}
 	return ""
 }
