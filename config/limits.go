@@ -88,7 +88,7 @@ var declared = func(map[string]string) (file struct {
 	return file
 }(expressions)
 
-var environmentLimit, regionExpression = declared.Environment, expressions["region"]
+var environmentLimit, regionExpression = declared.Environment, expand("{region}", "|")
 
 // AccountIDs is the limit of the IDs of AWS accounts.
 var AccountIDs = declared.Shared.Account
