@@ -36,7 +36,7 @@ func newWorkers(stack cdktf.TerraformStack, platform Platform, environment confi
 			Uses: uses, MessagesPerTask: worker.Scaling.MessagesPerTask, Sidecars: environment.Sidecars,
 		}
 		if read, found := queues[name]; found {
-			props.Uses, props.Backlog = append(slices.Clip(uses), read.Receive), read.Waiting
+			props.Uses, props.Backlog = append(slices.Clip(uses), read.Receive), read.Signals.Metrics["waiting"]
 			if worker.Scaling.MaximumTasks == 0 {
 				read.Signals.Alarms = read.Signals.Alarms[:1] // on what waits, and nobody reads
 			}

@@ -4,7 +4,6 @@ package connection
 import (
 	"github.com/hashicorp/terraform-cdk-go/cdktf"
 
-	"tap/constructs/cloudwatch"
 	"tap/constructs/network"
 	"tap/constructs/policy"
 )
@@ -39,9 +38,8 @@ type Access struct {
 type Ingress struct {
 	SecurityGroup  network.SecurityGroup // whose members may connect to the tasks
 	TargetGroupARN *string
-	RequestLabel   *string // load balancer and target group in a scaling policy on requests
-	// HealthyTargets and UnhealthyTargets are how many tasks pass the health check, and do not.
-	HealthyTargets, UnhealthyTargets cloudwatch.Metric
+	// LoadBalancer and TargetGroup are how metrics name them.
+	LoadBalancer, TargetGroup *string
 	// Ready has to exist before a service can be attached: ECS refuses a target group that no listener uses.
 	Ready cdktf.ITerraformDependable
 }

@@ -2,6 +2,7 @@
 package firewall
 
 import (
+	_ "embed"
 	"fmt"
 	"maps"
 	"slices"
@@ -89,30 +90,13 @@ func New(scope constructs.Construct, id string, props Props) Firewall {
 	wafv2webaclloggingconfiguration.NewWafv2WebAclLoggingConfiguration(this, jsii.String("logging"), &wafv2webaclloggingconfiguration.Wafv2WebAclLoggingConfigurationConfig{
 		ResourceArn: acl.Arn(), LogDestinationConfigs: &[]*string{group.Arn()}, DependsOn: &ready,
 	})
-	return Firewall{ARN: acl.Arn(), Signals: newSignals(props, name)}
+	return Firewall{
+		ARN: acl.Arn(), Signals: cloudwatch.Read(signals, props.Name, map[string]any{"region": d.ARNs.Region, "acl": name}),
+	}
 }
 
-// blockedRequests are, in 5 minutes, more than strangers try on an ordinary day.
-const blockedRequests = 1000
-
-// newSignals are those of all rules of the web ACL: https://docs.aws.amazon.com/waf/latest/developerguide/waf-metrics.html
-func newSignals(props Props, acl string) cloudwatch.Signals {
-	metric := cloudwatch.Metrics("AWS/WAFV2", map[string]*string{
-		"Region": jsii.String(props.Deployment.ARNs.Region), "Rule": jsii.String("ALL"), "WebACL": jsii.String(acl),
-	})
-	allowed, blocked := metric("AllowedRequests", "Sum"), metric("BlockedRequests", "Sum")
-	return cloudwatch.Signals{Alarms: []cloudwatch.Alarm{{
-		ID: "firewall", Name: "ManyBlockedRequestsAlarm",
-		Description: fmt.Sprintf("The firewall blocked %d requests or more in 5 minutes: an attack, or a rule that "+
-			"blocks customers.", blockedRequests),
-		Advice:   "see in the firewall's log which rule blocks whom; if it is customers, firewall.count sets it to count.",
-		Tomorrow: true, // customers that are kept away are for LowTrafficAlarm
-		// There is no data when nothing was blocked.
-		Metric: blocked, Threshold: blockedRequests, Period: 300,
-	}}, Graphs: []cloudwatch.Graph{{Row: cloudwatch.Tasks, Title: "Firewall", Lines: [][]any{
-		cloudwatch.Line("allowed", allowed), cloudwatch.Line("blocked", blocked),
-	}}}}.Of(props.Name)
-}
+//go:embed signals.yaml
+var signals string
 
 // protectedFields replaces headers, the query string and what a rule matched of a body by a fixed text wherever the web
 // ACL shows a request: https://docs.aws.amazon.com/waf/latest/developerguide/data-protection-masking.html

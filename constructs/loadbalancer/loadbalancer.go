@@ -3,6 +3,9 @@
 package loadbalancer
 
 import (
+	_ "embed"
+	"fmt"
+	"math"
 	"strings"
 
 	"github.com/aws/constructs-go/constructs/v10"
@@ -147,9 +150,17 @@ func New(scope constructs.Construct, id string, props Props) *LoadBalancer {
 		lblistener.NewLbListener(this, jsii.String("http-listener"), &onHTTP)
 	}
 	result.Ingress = result.ingress(targets, result.listener)
-	result.Signals = newSignals(result.fullName, certificate, props.Monitoring).Of(props.Name)
+	allowed := 100 - props.Monitoring.AvailabilityPercent // may fail
+	result.Signals = cloudwatch.Read(signals, props.Name, map[string]any{
+		"balancer": result.fullName, "certificate": certificate, "limits": props.Monitoring,
+		"allowed": fmt.Sprintf("%.3g", allowed),
+		"burn":    func(rate float64) float64 { return math.Round(min(rate*allowed, 100)*1000) / 1000 },
+	})
 	return result
 }
+
+//go:embed signals.yaml
+var signals string
 
 // NewRoute forwards the requests that the route chooses to another target than the default.
 func (l *LoadBalancer) NewRoute(scope constructs.Construct, id string, target Target, route Route) connection.Ingress {
@@ -174,12 +185,9 @@ func (l *LoadBalancer) NewRoute(scope constructs.Construct, id string, target Ta
 // ingress is the way in to a target group once a listener uses it.
 func (l *LoadBalancer) ingress(targets lbtargetgroup.LbTargetGroup,
 	used cdktf.ITerraformDependable) connection.Ingress {
-	of := map[string]*string{"LoadBalancer": l.fullName, "TargetGroup": targets.ArnSuffix()}
-	metric := cloudwatch.Metrics(namespace, of)
 	return connection.Ingress{
 		SecurityGroup: l.group, TargetGroupARN: targets.Arn(), Ready: used,
-		RequestLabel:   jsii.Sprintf("%s/%s", *l.fullName, *targets.ArnSuffix()),
-		HealthyTargets: metric("HealthyHostCount", "Minimum"), UnhealthyTargets: metric("UnHealthyHostCount", "Maximum"),
+		LoadBalancer: l.fullName, TargetGroup: targets.ArnSuffix(),
 	}
 }
 

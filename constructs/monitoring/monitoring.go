@@ -118,7 +118,7 @@ func (m *Monitoring) watch(this constructs.Construct, all []cloudwatch.Signals) 
 				topic = m.MorningTopicARN
 			}
 			created := cloudwatchmetricalarm.NewCloudwatchMetricAlarm(this, jsii.String(alarm.ID),
-				alarm.Config(m.deployment, topic))
+				alarm.Config(m.deployment, topic, signals.After))
 			m.alarms = append(m.alarms, created.Arn())
 			if alarm.RollsBack {
 				rollBack = append(rollBack, created.AlarmName())
@@ -148,11 +148,17 @@ func (m *Monitoring) NewDashboard(scope constructs.Construct, id string, rest ..
 		"type": "alarm", "x": 0, "y": 0, "width": 24, "height": alarmsHeight,
 		"properties": map[string]any{"title": "Alarms", "alarms": m.alarms, "sortBy": raisedFirst},
 	}}
-	slices.SortStableFunc(m.graphs, func(a, b cloudwatch.Graph) int { return int(a.Row - b.Row) })
+	slices.SortStableFunc(m.graphs, func(a, b cloudwatch.Graph) int {
+		return slices.Index(cloudwatch.Rows, a.Row) - slices.Index(cloudwatch.Rows, b.Row)
+	})
 	for index, graph := range m.graphs {
+		lines := [][]any{}
+		for _, line := range graph.Lines {
+			lines = append(lines, line.Entry())
+		}
 		properties := map[string]any{
 			"view": "timeSeries", "title": graph.Title, "region": cmp.Or(graph.Region, m.deployment.ARNs.Region), "period": 60,
-			"metrics": graph.Lines,
+			"metrics": lines,
 			"yAxis":   map[string]any{"left": map[string]any{"min": 0}}, // else noise fills the graph
 		}
 		if graph.Threshold != 0 {

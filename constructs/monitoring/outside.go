@@ -1,6 +1,7 @@
 package monitoring
 
 import (
+	_ "embed"
 	"fmt"
 
 	"github.com/aws/constructs-go/constructs/v10"
@@ -14,6 +15,9 @@ import (
 	"tap/constructs/encryption"
 	"tap/constructs/policy"
 )
+
+//go:embed outside.yaml
+var outsideFile string
 
 // WatchOutside has Route 53 call a domain's path as customers do, by its name and over TLS, once ready, and watches
 // that in config.OutsideRegion. Without a path, as where clients have to show a certificate, it only connects. Where
@@ -50,19 +54,9 @@ func (m *Monitoring) WatchOutside(scope constructs.Construct, id, domain, path s
 		outside.TopicARN = outside.newTopic(this, "topic", "OutsideAlarms", " from outside")
 		topicARN = outside.TopicARN
 	}
-	metric := cloudwatch.Metrics("AWS/Route53", map[string]*string{"HealthCheckId": check.Id()})
-	outside.watch(this, []cloudwatch.Signals{{Alarms: []cloudwatch.Alarm{{
-		ID: "unreachable", Name: "UnreachableAlarm",
-		Description: "Hardly anybody in the world " + seen + ": customers cannot call the API.",
-		Advice: "follow another alarm that is raised as well; if there is none, compare what dig says of the name with the " +
-			"output LoadBalancerDNS, and look at what the firewall blocks.",
-		Metric: metric("HealthCheckStatus", "Minimum"), NoDataIsBad: true, // nobody looks any more
-		Comparison: cloudwatch.Below, Threshold: 1, Period: 60, Periods: 3,
-	}}, Graphs: []cloudwatch.Graph{{
-		Title: "Reached from Outside", Region: config.OutsideRegion, Lines: [][]any{
-			cloudwatch.Line("% of health checkers", metric("HealthCheckPercentageHealthy", "Average")),
-		},
-	}}}})
+	outside.watch(this, []cloudwatch.Signals{cloudwatch.Read(outsideFile, m.name, map[string]any{
+		"check": check.Id(), "seen": seen, "region": config.OutsideRegion,
+	})})
 	m.alarms, m.graphs = outside.alarms, outside.graphs
 	return topicARN
 }

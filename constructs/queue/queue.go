@@ -2,7 +2,7 @@
 package queue
 
 import (
-	"fmt"
+	_ "embed"
 
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
@@ -20,15 +20,15 @@ const (
 	retentionSeconds = 14 * 24 * 60 * 60 // the longest
 	waitSeconds      = 20                // the longest: whoever receives asks less often
 	maximumReceives  = 5                 // after as many, a message is a dead letter
-
-	oldMessageSeconds = 15 * 60 // raises the alarm
 )
+
+//go:embed signals.yaml
+var signalsFile string
 
 // Queue is what a task needs in order to put messages into a queue, and to take them out.
 type Queue struct {
 	Send, Receive connection.Connection
-	Waiting       cloudwatch.Metric  // how many messages wait to be received
-	Signals       cloudwatch.Signals // the first alarm is on the oldest message
+	Signals       cloudwatch.Signals // the first alarm is on the oldest message; the metric waiting is how many wait
 }
 
 // New creates both queues under the environment's key (SQS.1), of names that begin with that one. Nobody of another
@@ -61,41 +61,12 @@ func New(scope constructs.Construct, id string, d deployment.Deployment, name, v
 			Endpoints: []string{"sqs"},
 		}
 	}
-	result := newSignals(name, queue.Name(), dead.Name())
-	result.Send = connect("SendTo", variable,
-		[]string{"sqs:SendMessage"}, []string{"kms:Decrypt", "kms:GenerateDataKey"})
-	result.Receive = connect("ReceiveFrom", config.QueueVariable,
-		[]string{"sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:ReceiveMessage"}, []string{"kms:Decrypt"})
-	return result
-}
-
-// newSignals returns what both queues can be watched by:
-// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
-func newSignals(name string, queue, dead *string) Queue {
-	of := func(queue *string) func(name, statistic string) cloudwatch.Metric {
-		return cloudwatch.Metrics("AWS/SQS", map[string]*string{"QueueName": queue})
+	return Queue{
+		Send: connect("SendTo", variable, []string{"sqs:SendMessage"}, []string{"kms:Decrypt", "kms:GenerateDataKey"}),
+		Receive: connect("ReceiveFrom", config.QueueVariable,
+			[]string{"sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:ReceiveMessage"}, []string{"kms:Decrypt"}),
+		Signals: cloudwatch.Read(signalsFile, name, map[string]any{
+			"queue": queue.Name(), "dead": dead.Name(), "maximumReceives": maximumReceives,
+		}),
 	}
-	waiting, age := of(queue)("ApproximateNumberOfMessagesVisible", "Sum"),
-		of(queue)("ApproximateAgeOfOldestMessage", "Maximum")
-	letters := of(dead)("ApproximateNumberOfMessagesVisible", "Maximum")
-	return Queue{Waiting: waiting, Signals: cloudwatch.Signals{Alarms: []cloudwatch.Alarm{{
-		ID: "old-message", Name: "OldMessageAlarm",
-		Description: fmt.Sprintf("The oldest message in the queue is %d minutes old or older.", oldMessageSeconds/60),
-		Advice: "see whether the worker's tasks run (maximumTasks: 0 pauses it); then read its log, and whether the " +
-			"API sends more than it can handle.",
-		Metric: age, Threshold: oldMessageSeconds, Period: 300,
-	}, {
-		ID: "dead-letter", Name: "DeadLetterAlarm",
-		Description: fmt.Sprintf("A message was received %d times and never deleted: it waits among the dead letters.",
-			maximumReceives),
-		Advice: "read why in the log, mend that, and move them back (aws sqs start-message-move-task).",
-		Metric: letters, Threshold: 1, Period: 300,
-	}}, Graphs: []cloudwatch.Graph{
-		{Row: cloudwatch.Data, Title: "Messages", Lines: [][]any{
-			cloudwatch.Line("waiting", waiting.By("Maximum")), cloudwatch.Line("dead letters", letters),
-		}},
-		{Row: cloudwatch.Data, Title: "Oldest Message", Threshold: oldMessageSeconds, Lines: [][]any{
-			cloudwatch.Line("seconds", age),
-		}},
-	}}.Of(name)}
 }

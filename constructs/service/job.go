@@ -1,6 +1,7 @@
 package service
 
 import (
+	_ "embed"
 	"strings"
 
 	"github.com/aws/constructs-go/constructs/v10"
@@ -15,6 +16,9 @@ import (
 	"tap/constructs/monitoring"
 	"tap/constructs/policy"
 )
+
+//go:embed job.yaml
+var jobFile string
 
 // startSeconds is how long Scheduler tries to start a run that AWS refuses.
 const startSeconds = 60 * 60
@@ -86,15 +90,8 @@ func NewJob(scope constructs.Construct, id string, props Props, job config.Job,
 			},
 		},
 	})
-	// https://docs.aws.amazon.com/scheduler/latest/UserGuide/monitoring-cloudwatch.html
-	dropped := cloudwatch.Metrics("AWS/Scheduler", map[string]*string{"ScheduleGroup": grouped.Name()})
-	signals.Alarms = []cloudwatch.Alarm{{
-		ID: "dropped-run", Name: "DroppedRunAlarm",
-		Description: "A run was not started within an hour: AWS refused it each time, and " + log + " has nothing of it.",
-		Advice:      "look for RunTask in CloudTrail, and run the job by hand.",
-		Metric:      dropped("InvocationDroppedCount", "Sum"), Threshold: 1, Period: 300,
-	}}
-	return signals.Of(props.Name), networkConfiguration
+	signals = cloudwatch.Read(jobFile, props.Name, map[string]any{"group": grouped.Name(), "log": log})
+	return signals, networkConfiguration
 }
 
 // failure is the pattern of the events of failed runs, by the schedule or by hand: the job's own container ended with

@@ -3,6 +3,8 @@
 package service
 
 import (
+	"cmp"
+	_ "embed"
 	"fmt"
 	"maps"
 	"slices"
@@ -23,6 +25,9 @@ import (
 	"tap/constructs/logs"
 	"tap/constructs/network"
 )
+
+//go:embed signals.yaml
+var signalsFile string
 
 // A deployment starts new tasks beside all of the old ones. Rebalancing over zones needs more than 100 %:
 // https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-rebalancing.html
@@ -159,12 +164,17 @@ func New(scope constructs.Construct, id string, props Props) Service {
 		service.Lifecycle.IgnoreChanges = jsii.Strings("desired_count")
 	}
 	created := ecsservice.NewEcsService(this, jsii.String("service"), service)
+	signals := cloudwatch.Read(signalsFile, props.Name, map[string]any{
+		"cluster": props.Cluster.Name, "service": created.Name(), "config": props.Config, "ingress": props.Ingress,
+		"log": logs.Name(d, props.LogName), "prefix": deployment.Prefix(props.Name),
+		"section": cmp.Or(props.Section, "service"),
+	})
+	signals.After = []cdktf.ITerraformDependable{created}
 	if props.Config.Scaling.Scales() {
-		newScaling(this, props, created.Name())
+		newScaling(this, props, created.Name(), signals.Metrics["running"])
 	}
 	return Service{
-		Name: created.Name(), Signals: newSignals(props, created.Name(), created),
-		Running: connection.Connection{Name: id, Ready: []cdktf.ITerraformDependable{created}},
+		Name: created.Name(), Signals: signals, Running: connection.Connection{Name: id, Ready: signals.After},
 	}
 }
 
@@ -219,7 +229,7 @@ type predefinedMetric = appautoscalingpolicy.
 
 // newScaling lets target tracking choose the number of tasks. Of several policies the one that asks for most wins:
 // https://docs.aws.amazon.com/autoscaling/application/userguide/target-tracking-scaling-policy-overview.html
-func newScaling(scope constructs.Construct, props Props, service *string) {
+func newScaling(scope constructs.Construct, props Props, service *string, running cloudwatch.Metric) {
 	this := constructs.NewConstruct(scope, jsii.String("scaling"))
 	scaling := props.Config.Scaling
 	target := appautoscalingtarget.NewAppautoscalingTarget(this, jsii.String("target"), &appautoscalingtarget.AppautoscalingTargetConfig{
@@ -246,15 +256,14 @@ func newScaling(scope constructs.Construct, props Props, service *string) {
 		track("memory", "MemoryScaling", scaling.MemoryPercent, metric("ECSServiceAverageMemoryUtilization", nil))
 	}
 	if scaling.RequestsPerTarget > 0 && props.Ingress != nil {
-		label := props.Ingress.RequestLabel
+		label := jsii.Sprintf("%s/%s", *props.Ingress.LoadBalancer, *props.Ingress.TargetGroup)
 		track("requests", "RequestScaling", scaling.RequestsPerTarget, metric("ALBRequestCountPerTarget", label))
 	}
 	if props.MessagesPerTask > 0 {
 		// https://docs.aws.amazon.com/autoscaling/application/userguide/application-auto-scaling-target-tracking-metric-math.html
 		track("messages", "MessageScaling", props.MessagesPerTask, nil).AddOverride(
 			jsii.String("target_tracking_scaling_policy_configuration.customized_metric_specification.metrics"), []any{
-				operand("messages", props.Backlog),
-				operand("running", metrics(props, service, containerInsights)("RunningTaskCount", "Average")),
+				operand("messages", props.Backlog), operand("running", running),
 				map[string]any{"id": "result", "expression": "messages / running", "return_data": true},
 			})
 	}

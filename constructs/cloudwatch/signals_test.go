@@ -9,7 +9,7 @@ import (
 // CloudWatch refuses a percentile as a statistic.
 func TestPercentilesAreExtendedStatistics(t *testing.T) {
 	for statistic, isExtended := range map[string]bool{"p99.9": true, "Average": false} {
-		config := Alarm{Metric: Metric{Statistic: statistic}}.Config(deployment.Deployment{}, nil)
+		config := Alarm{Metric: Metric{Statistic: statistic}}.Config(deployment.Deployment{}, nil, nil)
 		got, other := config.Statistic, config.ExtendedStatistic
 		if isExtended {
 			got, other = other, got
