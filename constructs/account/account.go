@@ -132,10 +132,8 @@ func addRoles(scope constructs.Construct, account config.Account, arns policy.AR
 			Name: jsii.String("tap-" + r.name), Description: jsii.String(r.description),
 			MaxSessionDuration: jsii.Number(sessionSeconds),
 			// Without sts:TagSession: a tag of the session would hide the role's own.
-			AssumeRolePolicy: policy.Document(policy.Statement{
-				Sid: "Assume", Actions: []string{"sts:AssumeRoleWithWebIdentity"},
-				Principal: policy.Principal{Type: "Federated", Identifier: provider}, Conditions: conditions,
-			}),
+			AssumeRolePolicy: policy.Document(policy.Allow("Assume", "sts:AssumeRoleWithWebIdentity").
+				To(policy.Principal{"Federated": provider}).If(conditions...)),
 		}
 		if r.environment != "" {
 			props.Tags = &map[string]*string{config.TagEnvironment: jsii.String(r.environment)}
@@ -186,24 +184,22 @@ func zoneAndNetwork(scope constructs.Construct, environment config.Environment,
 	arns policy.ARNs) (reads, writes []policy.Statement) {
 	if domain := environment.LoadBalancer.Domain; domain.ZoneID != "" {
 		zone := jsii.Sprintf("arn:%s:route53:::hostedzone/%s", *arns.Partition, domain.ZoneID)
-		reads = append(reads, policy.Allow("ReadZone", zone, "route53:GetHostedZone", "route53:ListResourceRecordSets"))
+		reads = append(reads, policy.Allow("ReadZone", "route53:GetHostedZone", "route53:ListResourceRecordSets").On(zone))
 		// The domain's own record and ACM's proof of it, but no proof of a name below: a set of keys that is missing
 		// matches ForAllValues. https://docs.aws.amazon.com/Route53/latest/DeveloperGuide/specifying-rrset-conditions.html
 		const change = "route53:ChangeResourceRecordSets"
 		const names, types = change + "NormalizedRecordNames", change + "RecordTypes"
-		records := policy.Allow("Records", zone, change)
-		records.Conditions = []policy.Condition{
+		writes = []policy.Statement{policy.Allow("Records", change).On(zone).If([]policy.Condition{
 			{Test: "Null", Variable: names, Values: *jsii.Strings("false")},
 			{Test: "ForAllValues:StringLike", Variable: names, Values: *jsii.Strings(domain.Name, "_*."+domain.Name)},
 			{Test: "ForAllValues:StringNotLike", Variable: names, Values: *jsii.Strings("_*.*." + domain.Name)},
 			{Test: "ForAllValues:StringEquals", Variable: types, Values: *jsii.Strings("A", "CNAME")},
-		}
-		writes = []policy.Statement{records}
+		}...)}
 	}
 	if addresses := environment.Network.NATAddresses; len(addresses) > 0 {
-		use := policy.Statement{Sid: "ExistingAddresses", Actions: []string{"ec2:CreateNatGateway"}}
+		use := policy.Allow("ExistingAddresses", "ec2:CreateNatGateway")
 		for _, id := range addresses {
-			use.Resources = append(use.Resources, arns.ARN("ec2", "elastic-ip/"+id))
+			use.Resource = append(use.Resource, arns.ARN("ec2", "elastic-ip/"+id))
 		}
 		writes = append(writes, use)
 	}
@@ -211,13 +207,12 @@ func zoneAndNetwork(scope constructs.Construct, environment config.Environment,
 		found := dataawssubnet.NewDataAwsSubnet(scope, jsii.String("subnet-"+environment.Suffix), &dataawssubnet.DataAwsSubnetConfig{
 			Id: jsii.String(network.Existing.PrivateSubnets[0]),
 		})
-		resources := []*string{arns.ARN("ec2", "vpc/"+*found.VpcId())}
+		use := policy.Allow("ExistingNetwork", "ec2:CreateSecurityGroup", "ec2:CreateVpcEndpoint", "ec2:ModifyVpcEndpoint").
+			On(arns.ARN("ec2", "vpc/"+*found.VpcId()))
 		for _, id := range network.Existing.PrivateSubnets {
-			resources = append(resources, arns.ARN("ec2", "subnet/"+id))
+			use.Resource = append(use.Resource, arns.ARN("ec2", "subnet/"+id))
 		}
-		writes = append(writes, policy.Statement{Sid: "ExistingNetwork", Resources: resources, Actions: []string{
-			"ec2:CreateSecurityGroup", "ec2:CreateVpcEndpoint", "ec2:ModifyVpcEndpoint",
-		}})
+		writes = append(writes, use)
 	}
 	return reads, writes
 }

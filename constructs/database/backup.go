@@ -9,6 +9,7 @@ import (
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/backupvaultpolicy"
 	"github.com/hashicorp/terraform-cdk-go/cdktf"
 
+	"tap/constructs/deployment"
 	"tap/constructs/policy"
 )
 
@@ -23,34 +24,28 @@ func newBackupCopy(scope constructs.Construct, props Props, kind string, cluster
 	})
 	backupvaultpolicy.NewBackupVaultPolicy(this, jsii.String("vault-policy"), &backupvaultpolicy.BackupVaultPolicyConfig{
 		BackupVaultName: vault.Name(),
-		Policy: policy.Document(policy.Statement{
-			Sid: "CopyBack", Principal: there.Root(), Actions: []string{"backup:CopyIntoBackupVault"},
-			Resources: *jsii.Strings("*"), // the vault itself
-		}),
+		// The resource is the vault itself.
+		Policy: policy.Document(policy.Allow("CopyBack", "backup:CopyIntoBackupVault").On(jsii.String("*")).To(there.Root())),
 	})
 	const snapshots = "cluster-snapshot:awsbackup:*"
 	own, away := d.ARNs.ARN("rds", snapshots), d.ARNs.At(there.Region, *d.ARNs.ID).ARN("rds", snapshots)
-	grants := policy.Condition{Test: "BoolIfExists", Variable: "kms:GrantIsForAWSResource", Values: *jsii.Strings("true")}
-	role := d.NewRole(this, "role", policy.RoleProps{
+	role := d.NewRole(this, "role", deployment.RoleProps{
 		Name: kind + "BackupRole", Description: "Makes the backups of the database and their copies",
 		Service:    "backup.amazonaws.com",
 		Conditions: []policy.Condition{policy.Equals("aws:SourceAccount", d.ARNs.ID)},
 		// What AWS's AWSBackupServiceRolePolicyForBackup has for Aurora, narrowed:
 		// https://docs.aws.amazon.com/aws-backup/latest/devguide/security-iam-awsmanpol.html
-		Statements: []policy.Statement{{
-			Sid: "BackUp", Resources: []*string{cluster, own, away}, Actions: []string{
-				"rds:AddTagsToResource", "rds:CopyDBClusterSnapshot", "rds:CreateDBClusterSnapshot",
-				"rds:DescribeDBClusterSnapshots", "rds:DescribeDBClusters", "rds:ListTagsForResource",
-			},
-		}, policy.Allow("ShareAndExpire", own,
-			"backup:CopyFromBackupVault", "rds:DeleteDBClusterSnapshot", "rds:ModifyDBClusterSnapshotAttribute",
-		), {
-			Sid: "Vaults", Resources: []*string{vault.Arn(), jsii.String(copies.Vault)},
-			Actions: []string{"backup:CopyIntoBackupVault", "backup:DescribeBackupVault"},
-		}, {
-			Sid: "Keys", Resources: []*string{d.Key.ARN, there.ARN("kms", "key/*")},
-			Actions: []string{"kms:CreateGrant", "kms:DescribeKey"}, Conditions: []policy.Condition{grants},
-		}, policy.Allow("FindByTags", jsii.String("*"), "tag:GetResources")},
+		Statements: []policy.Statement{
+			policy.Allow("BackUp", "rds:AddTagsToResource", "rds:CopyDBClusterSnapshot", "rds:CreateDBClusterSnapshot",
+				"rds:DescribeDBClusterSnapshots", "rds:DescribeDBClusters", "rds:ListTagsForResource").On(cluster, own, away),
+			policy.Allow("ShareAndExpire", "backup:CopyFromBackupVault", "rds:DeleteDBClusterSnapshot",
+				"rds:ModifyDBClusterSnapshotAttribute").On(own),
+			policy.Allow("Vaults", "backup:CopyIntoBackupVault", "backup:DescribeBackupVault").
+				On(vault.Arn(), jsii.String(copies.Vault)),
+			policy.Allow("Keys", "kms:CreateGrant", "kms:DescribeKey").On(d.Key.ARN, there.ARN("kms", "key/*")).
+				If(policy.ForAWSResource),
+			policy.Allow("FindByTags", "tag:GetResources").On(jsii.String("*")),
+		},
 	})
 	plan := backupplan.NewBackupPlan(this, jsii.String("plan"), &backupplan.BackupPlanConfig{
 		Name: jsii.String(d.Name(kind)), Tags: d.Tags(kind),

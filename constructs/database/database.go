@@ -190,16 +190,16 @@ func newParameterGroups(scope constructs.Construct, database config.Database, id
 
 // newMonitoringRole creates the role that sends enhanced monitoring, with the permissions of the AWS managed
 // policy AmazonRDSEnhancedMonitoringRole, narrowed to the account.
-func newMonitoringRole(scope constructs.Construct, d deployment.Deployment, kind string) policy.Role {
+func newMonitoringRole(scope constructs.Construct, d deployment.Deployment, kind string) deployment.Role {
 	group := d.ARNs.ARN("logs", "log-group:RDS*")
-	return d.NewRole(scope, "monitoring-role", policy.RoleProps{
+	return d.NewRole(scope, "monitoring-role", deployment.RoleProps{
 		Name: kind + "MonitoringRole", Description: "Sends the database's enhanced monitoring",
 		Service:    "monitoring.rds.amazonaws.com",
 		Conditions: []policy.Condition{policy.Equals("aws:SourceAccount", d.ARNs.ID)},
 		Statements: []policy.Statement{
-			policy.Allow("CreateGroups", group, "logs:CreateLogGroup", "logs:PutRetentionPolicy"),
-			policy.Allow("WriteStreams", jsii.String(*group+":log-stream:*"),
-				"logs:CreateLogStream", "logs:DescribeLogStreams", "logs:GetLogEvents", "logs:PutLogEvents"),
+			policy.Allow("CreateGroups", "logs:CreateLogGroup", "logs:PutRetentionPolicy").On(group),
+			policy.Allow("WriteStreams", "logs:CreateLogStream", "logs:DescribeLogStreams", "logs:GetLogEvents",
+				"logs:PutLogEvents").On(jsii.String(*group + ":log-stream:*")),
 		},
 	})
 }

@@ -88,9 +88,9 @@ func (s secret) credentials(version string) map[string]string {
 func newConnections(props Props, cluster rdscluster.RdsCluster, secret secret, group network.SecurityGroup,
 	writer cdktf.ITerraformDependable) (api, owner connection.Connection) {
 	user := props.Deployment.ARNs.ARN("rds-db", "dbuser:"+*cluster.ClusterResourceId()+"/"+config.IAMUsername)
-	connect := policy.Allow("ConnectToDatabase", user, "rds-db:connect")
-	readSecret := policy.Allow("ReadDatabaseSecret", secret.arn,
-		"secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue")
+	connect := policy.Allow("ConnectToDatabase", "rds-db:connect").On(user)
+	readSecret := policy.Allow("ReadDatabaseSecret", "secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue").
+		On(secret.arn)
 	decrypt := map[string][]string{"secretsmanager": {"kms:Decrypt"}}
 	owner = connection.Connection{
 		Name: "database-owner", Secrets: secret.credentials(""), Endpoints: []string{"secretsmanager"},

@@ -8,6 +8,8 @@ import (
 
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
+	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/iamrole"
+	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/iamrolepolicy"
 	"github.com/hashicorp/terraform-cdk-go/cdktf"
 
 	"tap/config"
@@ -74,15 +76,40 @@ func (d Deployment) Lifecycle() *cdktf.TerraformResourceLifecycle {
 	return &cdktf.TerraformResourceLifecycle{PreventDestroy: jsii.Bool(d.Protect)}
 }
 
-// NewRole creates a role of the environment. Where the account is shared it has the path and the permissions boundary
-// without which the environment's deployer cannot create it. The suffix completes its name.
-func (d Deployment) NewRole(scope constructs.Construct, id string, props policy.RoleProps) policy.Role {
-	props.Name = d.Name(props.Name)
-	if d.InAccountStack {
-		props.Path = jsii.String(config.RolePath(d.Suffix))
-		props.Boundary = d.ARNs.GlobalARN("iam", "policy/"+config.BoundaryPolicy(d.Suffix))
+// Role is an IAM role that an AWS service assumes.
+type Role struct {
+	ARN *string
+	// Permissions is the role's policy: depend on it before using the role.
+	Permissions iamrolepolicy.IamRolePolicy
+}
+
+// RoleProps configures NewRole.
+type RoleProps struct {
+	Name        string // without the suffix
+	Description string
+	Service     string             // the service principal that may assume the role
+	Conditions  []policy.Condition // of assuming it
+	Statements  []policy.Statement // what the role may do; at least one
+}
+
+// NewRole creates a role of the environment and its one inline policy. Where the account is shared it has the path and
+// the permissions boundary without which the environment's deployer cannot create it.
+func (d Deployment) NewRole(scope constructs.Construct, id string, props RoleProps) Role {
+	this := constructs.NewConstruct(scope, jsii.String(id))
+	assume := policy.Allow("Assume", "sts:AssumeRole").To(policy.Service(props.Service)).If(props.Conditions...)
+	settings := &iamrole.IamRoleConfig{
+		Name: jsii.String(d.Name(props.Name)), Description: jsii.String(props.Description),
+		AssumeRolePolicy: policy.Document(assume),
 	}
-	return policy.NewRole(scope, id, props)
+	if d.InAccountStack {
+		settings.Path = jsii.String(config.RolePath(d.Suffix))
+		settings.PermissionsBoundary = d.ARNs.GlobalARN("iam", "policy/"+config.BoundaryPolicy(d.Suffix))
+	}
+	role := iamrole.NewIamRole(this, jsii.String("role"), settings)
+	permissions := iamrolepolicy.NewIamRolePolicy(this, jsii.String("policy"), &iamrolepolicy.IamRolePolicyConfig{
+		Name: jsii.String("permissions"), Role: role.Name(), Policy: policy.Document(props.Statements...),
+	})
+	return Role{ARN: role.Arn(), Permissions: permissions}
 }
 
 // newID records the values, which are named by their keys in the environment file, in the state at the first

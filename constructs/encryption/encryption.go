@@ -54,7 +54,7 @@ func (k *Key) AllowVia(services ...string) {
 
 // statements is the key policy. In a key policy the resource * is the key itself.
 func (k *Key) statements() []policy.Statement {
-	arns, key := k.arns, *jsii.Strings("*")
+	arns, key := k.arns, jsii.String("*")
 	via := []*string{}
 	for _, service := range k.services {
 		via = append(via, arns.Endpoint(service))
@@ -63,23 +63,18 @@ func (k *Key) statements() []policy.Statement {
 	if there.Region != "" && there.Region != arns.Region {
 		via = append(via, there.Endpoint("rds"))
 	}
-	statements := []policy.Statement{Administer(arns), {
+	statements := []policy.Statement{
+		Administer(arns),
 		// These services work with the permissions of whoever calls them.
-		Sid: "UseThroughServices", Principal: arns.Root(), Resources: key,
-		Actions: []string{
-			"kms:CreateGrant", "kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*",
-		},
-		Conditions: []policy.Condition{
-			policy.Equals("kms:CallerAccount", arns.ID), policy.Equals("kms:ViaService", via...),
-		},
-	}, {
+		policy.Allow("UseThroughServices", "kms:CreateGrant", "kms:Decrypt", "kms:DescribeKey", "kms:Encrypt",
+			"kms:GenerateDataKey*", "kms:ReEncrypt*").On(key).To(arns.Root()).
+			If(policy.Equals("kms:CallerAccount", arns.ID), policy.Equals("kms:ViaService", via...)),
 		// https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html
-		Sid: "EncryptLogs", Principal: policy.Service(*arns.Endpoint("logs")), Resources: key,
-		Actions: []string{"kms:Decrypt*", "kms:Describe*", "kms:Encrypt*", "kms:GenerateDataKey*", "kms:ReEncrypt*"},
-		Conditions: []policy.Condition{
-			policy.ARNLike("kms:EncryptionContext:aws:logs:arn", arns.ARN("logs", "log-group:*")),
-		},
-	}, Publish("PublishAlarms", "cloudwatch.amazonaws.com")}
+		policy.Allow("EncryptLogs", "kms:Decrypt*", "kms:Describe*", "kms:Encrypt*", "kms:GenerateDataKey*",
+			"kms:ReEncrypt*").On(key).To(policy.Service(*arns.Endpoint("logs"))).
+			If(policy.ARNLike("kms:EncryptionContext:aws:logs:arn", arns.ARN("logs", "log-group:*"))),
+		Publish("PublishAlarms", "cloudwatch.amazonaws.com"),
+	}
 	if k.events {
 		statements = append(statements, Publish("PublishEvents", "events.amazonaws.com"))
 	}
@@ -89,38 +84,25 @@ func (k *Key) statements() []policy.Statement {
 	rds := policy.Equals("kms:ViaService", arns.Endpoint("rds"), there.Endpoint("rds"))
 	copier := policy.Equals("aws:PrincipalArn",
 		there.GlobalARN("iam", "role/aws-service-role/backup.amazonaws.com/AWSServiceRoleForBackup"))
-	grants := policy.Condition{Test: "BoolIfExists", Variable: "kms:GrantIsForAWSResource", Values: *jsii.Strings("true")}
-	return append(statements, policy.Statement{
+	return append(statements,
 		// https://docs.aws.amazon.com/aws-backup/latest/devguide/access-control.html
-		Sid: "MakeVault", Principal: arns.Root(), Resources: key,
-		Actions: []string{
-			"kms:CreateGrant", "kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey", "kms:RetireGrant",
-		},
-		Conditions: []policy.Condition{
-			policy.Equals("kms:CallerAccount", arns.ID), policy.Equals("kms:ViaService", arns.Endpoint("backup")),
-		},
-	}, policy.Statement{
+		policy.Allow("MakeVault", "kms:CreateGrant", "kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey",
+			"kms:RetireGrant").On(key).To(arns.Root()).
+			If(policy.Equals("kms:CallerAccount", arns.ID), policy.Equals("kms:ViaService", arns.Endpoint("backup"))),
 		// RDS copies for AWS Backup's role in the account of the vault; these are the rights of AWS's policy for that role:
 		// https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AWSBackupServiceLinkedRolePolicyForBackup.html
-		Sid: "CopyThroughRDS", Principal: there.Root(), Resources: key,
-		Actions:    []string{"kms:CreateGrant", "kms:GenerateDataKeyWithoutPlaintext", "kms:ListGrants", "kms:ReEncryptFrom"},
-		Conditions: []policy.Condition{copier, rds, grants},
-	}, policy.Statement{
-		Sid: "FindForCopies", Principal: there.Root(), Resources: key,
-		Actions: []string{"kms:DescribeKey"}, Conditions: []policy.Condition{copier},
-	})
+		policy.Allow("CopyThroughRDS", "kms:CreateGrant", "kms:GenerateDataKeyWithoutPlaintext", "kms:ListGrants",
+			"kms:ReEncryptFrom").On(key).To(there.Root()).If(copier, rds, policy.ForAWSResource),
+		policy.Allow("FindForCopies", "kms:DescribeKey").On(key).To(there.Root()).If(copier),
+	)
 }
 
 // Administer lets the account administer a key: no principal of it can decrypt with the key directly.
 func Administer(arns policy.ARNs) policy.Statement {
-	return policy.Statement{
-		Sid: "Administer", Principal: arns.Root(), Resources: *jsii.Strings("*"),
-		Actions: []string{
-			"kms:CancelKeyDeletion", "kms:CreateAlias", "kms:DeleteAlias", "kms:Describe*", "kms:Disable*", "kms:Enable*",
-			"kms:Get*", "kms:List*", "kms:Put*", "kms:Revoke*", "kms:RotateKeyOnDemand", "kms:ScheduleKeyDeletion",
-			"kms:TagResource", "kms:UntagResource", "kms:Update*",
-		},
-	}
+	return policy.Allow("Administer", "kms:CancelKeyDeletion", "kms:CreateAlias", "kms:DeleteAlias", "kms:Describe*",
+		"kms:Disable*", "kms:Enable*", "kms:Get*", "kms:List*", "kms:Put*", "kms:Revoke*", "kms:RotateKeyOnDemand",
+		"kms:ScheduleKeyDeletion", "kms:TagResource", "kms:UntagResource", "kms:Update*").
+		On(jsii.String("*")).To(arns.Root())
 }
 
 // Publish lets a service publish to a topic under the key, which else stays silent. AWS documents it without a
@@ -128,8 +110,5 @@ func Administer(arns policy.ARNs) policy.Statement {
 // https://repost.aws/knowledge-center/cloudwatch-configure-alarm-sns
 // https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
 func Publish(sid, service string) policy.Statement {
-	return policy.Statement{
-		Sid: sid, Principal: policy.Service(service), Resources: *jsii.Strings("*"),
-		Actions: []string{"kms:Decrypt", "kms:GenerateDataKey*"},
-	}
+	return policy.Allow(sid, "kms:Decrypt", "kms:GenerateDataKey*").On(jsii.String("*")).To(policy.Service(service))
 }

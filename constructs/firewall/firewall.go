@@ -123,12 +123,9 @@ func AllowLogDelivery(scope constructs.Construct, id, name string, arns policy.A
 	group string) cdktf.ITerraformDependable {
 	return cloudwatchlogresourcepolicy.NewCloudwatchLogResourcePolicy(scope, jsii.String(id), &cloudwatchlogresourcepolicy.CloudwatchLogResourcePolicyConfig{
 		PolicyName: jsii.String(name),
-		PolicyDocument: policy.Document(policy.Statement{
-			Sid: "DeliverFirewallLogs", Principal: policy.Service("delivery.logs.amazonaws.com"),
-			Actions:    []string{"logs:CreateLogStream", "logs:PutLogEvents"},
-			Resources:  []*string{arns.ARN("logs", "log-group:"+group+":*")},
-			Conditions: arns.Sources("logs", "*"),
-		}),
+		PolicyDocument: policy.Document(policy.Allow("DeliverFirewallLogs", "logs:CreateLogStream", "logs:PutLogEvents").
+			On(arns.ARN("logs", "log-group:"+group+":*")).To(policy.Service("delivery.logs.amazonaws.com")).
+			If(arns.Sources("logs", "*")...)),
 	})
 }
 

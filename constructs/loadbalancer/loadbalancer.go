@@ -246,12 +246,10 @@ func newAccessLogs(scope constructs.Construct, props Props) bucket.Bucket {
 		Name:    jsii.Sprintf("%s-alb-logs-%s-%s-%s", strings.ToLower(props.Name), d.Suffix, *arns.ID, arns.Region),
 		Protect: d.Protect, ExpireDays: d.LogRetentionDays, NoncurrentDays: replacedLogDays,
 		Statements: func(arn string) []policy.Statement {
-			balancers := arns.ARN("elasticloadbalancing", "loadbalancer/*")
-			return []policy.Statement{{
-				Sid: "DeliverAccessLogs", Principal: policy.Service("logdelivery.elasticloadbalancing.amazonaws.com"),
-				Actions: []string{"s3:PutObject"}, Resources: []*string{jsii.Sprintf("%s/AWSLogs/%s/*", arn, *arns.ID)},
-				Conditions: []policy.Condition{policy.ARNLike("aws:SourceArn", balancers)},
-			}}
+			return []policy.Statement{policy.Allow("DeliverAccessLogs", "s3:PutObject").
+				On(jsii.Sprintf("%s/AWSLogs/%s/*", arn, *arns.ID)).
+				To(policy.Service("logdelivery.elasticloadbalancing.amazonaws.com")).
+				If(policy.ARNLike("aws:SourceArn", arns.ARN("elasticloadbalancing", "loadbalancer/*")))}
 		},
 	})
 }

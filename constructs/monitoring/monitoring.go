@@ -49,17 +49,15 @@ func (m *Monitoring) newTopic(scope constructs.Construct, id, kind, title string
 	d := m.deployment
 	return NewTopic(scope, id, TopicProps{
 		Name: d.Name(m.name + kind), Title: m.name + " API " + d.Suffix + title, KeyARN: d.Key.ARN, Emails: m.emails,
-		Publish: append(publish, policy.Statement{
-			Sid: "PublishAlarms", Principal: policy.Service("cloudwatch.amazonaws.com"),
-			Conditions: d.ARNs.Sources("cloudwatch", "alarm:*"),
-		}),
+		Publish: append(publish, policy.Allow("PublishAlarms").To(policy.Service("cloudwatch.amazonaws.com")).
+			If(d.ARNs.Sources("cloudwatch", "alarm:*")...)),
 		Provider: d.Provider,
 	})
 }
 
 // PublishEvents allows the rules of EventBridge to publish to a topic. They support no condition there:
 // https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html
-var PublishEvents = policy.Statement{Sid: "PublishEvents", Principal: policy.Service("events.amazonaws.com")}
+var PublishEvents = policy.Allow("PublishEvents").To(policy.Service("events.amazonaws.com"))
 
 // NewRule has EventBridge publish the events that match a pattern to a topic, as they are or as they are transformed.
 func NewRule(scope constructs.Construct, name string, topicARN *string, pattern map[string]any,
@@ -90,8 +88,8 @@ func NewTopic(scope constructs.Construct, id string, props TopicProps) *string {
 	}).Arn()
 	statements := []policy.Statement{policy.DenyClearText("sns:Publish", arn)}
 	for _, statement := range props.Publish {
-		statement.Actions, statement.Resources = []string{"sns:Publish"}, []*string{arn}
-		statements = append(statements, statement)
+		statement.Action = []string{"sns:Publish"}
+		statements = append(statements, statement.On(arn))
 	}
 	snstopicpolicy.NewSnsTopicPolicy(this, jsii.String("policy"), &snstopicpolicy.SnsTopicPolicyConfig{
 		Arn: arn, Policy: policy.Document(statements...), Provider: props.Provider,

@@ -168,11 +168,11 @@ func (n *Network) newSubnet(scope constructs.Construct, kind, zone, cidr string,
 func (n *Network) newFlowLog(scope constructs.Construct) {
 	this, d := constructs.NewConstruct(scope, jsii.String("flow-log")), n.props.Deployment
 	group := logs.NewGroup(this, "group", d, logs.Name(d, "vpc-flow-logs"))
-	role := d.NewRole(this, "role", policy.RoleProps{
+	role := d.NewRole(this, "role", deployment.RoleProps{
 		Name: n.props.Name + "FlowLogRole", Description: "Writes the VPC's flow logs", Service: "vpc-flow-logs.amazonaws.com",
 		Conditions: d.ARNs.Sources("ec2", "vpc-flow-log/*"),
-		Statements: []policy.Statement{policy.Allow("WriteFlowLogs", jsii.String(*group.Arn()+":*"),
-			"logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents")},
+		Statements: []policy.Statement{policy.Allow("WriteFlowLogs", "logs:CreateLogStream", "logs:DescribeLogStreams",
+			"logs:PutLogEvents").On(jsii.String(*group.Arn() + ":*"))},
 	})
 	flowlog.NewFlowLog(this, jsii.String("flow-log"), &flowlog.FlowLogConfig{
 		VpcId: n.VPCID, TrafficType: jsii.String("ALL"), Tags: d.Tags(n.props.Name + "FlowLog"), IamRoleArn: role.ARN,

@@ -152,22 +152,15 @@ func (n *Network) serviceName(service string) *string {
 // of that of private images), so that nobody can carry data out to, or with credentials of, another account.
 func (n *Network) ownAccountOnly() policy.Statement {
 	account := n.props.Deployment.ARNs.ID
-	owners := []*string{account}
-	owners = append(owners, *jsii.Strings(n.props.ImageAccounts...)...)
-	return policy.Statement{
-		Sid: "OwnAccount", Principal: policy.Anyone(), Actions: []string{"*"}, Resources: *jsii.Strings("*"),
-		Conditions: []policy.Condition{
-			policy.Equals("aws:PrincipalAccount", account), policy.Equals("aws:ResourceAccount", owners...),
-		},
-	}
+	owners := append([]*string{account}, *jsii.Strings(n.props.ImageAccounts...)...)
+	return policy.Allow("OwnAccount", "*").On(jsii.String("*")).To(policy.Anyone()).
+		If(policy.Equals("aws:PrincipalAccount", account), policy.Equals("aws:ResourceAccount", owners...))
 }
 
 // imageLayers admits what ECR asks of S3 while an image is pulled: its requests are signed by ECR, not by the account.
 // https://docs.aws.amazon.com/AmazonECR/latest/userguide/vpc-endpoints.html
 func (n *Network) imageLayers() policy.Statement {
 	arns := n.props.Deployment.ARNs
-	return policy.Statement{
-		Sid: "ImageLayers", Principal: policy.Anyone(), Actions: []string{"s3:GetObject"},
-		Resources: []*string{jsii.Sprintf("arn:%s:s3:::prod-%s-starport-layer-bucket/*", *arns.Partition, arns.Region)},
-	}
+	return policy.Allow("ImageLayers", "s3:GetObject").To(policy.Anyone()).
+		On(jsii.Sprintf("arn:%s:s3:::prod-%s-starport-layer-bucket/*", *arns.Partition, arns.Region))
 }

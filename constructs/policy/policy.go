@@ -1,4 +1,4 @@
-// Package policy writes IAM policies, the roles that have them, and the ARNs in them.
+// Package policy writes IAM policies and the ARNs in them.
 package policy
 
 import (
@@ -10,25 +10,20 @@ import (
 	"github.com/aws/jsii-runtime-go"
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/dataawscalleridentity"
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/dataawspartition"
-	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/iamrole"
-	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/iamrolepolicy"
 )
 
-// Statement is one statement of a policy; it allows unless Deny is set.
+// Statement is one statement of a policy, in IAM's words.
 type Statement struct {
-	Sid        string
-	Deny       bool
-	Actions    []string
-	Resources  []*string
-	Principal  Principal // for policies of resources only
-	Conditions []Condition
+	Action    []string
+	Condition map[string]map[string]any `json:",omitempty"`
+	Effect    string
+	Principal Principal `json:",omitempty"` // for policies of resources only
+	Resource  []*string `json:",omitempty"`
+	Sid       string
 }
 
-// Principal is whom a statement of a resource's policy applies to.
-type Principal struct {
-	Type       string // AWS, Federated or Service
-	Identifier *string
-}
+// Principal is whom a statement of a resource's policy applies to: of the type AWS, Federated or Service.
+type Principal map[string]*string
 
 // Condition limits a statement.
 type Condition struct {
@@ -38,69 +33,68 @@ type Condition struct {
 }
 
 // Service is the principal of an AWS service.
-func Service(name string) Principal { return Principal{"Service", jsii.String(name)} }
+func Service(name string) Principal { return Principal{"Service": jsii.String(name)} }
 
 // Anyone is every principal; the conditions of the statement limit it.
-func Anyone() Principal { return Principal{"AWS", jsii.String("*")} }
+func Anyone() Principal { return Principal{"AWS": jsii.String("*")} }
 
-// Allow is the statement that the actions are allowed on a resource.
-func Allow(sid string, resource *string, actions ...string) Statement {
-	return Statement{Sid: sid, Resources: []*string{resource}, Actions: actions}
+// Allow is the statement that the actions are allowed.
+func Allow(sid string, actions ...string) Statement {
+	return Statement{Sid: sid, Effect: "Allow", Action: actions}
+}
+
+// On returns the statement about those resources.
+func (s Statement) On(resources ...*string) Statement {
+	s.Resource = resources
+	return s
+}
+
+// To returns the statement for a principal.
+func (s Statement) To(principal Principal) Statement {
+	s.Principal = principal
+	return s
+}
+
+// If returns the statement with all of its conditions.
+func (s Statement) If(conditions ...Condition) Statement {
+	s.Condition = map[string]map[string]any{}
+	for _, condition := range conditions {
+		if s.Condition[condition.Test] == nil {
+			s.Condition[condition.Test] = map[string]any{}
+		}
+		s.Condition[condition.Test][condition.Variable] = condition.Values
+		if len(condition.Values) == 1 { // scanners do not read a list of one
+			s.Condition[condition.Test][condition.Variable] = condition.Values[0]
+		}
+	}
+	return s
 }
 
 // Equals is the condition that a key has one of the values.
 func Equals(variable string, values ...*string) Condition {
-	return Condition{Test: "StringEquals", Variable: variable, Values: values}
+	return Condition{"StringEquals", variable, values}
 }
 
 // ARNLike is the condition that a key matches one of the ARNs, which may contain asterisks.
 func ARNLike(variable string, values ...*string) Condition {
-	return Condition{Test: "ArnLike", Variable: variable, Values: values}
+	return Condition{"ArnLike", variable, values}
 }
+
+// ForAWSResource is the condition that a grant of a key is for an AWS service, if the request is for a grant.
+var ForAWSResource = Condition{"BoolIfExists", "kms:GrantIsForAWSResource", *jsii.Strings("true")}
 
 // DenyClearText refuses every request to the resources that does not come over TLS (Security Hub S3.5).
 func DenyClearText(action string, resources ...*string) Statement {
-	return Statement{
-		Sid: "DenyClearText", Deny: true, Principal: Anyone(), Actions: []string{action}, Resources: resources,
-		Conditions: []Condition{{Test: "Bool", Variable: "aws:SecureTransport", Values: *jsii.Strings("false")}},
-	}
+	statement := Allow("DenyClearText", action).On(resources...).To(Anyone()).
+		If(Condition{"Bool", "aws:SecureTransport", *jsii.Strings("false")})
+	statement.Effect = "Deny"
+	return statement
 }
 
 // Document returns the JSON of a policy. It is text and not a data source, so that a reviewer sees the policy
 // itself in the plan: Terraform reads a data source only during the apply when something that it names changes.
 func Document(statements ...Statement) *string {
-	rendered := []map[string]any{}
-	for _, statement := range statements {
-		rendered = append(rendered, statement.render())
-	}
-	return JSON(map[string]any{"Version": "2012-10-17", "Statement": rendered})
-}
-
-func (s Statement) render() map[string]any {
-	rendered := map[string]any{"Sid": s.Sid, "Effect": "Allow", "Action": s.Actions}
-	if s.Deny {
-		rendered["Effect"] = "Deny"
-	}
-	if len(s.Resources) > 0 {
-		rendered["Resource"] = s.Resources
-	}
-	if s.Principal.Type != "" {
-		rendered["Principal"] = map[string]any{s.Principal.Type: s.Principal.Identifier}
-	}
-	if len(s.Conditions) > 0 {
-		tests := map[string]map[string]any{}
-		for _, condition := range s.Conditions {
-			if tests[condition.Test] == nil {
-				tests[condition.Test] = map[string]any{}
-			}
-			tests[condition.Test][condition.Variable] = condition.Values
-			if len(condition.Values) == 1 { // scanners do not read a list of one
-				tests[condition.Test][condition.Variable] = condition.Values[0]
-			}
-		}
-		rendered["Condition"] = tests
-	}
-	return rendered
+	return JSON(map[string]any{"Version": "2012-10-17", "Statement": statements})
 }
 
 // JSON returns value as JSON on one line. Strings may contain tokens as long as these are plain references:
@@ -113,40 +107,6 @@ func JSON(value any) *string {
 		panic(fmt.Sprintf("encode %T: %v", value, err))
 	}
 	return jsii.String(string(bytes.TrimSpace(text.Bytes())))
-}
-
-// Role is an IAM role that an AWS service assumes.
-type Role struct {
-	ARN *string
-	// Permissions is the role's policy: depend on it before using the role.
-	Permissions iamrolepolicy.IamRolePolicy
-}
-
-// RoleProps configures NewRole.
-type RoleProps struct {
-	Name        string
-	Path        *string // IAM path, for example /tap/dev/; nil: /
-	Description string
-	Service     string      // the service principal that may assume the role
-	Conditions  []Condition // of assuming it
-	Statements  []Statement // what the role may do; at least one
-	Boundary    *string     // permissions boundary: the most that the role can be allowed; nil without one
-}
-
-// NewRole creates a role and its one inline policy.
-func NewRole(scope constructs.Construct, id string, props RoleProps) Role {
-	this := constructs.NewConstruct(scope, jsii.String(id))
-	assume := Statement{
-		Sid: "Assume", Actions: []string{"sts:AssumeRole"}, Principal: Service(props.Service), Conditions: props.Conditions,
-	}
-	role := iamrole.NewIamRole(this, jsii.String("role"), &iamrole.IamRoleConfig{
-		Name: jsii.String(props.Name), Path: props.Path, Description: jsii.String(props.Description),
-		PermissionsBoundary: props.Boundary, AssumeRolePolicy: Document(assume),
-	})
-	permissions := iamrolepolicy.NewIamRolePolicy(this, jsii.String("policy"), &iamrolepolicy.IamRolePolicyConfig{
-		Name: jsii.String("permissions"), Role: role.Name(), Policy: Document(props.Statements...),
-	})
-	return Role{ARN: role.Arn(), Permissions: permissions}
 }
 
 // ARNs names what is in an AWS account and Region. Terraform learns ID and Partition only when it plans.
@@ -186,7 +146,7 @@ func (a ARNs) GlobalARN(service, resource string) *string {
 }
 
 // Root is the principal that delegates to the account's own IAM policies.
-func (a ARNs) Root() Principal { return Principal{"AWS", a.GlobalARN("iam", "root")} }
+func (a ARNs) Root() Principal { return Principal{"AWS": a.GlobalARN("iam", "root")} }
 
 // Endpoint is the host name of a service in the Region, for example logs.us-east-1.amazonaws.com, which
 // policies name the service by.

@@ -55,7 +55,7 @@ func New(scope constructs.Construct, id string, d deployment.Deployment, name, v
 			Name:      id,
 			Variables: map[string]string{variable: *queue.Url()},
 			Task: connection.Access{
-				Statements: []policy.Statement{policy.Allow(verb+name, queue.Arn(), actions...)},
+				Statements: []policy.Statement{policy.Allow(verb+name, actions...).On(queue.Arn())},
 				KMS:        map[string][]string{"sqs": key},
 			},
 			Endpoints: []string{"sqs"},

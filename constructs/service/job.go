@@ -12,6 +12,7 @@ import (
 
 	"tap/config"
 	"tap/constructs/cloudwatch"
+	"tap/constructs/deployment"
 	"tap/constructs/logs"
 	"tap/constructs/monitoring"
 	"tap/constructs/policy"
@@ -56,19 +57,19 @@ func NewJob(scope constructs.Construct, id string, props Props, job config.Job,
 	grouped := schedulerschedulegroup.NewSchedulerScheduleGroup(this, jsii.String("group"), &schedulerschedulegroup.SchedulerScheduleGroupConfig{
 		Name: name,
 	})
-	run := policy.Allow("RunTask", d.ARNs.ARN("ecs", "task-definition/"+family+":*"), "ecs:RunTask")
-	run.Conditions = []policy.Condition{policy.ARNLike("ecs:cluster", props.Cluster.id)}
-	tag := policy.Allow("TagTask", d.ARNs.ARN("ecs", "task/"+*props.Cluster.Name+"/*"), "ecs:TagResource")
-	tag.Conditions = []policy.Condition{policy.Equals("ecs:CreateAction", jsii.String("RunTask"))}
-	pass := policy.Statement{Sid: "PassRoles", Actions: []string{"iam:PassRole"},
-		Resources:  []*string{definition.ExecutionRoleArnInput(), definition.TaskRoleArnInput()},
-		Conditions: []policy.Condition{policy.Equals("iam:PassedToService", jsii.String("ecs-tasks.amazonaws.com"))},
-	}
 	// https://docs.aws.amazon.com/scheduler/latest/UserGuide/cross-service-confused-deputy-prevention.html
-	role := d.NewRole(this, "schedule-role", policy.RoleProps{
+	role := d.NewRole(this, "schedule-role", deployment.RoleProps{
 		Name: props.Name + "ScheduleRole", Description: "Starts tasks of " + props.LogName,
 		Service: "scheduler.amazonaws.com", Conditions: d.ARNs.Sources("scheduler", "schedule-group/"+*name),
-		Statements: []policy.Statement{run, tag, pass},
+		Statements: []policy.Statement{
+			policy.Allow("RunTask", "ecs:RunTask").On(d.ARNs.ARN("ecs", "task-definition/"+family+":*")).
+				If(policy.ARNLike("ecs:cluster", props.Cluster.id)),
+			policy.Allow("TagTask", "ecs:TagResource").On(d.ARNs.ARN("ecs", "task/"+*props.Cluster.Name+"/*")).
+				If(policy.Equals("ecs:CreateAction", jsii.String("RunTask"))),
+			policy.Allow("PassRoles", "iam:PassRole").
+				On(definition.ExecutionRoleArnInput(), definition.TaskRoleArnInput()).
+				If(policy.Equals("iam:PassedToService", jsii.String("ecs-tasks.amazonaws.com"))),
+		},
 	})
 	ready = append(ready, role.Permissions)
 	schedulerschedule.NewSchedulerSchedule(this, jsii.String("schedule"), &schedulerschedule.SchedulerScheduleConfig{

@@ -19,10 +19,10 @@ import (
 
 // newRoles creates the two roles of a task with the permissions of the connections: what ECS needs to start it, and
 // what the program in it may do (CKV_AWS_249 asks that they differ).
-func newRoles(scope constructs.Construct, props Props, uses []connection.Connection) (execution, task policy.Role) {
+func newRoles(scope constructs.Construct, props Props, uses []connection.Connection) (execution, task deployment.Role) {
 	d := props.Deployment
-	newRole := func(id, kind, description string, accesses []connection.Access) policy.Role {
-		return d.NewRole(scope, id, policy.RoleProps{
+	newRole := func(id, kind, description string, accesses []connection.Access) deployment.Role {
+		return d.NewRole(scope, id, deployment.RoleProps{
 			Name: props.Name + kind, Description: description + props.LogName, Service: "ecs-tasks.amazonaws.com",
 			Conditions: d.ARNs.Sources("ecs", "*"), Statements: statements(d, accesses),
 		})
@@ -51,9 +51,8 @@ func statements(d deployment.Deployment, accesses []connection.Access) []policy.
 	}
 	for _, service := range slices.Sorted(maps.Keys(key)) {
 		actions := slices.Compact(slices.Sorted(slices.Values(key[service])))
-		use := policy.Allow("UseKeyThrough"+strings.ToUpper(service[:1])+service[1:], d.Key.ARN, actions...)
-		use.Conditions = []policy.Condition{policy.Equals("kms:ViaService", d.ARNs.Endpoint(service))}
-		all = append(all, use)
+		all = append(all, policy.Allow("UseKeyThrough"+strings.ToUpper(service[:1])+service[1:], actions...).
+			On(d.Key.ARN).If(policy.Equals("kms:ViaService", d.ARNs.Endpoint(service))))
 	}
 	return all
 }
@@ -68,7 +67,7 @@ func platform(props Props) []connection.Connection {
 	uses := []connection.Connection{{
 		Name: "logs",
 		Execution: connection.Access{Statements: []policy.Statement{
-			policy.Allow("WriteLogs", events(props.LogName), "logs:CreateLogStream", "logs:PutLogEvents"),
+			policy.Allow("WriteLogs", "logs:CreateLogStream", "logs:PutLogEvents").On(events(props.LogName)),
 		}},
 		Endpoints: []string{"logs"},
 	}, {
@@ -91,9 +90,9 @@ func platform(props Props) []connection.Connection {
 		uses = append(uses, connection.Connection{
 			Name: "image",
 			Execution: connection.Access{Statements: []policy.Statement{
-				policy.Allow("SignInToECR", every, "ecr:GetAuthorizationToken"),
-				{Sid: "PullImage", Resources: *jsii.Strings(slices.Compact(repositories)...), Actions: []string{
-					"ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"}},
+				policy.Allow("SignInToECR", "ecr:GetAuthorizationToken").On(every),
+				policy.Allow("PullImage", "ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage",
+					"ecr:GetDownloadUrlForLayer").On(*jsii.Strings(slices.Compact(repositories)...)...),
 			}},
 			Endpoints: []string{"ecr.api", "ecr.dkr"},
 		})
@@ -108,10 +107,8 @@ func platform(props Props) []connection.Connection {
 		uses = append(uses, connection.Connection{
 			Name: "service.secrets", Secrets: props.Config.Secrets,
 			Execution: connection.Access{
-				Statements: []policy.Statement{{
-					Sid: "ReadFurtherSecrets", Resources: *jsii.Strings(slices.Compact(arns)...),
-					Actions: []string{"secretsmanager:GetSecretValue"},
-				}},
+				Statements: []policy.Statement{policy.Allow("ReadFurtherSecrets", "secretsmanager:GetSecretValue").
+					On(*jsii.Strings(slices.Compact(arns)...)...)},
 				KMS: map[string][]string{"secretsmanager": {"kms:Decrypt"}},
 			},
 			Endpoints: []string{"secretsmanager"},
@@ -122,11 +119,11 @@ func platform(props Props) []connection.Connection {
 		uses = append(uses, connection.Connection{
 			Name: "sessions",
 			Task: connection.Access{Statements: []policy.Statement{
-				policy.Allow("OpenSessions", every, "ssmmessages:CreateControlChannel", "ssmmessages:CreateDataChannel",
-					"ssmmessages:OpenControlChannel", "ssmmessages:OpenDataChannel"),
-				policy.Allow("FindSessionLog", arns.ARN("logs", "log-group:*"), "logs:DescribeLogGroups"),
-				policy.Allow("LogSessions", events(sessionsLog),
-					"logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"),
+				policy.Allow("OpenSessions", "ssmmessages:CreateControlChannel", "ssmmessages:CreateDataChannel",
+					"ssmmessages:OpenControlChannel", "ssmmessages:OpenDataChannel").On(every),
+				policy.Allow("FindSessionLog", "logs:DescribeLogGroups").On(arns.ARN("logs", "log-group:*")),
+				policy.Allow("LogSessions", "logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents").
+					On(events(sessionsLog)),
 			}},
 			Endpoints: []string{"logs", "ssmmessages"},
 		})
