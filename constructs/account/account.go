@@ -28,9 +28,6 @@ import (
 const (
 	// replacedStateDays is how long an overwritten state or certificate can be restored.
 	replacedStateDays = 365
-	// keptImages are more than anybody rolls back to. ECR does not know which image runs and expires it all the same:
-	// https://github.com/aws/containers-roadmap/issues/1078
-	keptImages = 500
 	// issuer is GitHub's OpenID Connect provider; its claims are described at
 	// https://docs.github.com/en/actions/reference/security/oidc
 	issuer = "token.actions.githubusercontent.com"
@@ -65,6 +62,12 @@ func New(scope constructs.Construct, id string, account config.Account) (statesB
 	return states.Name, newRepository(this)
 }
 
+// expiry keeps more images than anybody rolls back to. ECR does not know which image runs and expires it all the same:
+// https://github.com/aws/containers-roadmap/issues/1078
+//
+//go:embed expiry.json
+var expiry string
+
 // newRepository creates the repository of the API's image, of which a tag never moves and every image is scanned
 // (ECR.1, ECR.2, ECR.3), and returns its URL.
 func newRepository(scope constructs.Construct) *string {
@@ -77,18 +80,9 @@ func newRepository(scope constructs.Construct) *string {
 		},
 		Lifecycle: &cdktf.TerraformResourceLifecycle{PreventDestroy: jsii.Bool(true)},
 	})
-	expire := func(priority int, description string, selection map[string]any) map[string]any {
-		return map[string]any{"rulePriority": priority, "description": description, "selection": selection,
-			"action": map[string]any{"type": "expire"}}
-	}
 	ecrlifecyclepolicy.NewEcrLifecyclePolicy(scope, jsii.String("expiry"), &ecrlifecyclepolicy.EcrLifecyclePolicyConfig{
 		Repository: repository.Name(),
-		Policy: policy.JSON(map[string]any{"rules": []any{
-			expire(1, "Layers without a tag", map[string]any{
-				"tagStatus": "untagged", "countType": "sinceImagePushed", "countUnit": "days", "countNumber": 14}),
-			expire(2, "More than anybody rolls back to", map[string]any{
-				"tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": keptImages}),
-		}}),
+		Policy:     policy.JSON(json.RawMessage(expiry)),
 	})
 	return repository.RepositoryUrl()
 }

@@ -2,6 +2,8 @@
 package logs
 
 import (
+	_ "embed"
+	"encoding/json"
 	"strings"
 
 	"github.com/aws/constructs-go/constructs/v10"
@@ -27,33 +29,21 @@ func NewGroup(scope constructs.Construct, id string, d deployment.Deployment,
 	})
 }
 
+//go:embed masking.json
+var maskingFile string
+
 // NewMaskedGroup creates a log group in which card numbers are masked for whoever reads it: AWS's own detection,
 // which needs a word such as card nearby, and any 13 to 19 digits (ISO/IEC 7812), grouped or not.
 // https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/mask-sensitive-log-data.html
 func NewMaskedGroup(scope constructs.Construct, id string, d deployment.Deployment,
 	name string) cloudwatchloggroup.CloudwatchLogGroup {
 	group := NewGroup(scope, id, d, name)
+	masking := strings.NewReplacer("${partition}", *d.ARNs.Partition,
+		"${pattern}", strings.ReplaceAll(CardNumberPattern, `\`, `\\`)).Replace(maskingFile)
 	cloudwatchlogdataprotectionpolicy.NewCloudwatchLogDataProtectionPolicy(scope, jsii.String(id+"-masking"), &cloudwatchlogdataprotectionpolicy.CloudwatchLogDataProtectionPolicyConfig{
-		LogGroupName: group.Name(), PolicyDocument: policy.JSON(masking(*d.ARNs.Partition)),
+		LogGroupName: group.Name(), PolicyDocument: policy.JSON(json.RawMessage(masking)),
 	})
 	return group
-}
-
-// masking is the log group's data protection policy.
-func masking(partition string) any {
-	type object = map[string]any
-	identifiers := []string{"arn:" + partition + ":dataprotection::aws:data-identifier/CreditCardNumber", "CardNumber"}
-	statement := func(sid string, operation object) object {
-		return object{"Sid": sid, "DataIdentifier": identifiers, "Operation": operation}
-	}
-	return object{
-		"Name": "card-numbers", "Version": "2021-06-01",
-		"Configuration": object{"CustomDataIdentifier": []any{object{"Name": "CardNumber", "Regex": CardNumberPattern}}},
-		"Statement": []any{
-			statement("Audit", object{"Audit": object{"FindingsDestination": object{}}}),
-			statement("Mask", object{"Deidentify": object{"MaskConfig": object{}}}),
-		},
-	}
 }
 
 // CardNumberPattern matches 13 to 19 digits, alone or in groups. It is within what CloudWatch Logs takes, which are 200

@@ -1,9 +1,10 @@
 package service
 
 import (
-	"fmt"
+	_ "embed"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/aws/constructs-go/constructs/v10"
@@ -200,28 +201,15 @@ var PlaceholderDroppedCapabilities = []string{
 	"SYS_CHROOT",
 }
 
+//go:embed nginx.conf
+var nginx string
+
 // PlaceholderCommand makes nginx answer the health check with 200 and everything else with 404. The image by itself
 // answers 404 to the health check, so that no task would ever become healthy. All files are in /tmp: the root file
 // system is read-only.
 func PlaceholderCommand(port int, healthCheckPath string) []string {
-	location, _, _ := strings.Cut(healthCheckPath, "?") // nginx compares without the query
-	configuration := fmt.Sprintf(`pid /tmp/nginx.pid;
-error_log /dev/stderr warn;
-events {}
-http {
-  access_log /dev/stdout;
-  client_body_temp_path /tmp/client_body;
-  proxy_temp_path /tmp/proxy;
-  fastcgi_temp_path /tmp/fastcgi;
-  uwsgi_temp_path /tmp/uwsgi;
-  scgi_temp_path /tmp/scgi;
-  server {
-    listen %d;
-    default_type text/plain;
-    location = %s { return 200 "ok\n"; }
-    location / { return 404 "placeholder of the payment API\n"; }
-  }
-}`, port, location)
+	path, _, _ := strings.Cut(healthCheckPath, "?") // nginx compares without the query
+	configuration := strings.NewReplacer("${port}", strconv.Itoa(port), "${path}", path).Replace(nginx)
 	return []string{"sh", "-c", "cat >/tmp/nginx.conf <<'END'\n" + configuration +
-		"\nEND\nexec nginx -c /tmp/nginx.conf -g 'daemon off;'"}
+		"END\nexec nginx -c /tmp/nginx.conf -g 'daemon off;'"}
 }
