@@ -33,8 +33,7 @@ import (
 const (
 	// tlsPolicy offers TLS 1.3 and 1.2 with forward secrecy only (ELB.17):
 	// https://docs.aws.amazon.com/elasticloadbalancing/latest/application/describe-ssl-policies.html
-	// It is what AWS recommends: clients that know a key exchange which no quantum computer breaks use it, and others
-	// connect as before.
+	// AWS recommends it: clients that know a key exchange which no quantum computer breaks use it, and others do not.
 	tlsPolicy = "ELBSecurityPolicy-TLS13-1-2-Res-PQ-2025-09"
 	// strictTransportSecurity makes browsers use HTTPS for a year.
 	strictTransportSecurity = "max-age=31536000; includeSubDomains"
@@ -65,8 +64,7 @@ type Target struct {
 }
 
 // Route chooses the requests of a target: those to one of the hosts, if there are any, and to one of the paths. Both
-// may contain * and ?:
-// https://docs.aws.amazon.com/elasticloadbalancing/latest/application/rule-condition-types.html
+// may contain * and ?: https://docs.aws.amazon.com/elasticloadbalancing/latest/application/rule-condition-types.html
 type Route struct {
 	Priority     int // 1 to 50,000, unique; the lowest one that matches counts
 	Hosts, Paths []string
