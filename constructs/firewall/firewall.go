@@ -90,13 +90,12 @@ func New(scope constructs.Construct, id string, props Props) Firewall {
 	wafv2webaclloggingconfiguration.NewWafv2WebAclLoggingConfiguration(this, jsii.String("logging"), &wafv2webaclloggingconfiguration.Wafv2WebAclLoggingConfigurationConfig{
 		ResourceArn: acl.Arn(), LogDestinationConfigs: &[]*string{group.Arn()}, DependsOn: &ready,
 	})
-	return Firewall{
-		ARN: acl.Arn(), Signals: cloudwatch.Read(signals, props.Name, map[string]any{"region": d.ARNs.Region, "acl": name}),
-	}
+	signals := cloudwatch.Read(signalsFile, props.Name, map[string]any{"region": d.ARNs.Region, "acl": name})
+	return Firewall{ARN: acl.Arn(), Signals: signals}
 }
 
 //go:embed signals.yaml
-var signals string
+var signalsFile string
 
 // protectedFields replaces headers, the query string and what a rule matched of a body by a fixed text wherever the web
 // ACL shows a request: https://docs.aws.amazon.com/waf/latest/developerguide/data-protection-masking.html

@@ -149,7 +149,7 @@ func New(scope constructs.Construct, id string, props Props) *LoadBalancer {
 	}
 	result.Ingress = result.ingress(targets, result.listener)
 	allowed := 100 - props.Monitoring.AvailabilityPercent // may fail
-	result.Signals = cloudwatch.Read(signals, props.Name, map[string]any{
+	result.Signals = cloudwatch.Read(signalsFile, props.Name, map[string]any{
 		"balancer": result.fullName, "certificate": certificate, "limits": props.Monitoring,
 		"allowed": fmt.Sprintf("%.3g", allowed),
 		"burn":    func(rate float64) float64 { return math.Round(min(rate*allowed, 100)*1000) / 1000 },
@@ -158,7 +158,7 @@ func New(scope constructs.Construct, id string, props Props) *LoadBalancer {
 }
 
 //go:embed signals.yaml
-var signals string
+var signalsFile string
 
 // NewRoute forwards the requests that the route chooses to another target than the default.
 func (l *LoadBalancer) NewRoute(scope constructs.Construct, id string, target Target, route Route) connection.Ingress {
