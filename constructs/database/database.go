@@ -2,6 +2,8 @@
 package database
 
 import (
+	"cmp"
+	_ "embed"
 	"fmt"
 	"strings"
 
@@ -39,6 +41,12 @@ const (
 	// https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Database-Insights.html
 	insightsRetentionDays = 7
 )
+
+//go:embed signals.yaml
+var signalsFile string
+
+//go:embed readers.yaml
+var readersFile string
 
 // Props configures New.
 type Props struct {
@@ -113,7 +121,14 @@ func New(scope constructs.Construct, id string, props Props) Database {
 		clusterConfig.FinalSnapshotIdentifier = jsii.Sprintf("%s-final-%s", identifier, *d.ID)
 	}
 	if props.Config.IsServerless() {
-		clusterConfig.Serverlessv2ScalingConfiguration = capacity(props.Config)
+		capacity := &rdscluster.RdsClusterServerlessv2ScalingConfiguration{
+			MinCapacity: jsii.Number(props.Config.Serverless.MinimumCapacity),
+			MaxCapacity: jsii.Number(props.Config.Serverless.MaximumCapacity),
+		}
+		if props.Config.Serverless.MinimumCapacity == 0 {
+			capacity.SecondsUntilAutoPause = jsii.Number(autoPauseSeconds)
+		}
+		clusterConfig.Serverlessv2ScalingConfiguration = capacity
 	}
 	restore(&clusterConfig, props.Config)
 	cluster := rdscluster.NewRdsCluster(this, jsii.String("cluster"), &clusterConfig)
@@ -223,18 +238,6 @@ func newVersion(scope constructs.Construct, props Props) (version *string, ignor
 // family is that of the engine's parameter groups, for example aurora-postgresql15.
 func family(database config.Database) *string { return jsii.String(engine + database.MajorVersion()) }
 
-// capacity is the range of a cluster whose instances are db.serverless.
-func capacity(database config.Database) *rdscluster.RdsClusterServerlessv2ScalingConfiguration {
-	minimum, maximum := database.Serverless.MinimumCapacity, database.Serverless.MaximumCapacity
-	scaling := &rdscluster.RdsClusterServerlessv2ScalingConfiguration{
-		MinCapacity: jsii.Number(minimum), MaxCapacity: jsii.Number(maximum),
-	}
-	if minimum == 0 {
-		scaling.SecondsUntilAutoPause = jsii.Number(autoPauseSeconds)
-	}
-	return scaling
-}
-
 // restore makes the cluster from what the file names, and stops an apply in which that is not what the file says: the
 // provider would replace a cluster with another master user, and only its next update allows logins with IAM, which it
 // leaves out when it restores a snapshot.
@@ -262,4 +265,23 @@ func restore(cluster *rdscluster.RdsClusterConfig, database config.Database) {
 		Condition:    jsii.String("${self.iam_database_authentication_enabled}"),
 		ErrorMessage: jsii.String("database.restore: logins with IAM are not restored with a snapshot; apply once more"),
 	}}
+}
+
+// limits are the thresholds of what an instance has a certain amount of: the original system's 300 connections and
+// 256 MiB for db.t3.medium, and the same share of what another class has, as far as that is known.
+func limits(database config.Database) (connections, freeableMiB int) {
+	connections, freeableMiB = 300*database.MaximumConnections()/419, int(database.MemoryGiB()*1024/16)
+	return cmp.Or(connections, 300), cmp.Or(freeableMiB, 256)
+}
+
+func newSignals(props Props, cluster *string) (all, readers cloudwatch.Signals) {
+	connections, freeableMiB := limits(props.Config)
+	values := map[string]any{
+		"cluster": cluster, "config": props.Config, "connections": connections, "freeableMiB": freeableMiB,
+		"freeable": freeableMiB << 20,
+	}
+	if props.Config.Readers > 0 {
+		readers = cloudwatch.Read(readersFile, props.Name, values)
+	}
+	return cloudwatch.Read(signalsFile, props.Name, values), readers
 }

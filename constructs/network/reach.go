@@ -117,7 +117,10 @@ func (n *Network) newEndpoints(scope constructs.Construct) {
 		s3 := vpcendpoint.NewVpcEndpoint(this, jsii.String("s3"), &vpcendpoint.VpcEndpointConfig{
 			VpcId: n.VPCID, ServiceName: n.serviceName("s3"), VpcEndpointType: jsii.String("Gateway"),
 			RouteTableIds: &n.privateTables, Tags: d.Tags(n.props.Name + "S3Endpoint"),
-			Policy: policy.Document(n.ownAccountOnly(), n.imageLayers()),
+			// What ECR asks for while an image is pulled is signed by ECR, not by the account:
+			// https://docs.aws.amazon.com/AmazonECR/latest/userguide/vpc-endpoints.html
+			Policy: policy.Document(n.ownAccountOnly(), policy.Allow("ImageLayers", "s3:GetObject").To(policy.Anyone()).
+				On(jsii.Sprintf("arn:%s:s3:::prod-%s-starport-layer-bucket/*", *d.ARNs.Partition, d.ARNs.Region))),
 		})
 		n.s3PrefixListID = s3.PrefixListId()
 	}
@@ -155,12 +158,4 @@ func (n *Network) ownAccountOnly() policy.Statement {
 	owners := append([]*string{account}, *jsii.Strings(n.props.ImageAccounts...)...)
 	return policy.Allow("OwnAccount", "*").On(jsii.String("*")).To(policy.Anyone()).
 		If(policy.Equals("aws:PrincipalAccount", account), policy.Equals("aws:ResourceAccount", owners...))
-}
-
-// imageLayers admits what ECR asks of S3 while an image is pulled: its requests are signed by ECR, not by the account.
-// https://docs.aws.amazon.com/AmazonECR/latest/userguide/vpc-endpoints.html
-func (n *Network) imageLayers() policy.Statement {
-	arns := n.props.Deployment.ARNs
-	return policy.Allow("ImageLayers", "s3:GetObject").To(policy.Anyone()).
-		On(jsii.Sprintf("arn:%s:s3:::prod-%s-starport-layer-bucket/*", *arns.Partition, arns.Region))
 }
