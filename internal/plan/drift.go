@@ -51,9 +51,7 @@ func (j *judgement) undeclared(plan *tfjson.Plan) {
 	j.outside = true
 	declared := map[string]bool{}
 	for _, r := range plan.ResourceChanges {
-		if r.Change != nil {
-			declared[right(r.Type, r.Change.Before)], declared[right(r.Type, r.Change.After)] = true, true
-		}
+		declared[right(r.Type, r.Change.Before)], declared[right(r.Type, r.Change.After)] = true, true
 	}
 	for _, r := range stateOf(plan) {
 		has := r.AttributeValues

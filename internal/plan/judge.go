@@ -3,8 +3,12 @@ package main
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"os"
+	"path"
+	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 
 	tfjson "github.com/hashicorp/terraform-json"
@@ -46,66 +50,55 @@ func statusOf(findings []finding) int {
 
 // judgement is what has been found so far.
 type judgement struct {
-	configuration any // as synthesized: a plan has no prevent_destroy, and does not say what is left to AWS
-	findings      []finding
-	outside       bool // what is found now is what others have done
+	findings []finding
+	outside  bool // what is found now is what others have done
 }
 
 func (j *judgement) add(heading, address, words string) {
 	j.findings = append(j.findings, finding{heading, address, words, j.outside})
 }
 
-// declared returns a resource as the configuration declares it.
-func (j *judgement) declared(r *tfjson.ResourceChange) any {
-	return part(part(part(j.configuration, "resource"), r.Type), r.Name)
-}
-
 // judge returns what a plan does to what exists and, if it was made with a refresh, what others have done, the worst
-// first.
+// first. A plan alone has no prevent_destroy, and does not say what the synthesized configuration leaves to AWS.
 func judge(plan *tfjson.Plan, configuration any, refreshed bool) []finding {
-	j := &judgement{configuration: configuration}
-	exists, protected, created := false, false, map[string]int{}
+	j, exists, protected, created := &judgement{}, false, false, map[string]int{}
 	drift := map[string]*tfjson.ResourceChange{}
 	for _, r := range plan.ResourceDrift {
 		drift[r.Address] = r
 	}
 	for _, r := range slices.Concat(plan.ResourceDrift, plan.ResourceChanges) {
-		if r.Mode == tfjson.ManagedResourceMode && r.Change != nil && r.Change.Before != nil {
+		if before := r.Change.Before; r.Mode == tfjson.ManagedResourceMode && before != nil {
 			exists = true
-			protected = protected || part(r.Change.Before, "deletion_protection") == true || // AWS refuses to delete it
-				part(r.Change.Before, "enable_deletion_protection") == true ||
-				r.Type == "aws_s3_bucket" && part(r.Change.Before, "force_destroy") == false // unless it is empty
+			protected = protected || part(before, "deletion_protection") == true || // AWS refuses to delete it
+				part(before, "enable_deletion_protection") == true ||
+				r.Type == "aws_s3_bucket" && part(before, "force_destroy") == false // unless it is empty
 		}
 	}
 	for _, r := range plan.ResourceChanges {
+		declared := part(part(part(configuration, "resource"), r.Type), r.Name)
 		switch {
 		case r.Mode != tfjson.ManagedResourceMode: // it is only read
-		case r.Change == nil:
-			j.add(notJudged, r.Address, "has no change in Terraform's JSON")
 		case !exists && r.Change.Actions.Create():
-			created[r.Type]++
+			created[inWords.Replace(r.Type)]++
 		default:
-			j.judge(r, drift[r.Address])
+			j.judge(r, drift[r.Address], declared)
 		}
-		guard, declared := ruleOf("unguarded", r.Type), j.declared(r)
+		guard := ruleOf("unguarded", r.Type)
 		if protected && guard.means != "" && declared != nil && part(part(declared, "lifecycle"), "prevent_destroy") != true {
 			j.add(guard.heading, r.Address, guard.means)
 		}
 	}
 	if len(created) > 0 {
-		j.add(deploys, "", "Creates "+count(created))
+		j.add(deploys, "", "Creates "+count(created, "s"))
 	}
 	if plan.Complete != nil && !*plan.Complete {
 		j.add(notJudged, "", "The plan is not complete: Terraform has left something out")
-	}
-	for _, deferred := range plan.DeferredChanges {
-		j.add(notJudged, deferred.ResourceChange.Address, "is deferred: what happens to it is not known yet")
 	}
 	for _, action := range plan.ActionInvocations {
 		j.add(notJudged, action.Address, "is done, too")
 	}
 	for name, output := range plan.OutputChanges {
-		if output == nil || !output.Actions.NoOp() {
+		if !output.Actions.NoOp() {
 			j.add(harmless, name, "in outputs")
 		}
 	}
@@ -119,10 +112,10 @@ func judge(plan *tfjson.Plan, configuration any, refreshed bool) []finding {
 }
 
 // judge judges what happens to a resource, after what has happened to it outside.
-func (j *judgement) judge(r, drift *tfjson.ResourceChange) {
+func (j *judgement) judge(r, drift *tfjson.ResourceChange, declared any) {
 	found := len(j.findings)
-	before, after := attributesOf(r.Type, r.Change.Before), j.planned(r)
-	if drift != nil && drift.Change != nil && len(after) > 0 {
+	before, after := attributesOf(r.Type, r.Change.Before), planned(r, declared)
+	if drift != nil && len(after) > 0 {
 		before = j.drifted(r, drift, after)
 	}
 	actions := r.Change.Actions
@@ -176,9 +169,8 @@ func because(paths []any) (words string) {
 }
 
 // planned returns the attributes afterwards. What AWS decides, such as an ARN, counts as what it is until it is known.
-func (j *judgement) planned(r *tfjson.ResourceChange) attributes {
+func planned(r *tfjson.ResourceChange, declared any) attributes {
 	after := known(decode([]byte(encode(r.Change.After))), r.Change.AfterUnknown)
-	declared := j.declared(r)
 	if fields, ok := after.(object); ok && declared != nil {
 		for name, value := range fields {
 			if value == later && part(declared, name) == nil {
@@ -187,4 +179,134 @@ func (j *judgement) planned(r *tfjson.ResourceChange) attributes {
 		}
 	}
 	return attributesOf(r.Type, after)
+}
+
+// difference is an attribute that is another afterwards.
+type difference struct {
+	path          string
+	before, after any
+	resource      attributes // all of it, afterwards
+	created       bool       // with the resource
+}
+
+// back is the opposite difference.
+func (d difference) back() difference {
+	d.before, d.after = d.after, d.before
+	return d
+}
+
+// differences returns what is another, and nothing of what is in something new, gone or unknown.
+func differences(before, after attributes) (found []difference) {
+	covered := func(at string) bool {
+		for at = path.Dir(at); strings.Contains(at, "/"); at = path.Dir(at) {
+			if after[at] == later || (before[at] == present) != (after[at] == present) {
+				return true
+			}
+		}
+		return false
+	}
+	paths := maps.Clone(before)
+	maps.Copy(paths, after)
+	for _, at := range slices.Sorted(maps.Keys(paths)) {
+		was, is := before[at], after[at]
+		same := zero(was) && zero(is) && path.Base(at) != "essential" // which a container is without it
+		if !covered(at) && !same && !reflect.DeepEqual(was, is) {
+			found = append(found, difference{at, was, is, after, len(before) == 0})
+		}
+	}
+	return found
+}
+
+// compare judges what is another in a resource, but for what is said already. Of what is created only what a rule is
+// about is named.
+func (j *judgement) compare(r *tfjson.ResourceChange, before, after attributes, said string) {
+	all, judged, verb := differences(before, after), map[string]bool{}, "changes "
+	if len(before) == 0 {
+		verb = "is created with "
+	}
+	expand := func(name string) string {
+		if hidden(r.Change, name) {
+			return "what is sensitive"
+		} else if name == "connection" {
+			return connection(r.Change.After)
+		}
+		return show(after[r.Type+"/"+name])
+	}
+	for _, rule := range rules {
+		var words []string
+		for _, d := range all {
+			worse, better := rule.judge(d, judged[d.path])
+			judged[d.path] = judged[d.path] || worse || better && rule.opposite != ""
+			if worse && rule.heading != harmless {
+				words = append(words, d.words(!hidden(r.Change, strings.Split(d.path+"/", "/")[1])))
+			}
+		}
+		if words != nil {
+			text := strings.TrimSuffix(verb+strings.Join(words, ", "), " with ")
+			j.add(rule.heading, r.Address, text+": "+os.Expand(rule.means, expand))
+		}
+	}
+	var rest []string
+	for _, d := range all {
+		words := d.words(false)
+		if name, _, _ := strings.Cut(words, " "); !judged[d.path] && !d.created && !strings.Contains(said, name) {
+			rest = append(rest, words)
+		}
+	}
+	if rest != nil {
+		j.add(notJudged, r.Address, verb+strings.Join(rest, ", "))
+	}
+}
+
+// hidden reports whether an attribute, or one of a connection's, is sensitive.
+func hidden(change *tfjson.Change, attribute string) bool {
+	marks := []any{part(change.BeforeSensitive, attribute), part(change.AfterSensitive, attribute)}
+	if attribute == "connection" {
+		marks = []any{change.AfterSensitive}
+	}
+	return strings.Contains(encode(marks), "true")
+}
+
+// words name what is another, with simple values.
+func (d difference) words(values bool) string {
+	_, attribute, _ := strings.Cut(d.path, "/")
+	text := quote(strings.ReplaceAll(attribute, "/", "."))
+	_, was := d.before.([]any)
+	_, is := d.after.([]any)
+	switch {
+	case attribute == "": // the resource
+		return ""
+	case d.after == present:
+		return text + " (new)"
+	case d.before == present:
+		return text + " (gone)"
+	case d.after == later:
+		return text + " (" + string(later) + ")"
+	case !values || was || is || d.created:
+		return text
+	}
+	return fmt.Sprintf("%s (from %s to %s)", text, show(d.before), show(d.after))
+}
+
+// show returns a value in words.
+func show(value any) string {
+	text, ok := value.(string)
+	switch {
+	case value == nil:
+		return "none"
+	case value == later:
+		return "what is " + string(later)
+	case !ok:
+		text = encode(value)
+	}
+	if runes := []rune(text); len(runes) > 80 {
+		text = string(runes[:80]) + "…"
+	}
+	return quote(text)
+}
+
+// quote returns a text as code of Markdown, which nothing in it ends.
+func quote(text string) string {
+	text = strconv.Quote(text)
+	return "`" + strings.NewReplacer("`", "'", `\"`, `"`, `\\`, `\`).Replace(text[1:len(text)-1]) + "`"
 }

@@ -299,7 +299,7 @@ func TestRenames(t *testing.T) {
 	}
 	for prefix := range prefixes {
 		var changes []*tfjson.ResourceChange
-		var want []move
+		var want []string
 		for _, old := range removals {
 			if !strings.HasPrefix(old.Name, prefix) {
 				continue
@@ -314,7 +314,7 @@ func TestRenames(t *testing.T) {
 			renamed := &tfjson.ResourceChange{Address: old.Type + "." + name, Type: old.Type, Name: name,
 				Change: &tfjson.Change{Actions: tfjson.Actions{tfjson.ActionCreate}, After: after}}
 			changes = append(changes, old, renamed)
-			want = append(want, move{old.Address, renamed.Address})
+			want = append(want, fmt.Sprintf(`{"from": %q, "to": %q},`, old.Address, renamed.Address))
 		}
 		if got := findMoves(changes); !slices.Equal(got, want) {
 			t.Errorf("renamed %q: %v, expected %v", prefix, got, want)

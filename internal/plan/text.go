@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
+	"reflect"
+	"regexp"
 	"slices"
 	"sort"
 	"strings"
@@ -17,7 +20,6 @@ import (
 // The headings of what says nothing about what the plan itself does.
 const (
 	changedOutside = "Changed outside: what AWS has, and the state had not"
-	failedChecks   = "Failed checks"
 	unconfirmed    = "Not confirmed: who hears nothing yet"
 )
 
@@ -35,13 +37,6 @@ func summarize(stack string, plan *tfjson.Plan, findings []finding, refreshed bo
 			lines[f.heading] += "- " + words
 		}
 	}
-	for _, check := range plan.Checks {
-		for _, instance := range check.Instances {
-			for _, problem := range instance.Problems {
-				lines[failedChecks] += fmt.Sprintf("- %s: %s.\n", quote(instance.Address.ToDisplay), quote(problem.Message))
-			}
-		}
-	}
 	for _, r := range stateOf(plan) {
 		if has := r.AttributeValues; refreshed && has["pending_confirmation"] == true {
 			lines[unconfirmed] += fmt.Sprintf("- %s has to open the link in AWS's message about %s.\n",
@@ -49,42 +44,88 @@ func summarize(stack string, plan *tfjson.Plan, findings []finding, refreshed bo
 		}
 	}
 	text := "## Plan of `" + stack + "`\n"
-	for _, heading := range append(slices.Clone(headings), changedOutside, failedChecks, unconfirmed) {
+	for _, heading := range append(slices.Clone(headings), changedOutside, unconfirmed) {
 		if lines[heading] != "" {
 			text += "\n### " + heading + "\n\n" + lines[heading]
 		}
 	}
 	if len(rest) > 0 {
-		text += "\nHarmless changes: " + count(rest) + ".\n"
+		text += "\nHarmless changes: " + count(rest, "") + ".\n"
 	} else if len(findings) == 0 {
 		text += "\nNo changes.\n"
 	}
-	moves := ""
-	for _, move := range findMoves(plan.ResourceChanges) {
-		moves += fmt.Sprintf("\t{\"from\": %q, \"to\": %q},\n", move.from, move.to)
-	}
-	if moves != "" {
+	if moves := findMoves(plan.ResourceChanges); moves != nil {
 		text += "\nIf these have only been renamed, this keeps them; it goes into the function of " +
 			"constructs/tapstack.go that declares the stack:\n\n" +
-			code("stack.AddOverride(jsii.String(\"moved\"), []map[string]string{\n"+moves+"})")
+			code("stack.AddOverride(jsii.String(\"moved\"), []map[string]string{\n\t"+strings.Join(moves, "\n\t")+"\n})")
 	}
 	return text
+}
+
+// findMoves pairs resources that leave the configuration with new ones that may be the same. It returns the lines of
+// the block that makes Terraform keep them.
+func findMoves(resources []*tfjson.ResourceChange) (moves []string) {
+	for _, old := range resources {
+		if old.Change.Actions.Delete() && old.DeposedKey == "" {
+			renamed := mostAlike(old, resources, tfjson.ActionCreate)
+			if renamed != nil && mostAlike(renamed, resources, tfjson.ActionDelete) == old {
+				moves = append(moves, fmt.Sprintf(`{"from": %q, "to": %q},`, old.Address, renamed.Address))
+			}
+		}
+	}
+	return moves
+}
+
+// mostAlike returns the one, of those that a plan only creates or only destroys, that is most like r, and nil when two
+// are as much alike.
+func mostAlike(r *tfjson.ResourceChange, others []*tfjson.ResourceChange, action tfjson.Action) (
+	found *tfjson.ResourceChange) {
+	best := math.MinInt
+	for _, other := range others {
+		if other.Type != r.Type || other.DeposedKey != "" || !slices.Equal(other.Change.Actions, tfjson.Actions{action}) {
+			continue
+		}
+		if now := likeness(r, other); now > best {
+			found, best = other, now
+		} else if now == best {
+			found = nil
+		}
+	}
+	return found
+}
+
+var hash = regexp.MustCompile(repository.Hash + "$")
+
+// likeness counts the characters at which two names end alike, and every attribute that is another for more than those.
+func likeness(a, b *tfjson.ResourceChange) (count int) {
+	if a.Change.Before == nil {
+		a, b = b, a
+	}
+	after, _ := b.Change.After.(object) // without what is unknown
+	for name, value := range after {
+		if !reflect.DeepEqual(value, part(a.Change.Before, name)) {
+			count -= 1000
+		}
+	}
+	alike, renamed := hash.ReplaceAllString(a.Name, ""), hash.ReplaceAllString(b.Name, "")
+	for !strings.HasSuffix(renamed, alike) {
+		alike = alike[1:]
+	}
+	return count + len(alike)
 }
 
 // inWords turns types of resources into words.
 var inWords = strings.NewReplacer("aws_", "", "rds_", "database ", "lb", "load balancer", "eip", "public address",
 	"ecs", "ECS", "iam", "IAM", "kms", "KMS", "nat", "NAT", "s3", "S3", "sns", "SNS", "vpc", "VPC", "_", " ")
 
-// count says how many there are of all and of each.
-func count(numbers map[string]int) string {
+// count says how many there are of all and of each, of which more than one have the plural's ending.
+func count(numbers map[string]int, plural string) string {
 	var parts []string
 	total := 0
-	for _, kind := range slices.SortedFunc(maps.Keys(numbers), func(a, b string) int {
-		return strings.Compare(inWords.Replace(a), inWords.Replace(b))
-	}) {
-		words := fmt.Sprint(numbers[kind], " ", inWords.Replace(kind))
-		if numbers[kind] > 1 && strings.HasPrefix(kind, "aws_") {
-			words += "s"
+	for _, kind := range slices.Sorted(maps.Keys(numbers)) {
+		words := fmt.Sprint(numbers[kind], " ", kind)
+		if numbers[kind] > 1 {
+			words += plural
 		}
 		parts = append(parts, words)
 		total += numbers[kind]
@@ -126,9 +167,10 @@ type comment struct {
 
 // of returns what the results in files say: all summaries, the worst one first, then Terraform's texts, folded.
 func (c comment) of(files []string) (string, error) {
-	results, problems := make([]result, len(files)), make([]error, len(files))
+	var err error
+	results := make([]result, len(files))
 	for i, file := range files {
-		problems[i] = read(file, &results[i])
+		err = errors.Join(err, read(file, &results[i]))
 	}
 	slices.SortFunc(results, func(a, b result) int {
 		order := slices.Index(statuses, a.Status) - slices.Index(statuses, b.Status)
@@ -160,7 +202,7 @@ func (c comment) of(files []string) (string, error) {
 			text += fmt.Sprintf(folded, results[i].Stack, part)
 		}
 	}
-	return text, errors.Join(problems...)
+	return text, err
 }
 
 // share cuts texts at one length, the largest with which there is room for all.
