@@ -1,8 +1,8 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
-	"fmt"
 	"maps"
 	"path"
 	"slices"
@@ -41,19 +41,19 @@ func known(value, unknown any) any {
 			return later
 		}
 	case object:
-		fields, ok := value.(object)
-		if !ok {
-			fields = object{}
-		}
+		fields, _ := value.(object)
+		fields = maps.Collect(maps.All(fields))
 		for name, mark := range marks {
 			fields[name] = known(fields[name], mark)
 		}
 		return fields
 	case []any:
 		values, _ := value.([]any)
+		values = slices.Clone(values)
 		for i := range min(len(values), len(marks)) {
 			values[i] = known(values[i], marks[i])
 		}
+		return values
 	}
 	return value
 }
@@ -88,10 +88,10 @@ func (a attributes) add(at string, value any) {
 // addList adds elements by their names, or a block; anything else stays a list, whose order matters in commands only:
 // Terraform sorts sets by itself, and policies have no order.
 func (a attributes) addList(at string, values []any) {
-	names, elements, block := map[string]bool{}, []any{}, false
+	named, elements, block := object{}, []any{}, false
 	for _, value := range values {
 		if name, ok := part(value, "name").(string); ok {
-			names[name] = true
+			named[name] = value
 		}
 		element := attributes{}
 		element.add("", value)
@@ -101,11 +101,10 @@ func (a attributes) addList(at string, values []any) {
 	}
 	switch {
 	case len(values) == 0:
-	case len(names) == len(values):
-		for _, value := range values {
-			inside := fmt.Sprint(at, "/", part(value, "name"))
-			a.add(inside, value)
-			a[inside] = present
+	case len(named) == len(values):
+		for name, value := range named {
+			a.add(at+"/"+name, value)
+			a[at+"/"+name] = present
 		}
 	case block && len(values) == 1:
 		found := len(a)
@@ -127,13 +126,11 @@ func (a attributes) addStatements(at string, statements []any) {
 		if !ok { // a tag may have the name, too
 			statement = object{"": value}
 		}
-		effect, ok := statement["Effect"].(string)
-		if !ok {
-			effect = "Statement"
-		}
-		found := all(a[at+"/"+effect])
-		for _, action := range each(statement["Action"]) {
-			for _, resource := range each(statement["Resource"]) {
+		effect, _ := statement["Effect"].(string)
+		inside := at + "/" + cmp.Or(effect, "Statement")
+		found := all(a[inside])
+		for _, action := range all(cmp.Or[any](statement["Action"], "")) {
+			for _, resource := range all(cmp.Or[any](statement["Resource"], "")) {
 				one, parts := maps.Clone(statement), attributes{}
 				delete(one, "Sid")
 				one["Action"], one["Resource"] = action, resource
@@ -142,7 +139,7 @@ func (a attributes) addStatements(at string, statements []any) {
 			}
 		}
 		sortTexts(found)
-		a[at+"/"+effect] = found
+		a[inside] = found
 	}
 }
 
@@ -159,14 +156,6 @@ func all(value any) []any {
 		return list
 	}
 	return []any{value}
-}
-
-// each returns the same, and nothing as one.
-func each(value any) []any {
-	if value == nil {
-		return []any{nil}
-	}
-	return all(value)
 }
 
 // part returns what is in an object.

@@ -70,27 +70,24 @@ func (j *judgement) undeclared(plan *tfjson.Plan) {
 			}
 		case "aws_security_group":
 			for _, direction := range []string{"ingress", "egress"} {
-				for _, values := range connectionsOf(has, direction) {
-					check("aws_vpc_security_group_"+direction+"_rule", values)
+				for _, block := range all(has[direction]) {
+					for _, other := range peers(block, has["id"]) {
+						check("aws_vpc_security_group_"+direction+"_rule", object{"security_group_id": has["id"], "other": other,
+							"ip_protocol": part(block, "protocol"), "from_port": part(block, "from_port"), "to_port": part(block, "to_port")})
+					}
 				}
 			}
 		}
 	}
 }
 
-// connectionsOf returns what the blocks of a security group let through, each as a resource declares it.
-func connectionsOf(group object, direction string) (found []object) {
-	for _, rule := range all(group[direction]) {
-		for _, source := range sources {
-			others := all(part(rule, source.block))
-			if source.block == "security_groups" && part(rule, "self") == true {
-				others = append(others, group["id"])
-			}
-			for _, other := range others {
-				found = append(found, object{"security_group_id": group["id"], source.resource: other,
-					"ip_protocol": part(rule, "protocol"), "from_port": part(rule, "from_port"), "to_port": part(rule, "to_port")})
-			}
-		}
+// peers returns where connections of a security group's block may come from or go to.
+func peers(block, group any) (found []any) {
+	for _, name := range []string{"cidr_blocks", "ipv6_cidr_blocks", "prefix_list_ids", "security_groups"} {
+		found = append(found, all(part(block, name))...)
+	}
+	if part(block, "self") == true {
+		found = append(found, group)
 	}
 	return found
 }
@@ -105,17 +102,11 @@ func right(kind string, values any) string {
 	})
 }
 
-// sources are where a connection may come from or go to: in a group's own blocks, and in a resource.
-var sources = []struct{ block, resource string }{
-	{"cidr_blocks", "cidr_ipv4"}, {"ipv6_cidr_blocks", "cidr_ipv6"}, {"prefix_list_ids", "prefix_list_id"},
-	{"security_groups", "referenced_security_group_id"},
-}
-
 // connection says what a rule of a security group lets through.
 func connection(rule any) string {
 	other := "another security group"
-	for _, source := range sources {
-		if value, ok := part(rule, source.resource).(string); ok && value != "" {
+	for _, name := range []string{"other", "cidr_ipv4", "cidr_ipv6", "prefix_list_id", "referenced_security_group_id"} {
+		if value, ok := part(rule, name).(string); ok && value != "" {
 			other = quote(value)
 		}
 	}

@@ -37,15 +37,10 @@ var headings = []string{losesData, interruptsTraffic, weakensProtection, adds, n
 
 // statusOf returns the exit status of findings, of which the first is the worst.
 func statusOf(findings []finding) int {
-	switch {
-	case len(findings) == 0:
+	if len(findings) == 0 {
 		return 0
-	case slices.Contains(headings[:3], findings[0].heading): // it loses, interrupts or weakens something
-		return 12
-	case findings[0].heading == harmless:
-		return 10
 	}
-	return 11
+	return []int{12, 12, 12, 11, 11, 11, 10}[slices.Index(headings, findings[0].heading)]
 }
 
 // judgement is what has been found so far.
@@ -170,7 +165,7 @@ func because(paths []any) (words string) {
 
 // planned returns the attributes afterwards. What AWS decides, such as an ARN, counts as what it is until it is known.
 func planned(r *tfjson.ResourceChange, declared any) attributes {
-	after := known(decode([]byte(encode(r.Change.After))), r.Change.AfterUnknown)
+	after := known(r.Change.After, r.Change.AfterUnknown)
 	if fields, ok := after.(object); ok && declared != nil {
 		for name, value := range fields {
 			if value == later && part(declared, name) == nil {
@@ -217,8 +212,7 @@ func differences(before, after attributes) (found []difference) {
 	return found
 }
 
-// compare judges what is another in a resource, but for what is said already. Of what is created only what a rule is
-// about is named.
+// compare judges what is another in a resource, but for what is said already and no rule explains.
 func (j *judgement) compare(r *tfjson.ResourceChange, before, after attributes, said string) {
 	all, judged, verb := differences(before, after), map[string]bool{}, "changes "
 	if len(before) == 0 {
@@ -237,24 +231,16 @@ func (j *judgement) compare(r *tfjson.ResourceChange, before, after attributes, 
 		for _, d := range all {
 			worse, better := rule.judge(d, judged[d.path])
 			judged[d.path] = judged[d.path] || worse || better && rule.opposite != ""
-			if worse && rule.heading != harmless {
-				words = append(words, d.words(!hidden(r.Change, strings.Split(d.path+"/", "/")[1])))
+			text := d.words(rule.means != "" && !hidden(r.Change, strings.Split(d.path+"/", "/")[1]))
+			name, _, _ := strings.Cut(text, " ")
+			if worse && rule.heading != harmless && (rule.means != "" || !strings.Contains(said, name)) {
+				words = append(words, text)
 			}
 		}
 		if words != nil {
 			text := strings.TrimSuffix(verb+strings.Join(words, ", "), " with ")
-			j.add(rule.heading, r.Address, text+": "+os.Expand(rule.means, expand))
+			j.add(rule.heading, r.Address, strings.TrimSuffix(text+": "+os.Expand(rule.means, expand), ": "))
 		}
-	}
-	var rest []string
-	for _, d := range all {
-		words := d.words(false)
-		if name, _, _ := strings.Cut(words, " "); !judged[d.path] && !d.created && !strings.Contains(said, name) {
-			rest = append(rest, words)
-		}
-	}
-	if rest != nil {
-		j.add(notJudged, r.Address, verb+strings.Join(rest, ", "))
 	}
 }
 

@@ -54,16 +54,17 @@ func run(arguments []string) (status int, err error) {
 	var folder string
 	flags := flag.NewFlagSet(command, flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
-	if command == "comment" {
+	switch command {
+	case "comment":
 		flags.StringVar(&c.title, "title", "", "")
 		flags.StringVar(&c.commit, "commit", "", "")
 		flags.StringVar(&c.run, "run", "", "")
 		flags.IntVar(&c.limit, "limit", 65536, "") // GitHub takes as many characters
-	} else {
-		flags.BoolVar(&destroy, "destroy", false, "")
-	}
-	if command == "plan" {
+	case "plan":
 		flags.StringVar(&folder, "result", "", "")
+		fallthrough
+	default:
+		flags.BoolVar(&destroy, "destroy", false, "")
 	}
 	if err := flags.Parse(arguments); err != nil || flags.NArg() == 0 || flags.NArg() > 1 && command != "comment" {
 		return 1, errors.Join(err, errors.New(usage))
@@ -71,7 +72,7 @@ func run(arguments []string) (status int, err error) {
 	if command == "comment" {
 		text, err := c.of(flags.Args())
 		if err == nil {
-			_, err = io.WriteString(os.Stdout, text)
+			_, err = fmt.Print(text)
 		}
 		return 0, err
 	}
@@ -90,22 +91,16 @@ var verb = map[bool]string{false: "deploy", true: "destroy"}
 
 // plan saves a plan and says what it does. With a folder it writes the result there, also where planning has failed.
 func plan(stack string, destroy bool, folder string) (status int, err error) {
-	file, err := filepath.Abs(filepath.Join(folder, stack+".json"))
-	if err == nil {
-		err = enter(stack)
-	}
 	var r result
-	if err == nil {
+	file, err := filepath.Abs(filepath.Join(folder, stack+".json"))
+	if err = errors.Join(err, enter(stack)); err == nil {
 		r, err = newPlan(stack, destroy, true)
 	}
+	local := map[string]string{"1": " LOCAL=1"}[os.Getenv("LOCAL")] // as make hands it on
 	if err != nil {
 		r = failed(stack, err)
 	} else {
-		target := verb[destroy]
-		if os.Getenv("LOCAL") == "1" { // as make hands it on
-			target += " LOCAL=1"
-		}
-		fmt.Printf("\nThis plan is saved: `make %s STACK=%s` applies exactly it.\n", target, stack)
+		fmt.Printf("\nThis plan is saved: `make %s%s STACK=%s` applies exactly it.\n", verb[destroy], local, stack)
 	}
 	if folder != "" {
 		err = errors.Join(err, os.MkdirAll(filepath.Dir(file), 0o755), write(file, r))

@@ -3,6 +3,7 @@ package main
 import (
 	_ "embed"
 	"fmt"
+	"math"
 	"regexp"
 	"slices"
 	"strconv"
@@ -26,15 +27,12 @@ var rules = parse(table)
 // parse returns the rows of the tables below the headings of rules.md.
 func parse(table string) (rules []rule) {
 	paths := strings.NewReplacer("` `", "|", "`", "", "...", "(/.*)?", ".", "/", "*", "[^/]*")
-	heading := ""
+	heading, between := "", regexp.MustCompile(`\s*\|\s*`)
 	for line := range strings.Lines(table) {
 		if text, found := strings.CutPrefix(line, "## "); found {
 			heading = strings.TrimSpace(text)
 		} else if strings.HasPrefix(line, "| `") {
-			cells := strings.Split(line, "|")
-			for i := range cells {
-				cells[i] = strings.TrimSpace(cells[i])
-			}
+			cells := between.Split(line, -1)
 			about := regexp.MustCompile("^(?:" + paths.Replace(cells[1]) + ")$")
 			rules = append(rules, rule{heading, about, cells[2], cells[3], cells[4]})
 		}
@@ -70,20 +68,26 @@ func (r rule) judge(d difference, judged bool) (worse, better bool) {
 
 // tests are what rules.md calls worse, but for what ruleOf finds.
 var tests = map[string]func(difference) bool{
-	"another":   func(d difference) bool { return !d.created },
-	"new":       func(d difference) bool { return d.before == nil },
-	"lost":      func(d difference) bool { return d.before != nil },
-	"unknown":   func(d difference) bool { return d.after == later },
-	"disabled":  func(d difference) bool { return d.after == "disabled" },
-	"lower":     lower,
-	"higher":    higher,
-	"off":       lower,
-	"on":        higher,
-	"shorter":   shorter,
-	"later":     raisedLater,
+	"another":  func(d difference) bool { return !d.created },
+	"new":      func(d difference) bool { return d.before == nil },
+	"lost":     func(d difference) bool { return d.before != nil },
+	"unknown":  func(d difference) bool { return d.after == later },
+	"disabled": func(d difference) bool { return d.after == "disabled" },
+	"lower":    lower,
+	"higher":   higher,
+	"off":      lower,
+	"on":       higher,
+	"later": func(d difference) bool { // an alarm is raised
+		if strings.Contains(fmt.Sprint(d.resource["aws_cloudwatch_metric_alarm/comparison_operator"]), "Less") {
+			return lower(d)
+		}
+		return higher(d)
+	},
 	"fewer":     func(d difference) bool { return missing(d.before, d.after) },
 	"more":      func(d difference) bool { return missing(d.after, d.before) },
 	"elsewhere": func(d difference) bool { return repositoryOf(d.before) != repositoryOf(d.after) },
+	// Of retentions 0 is for ever.
+	"shorter": func(d difference) bool { return d.before == 0.0 && higher(d) || d.after != 0.0 && lower(d) },
 	"by digest": func(d difference) bool {
 		return repositoryOf(d.before) == repositoryOf(d.after) && strings.Contains(fmt.Sprint(d.after), "@sha256:")
 	},
@@ -91,36 +95,17 @@ var tests = map[string]func(difference) bool{
 
 // lower compares numbers, also those that are kept as texts, and booleans, of which none is false.
 func lower(d difference) bool {
-	was, before := number(d.before)
-	is, after := number(d.after)
-	return is < was && before && (after || d.before == true && d.after == nil)
+	return number(d.after) < number(d.before) || d.before == true && d.after == nil
 }
 
 func higher(d difference) bool { return lower(d.back()) }
 
-func number(value any) (number float64, ok bool) {
-	if on, ok := value.(bool); ok {
-		return map[bool]float64{true: 1}[on], true
+func number(value any) float64 {
+	number, err := strconv.ParseFloat(strings.NewReplacer("true", "1", "false", "0").Replace(fmt.Sprint(value)), 64)
+	if err != nil {
+		return math.NaN()
 	}
-	number, err := strconv.ParseFloat(fmt.Sprint(value), 64)
-	return number, err == nil
-}
-
-// shorter compares retentions, of which 0 is for ever.
-func shorter(d difference) bool {
-	if d.before == 0.0 || d.after == 0.0 {
-		return higher(d)
-	}
-	return lower(d)
-}
-
-// raisedLater compares the thresholds of an alarm.
-func raisedLater(d difference) bool {
-	operator := fmt.Sprint(d.resource["aws_cloudwatch_metric_alarm/comparison_operator"])
-	if strings.Contains(operator, "Less") {
-		return lower(d)
-	}
-	return higher(d)
+	return number
 }
 
 // missing reports whether an element of a list is not in another.
@@ -130,11 +115,6 @@ func missing(list, other any) bool {
 	})
 }
 
-// repositoryOf returns an image without its tag and digest.
-func repositoryOf(image any) string {
-	name, _, _ := strings.Cut(fmt.Sprint(image), "@")
-	if colon := strings.LastIndex(name, ":"); colon > strings.LastIndex(name, "/") {
-		return name[:colon]
-	}
-	return name
-}
+var tagAndDigest = regexp.MustCompile(`(:[^/:@]*)?(@.*)?$`)
+
+func repositoryOf(image any) string { return tagAndDigest.ReplaceAllString(fmt.Sprint(image), "") }

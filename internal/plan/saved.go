@@ -29,11 +29,12 @@ const (
 
 // saved is the record of a saved plan: what it is bound to. What the plan does is asked of the plan.
 type saved struct {
-	Stack     string            `json:"stack"`
 	Destroy   bool              `json:"destroy"`
 	Refreshed bool              `json:"refreshed"`
 	Files     map[string]string `json:"files"` // digests of the plan and of what it was made from
 }
+
+func (s saved) valid() bool { return s.Files[planFile] != "" }
 
 // again is what to do where a plan cannot be used.
 const again = "plan the stack again"
@@ -49,7 +50,7 @@ var progress = regexp.MustCompile(
 // Only a plan that is kept can be applied later, without the question of this apply.
 func newPlan(stack string, destroy, keep bool) (r result, err error) {
 	variables := os.Getenv("TF_CLI_ARGS") + os.Getenv("TF_CLI_ARGS_plan")
-	s := saved{Stack: stack, Destroy: destroy, Refreshed: !strings.Contains(variables, "-refresh=false")}
+	s := saved{Destroy: destroy, Refreshed: !strings.Contains(variables, "-refresh=false")}
 	s.Files, err = digests()
 	if err = errors.Join(err, forget()); err != nil {
 		return r, err
@@ -63,20 +64,22 @@ func newPlan(stack string, destroy, keep bool) (r result, err error) {
 	if err := terraform(&text, arguments...); err != nil {
 		return r, err // Terraform has said why; the part of a plan would hide it
 	}
-	if _, r, err = s.review(); err != nil {
+	if _, r, err = s.review(stack); err != nil {
 		return r, err
 	}
 	r.Text = progress.ReplaceAllString(text.String(), "")
 	fmt.Printf("%s\n%s", r.Text, r.Summary)
 	if keep {
-		s.Files[planFile], err = digest(planFile)
+		var files map[string]string
+		files, err = digests()
+		s.Files[planFile] = files[planFile]
 		err = errors.Join(err, write(recordFile, s))
 	}
 	return r, err
 }
 
 // review judges the plan that is in the stack's folder.
-func (s saved) review() (plan tfjson.Plan, r result, err error) {
+func (s saved) review(stack string) (plan tfjson.Plan, r result, err error) {
 	defer func() {
 		if crash := recover(); crash != nil {
 			err = fmt.Errorf("this is a fault of the program, please report it: %v", crash)
@@ -92,7 +95,7 @@ func (s saved) review() (plan tfjson.Plan, r result, err error) {
 	}
 	configuration, err := os.ReadFile(configurationFile)
 	findings := judge(&plan, decode(configuration), s.Refreshed)
-	r = result{Stack: s.Stack, Status: statusOf(findings), Summary: summarize(s.Stack, &plan, findings, s.Refreshed)}
+	r = result{Stack: stack, Status: statusOf(findings), Summary: summarize(stack, &plan, findings, s.Refreshed)}
 	if !s.Refreshed {
 		r.Summary += "\nWithout a refresh, nobody has looked at what AWS has now.\n"
 	}
@@ -105,14 +108,12 @@ func (s saved) reopen(stack string) (r result, err error) {
 	switch {
 	case err != nil:
 		return r, err
-	case s.Stack != stack:
-		return r, fmt.Errorf("the saved plan is of %s: %s", s.Stack, again)
 	case s.Files[planFile] != files[planFile]:
 		return r, fmt.Errorf("%s is not the file that was saved: %s", planFile, again)
 	case !maps.Equal(s.Files, files):
 		return r, errors.New("the configuration is not the one that was planned: " + again)
 	}
-	plan, r, err := s.review()
+	plan, r, err := s.review(stack)
 	if err != nil {
 		return r, err
 	}
@@ -165,37 +166,28 @@ func checkVariables() error {
 	return nil
 }
 
-// digests returns those of all files in the stack's folder and below it, but of the record and of what is Terraform's
+// digests returns the SHA-256 of all files in the stack's folder and below it, but of the record and of what is Terraform's
 // own: names that begin with a dot.
 func digests() (map[string]string, error) {
 	found := map[string]string{}
 	return found, filepath.WalkDir(".", func(path string, entry fs.DirEntry, err error) error {
 		if err == nil && !entry.IsDir() && path[0] != '.' && path != recordFile {
-			found[path], err = digest(path)
+			var content []byte
+			content, err = os.ReadFile(path)
+			found[path] = fmt.Sprintf("%x", sha256.Sum256(content))
 		}
 		return err
 	})
 }
 
-// digest returns the SHA-256 of a file.
-func digest(file string) (string, error) {
-	content, err := os.ReadFile(file)
-	return fmt.Sprintf("%x", sha256.Sum256(content)), err
-}
-
-// record is what this program writes, and reads again.
-type record interface{ valid() bool }
-
-func (s saved) valid() bool { return s.Files[planFile] != "" }
-
-func write(file string, r record) error {
-	content, err := json.Marshal(r)
+func write(file string, record any) error {
+	content, err := json.Marshal(record)
 	return errors.Join(err, os.WriteFile(file, content, 0o644))
 }
 
-func read(file string, r record) error {
+func read(file string, record interface{ valid() bool }) error {
 	content, err := os.ReadFile(file)
-	if err == nil && (json.Unmarshal(content, r) != nil || !r.valid()) {
+	if err == nil && (json.Unmarshal(content, record) != nil || !record.valid()) {
 		err = fmt.Errorf("%s is damaged, or of another version of this program: %s", file, again)
 	}
 	return err
