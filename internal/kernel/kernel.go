@@ -3,25 +3,15 @@
 // and seven times the memory.
 //
 // A Go program uses CDKTF and its providers, which are written in TypeScript, through jsii: the Go packages describe
-// each call as a line of JSON, and a child process, Node with the jsii kernel, creates and calls the objects. Of the
-// AWS provider the kernel loads everything at once, although a program uses a small part: lib/index.js requires the
-// modules of all resources and data sources, more than 2,100; .jsii, the description of every type, is 120 MB of JSON
-// with 23,000 types.
+// each call as a line of JSON, and a child process, Node with the jsii kernel, creates and calls the objects. It loads
+// all of the AWS provider, although a program uses a small part: the modules of more than 2,100 resources and data
+// sources, and .jsii, 120 MB of JSON that describe 23,000 types.
 //
 // Accelerate passes preload.js to Node, which edits four files in memory while Node compiles them; nothing on disk
-// changes:
-//
-//   - lib/index.js of the provider requires a module when it is first used.
-//   - lib/program.js of the kernel looks a type up in .jsii when it is first used, by bisection.
-//   - bin/jsii-runtime.js of the kernel, which would start Node again for lib/program.js and carry every call to
-//     it, runs lib/program.js itself.
-//   - lib/private/fs.js of cdktf loads the library that zips assets when there is one to zip.
-//
-// A file of another version, which does not contain exactly the text that is replaced, stays as it is, and a type
-// that bisection does not find comes from the whole file: after an upgrade the program is at worst slow, and the
-// tests, which count what is loaded, fail. TAP_STOCK_KERNEL=1 switches all edits off, to see whether they are to blame
-// for something. One thing of Node is used that is not documented, Module.prototype._compile; the tests pass with
-// Node 20.9, 22, 24 and 26.
+// changes. A file of another version, which does not contain exactly the text that is replaced, stays as it is: after an
+// upgrade the program is at worst slow, and the tests, which count what is loaded, fail. TAP_STOCK_KERNEL=1 switches all
+// edits off, to see whether they are to blame for something. One thing of Node is used that is not documented,
+// Module.prototype._compile; the tests pass with Node 20.9, 22, 24 and 26.
 package kernel
 
 import (
@@ -49,13 +39,12 @@ const heapOption = "--max-old-space-size=4069"
 // TAP_STOCK_KERNEL is 1, fast. Call it before anything else that uses jsii, and Close at the end: it replaces the
 // kernel that the bindings prepared while Go initialized them. The environment of the program stays as it is.
 func Accelerate() {
+	before := os.Environ()
 	// jsii has banners about the version of Node. The numbers are the releases that package.json allows and for which it
 	// knows an end of life.
-	variables := map[string]string{
-		"JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "20,21,22",
-		"JSII_SILENCE_WARNING_DEPRECATED_NODE_VERSION":  "1",
-		"JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION":    "1",
-	}
+	os.Setenv("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "20,21,22")
+	os.Setenv("JSII_SILENCE_WARNING_DEPRECATED_NODE_VERSION", "1")
+	os.Setenv("JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION", "1")
 	if os.Getenv("TAP_STOCK_KERNEL") != "1" && (runtime.GOOS == "linux" || runtime.GOOS == "darwin") {
 		// The option contains the module itself, so that no file can be missing, old or changed by another user. The stock
 		// kernel gives --preserve-symlinks to its second process. preload.js removes both: constructs see what they would.
@@ -63,24 +52,18 @@ func Accelerate() {
 		if !set {
 			options = heapOption
 		}
-		variables["NODE_OPTIONS"] = options + " --preserve-symlinks --import " +
-			"data:text/javascript;base64," + base64.StdEncoding.EncodeToString(preload)
-	}
-	for name, value := range variables {
-		before, set := os.LookupEnv(name)
-		os.Setenv(name, value)
-		defer func() {
-			if set {
-				os.Setenv(name, before)
-			} else {
-				os.Unsetenv(name)
-			}
-		}()
+		os.Setenv("NODE_OPTIONS", options+" --preserve-symlinks --import data:text/javascript;base64,"+
+			base64.StdEncoding.EncodeToString(preload))
 	}
 	// A kernel takes its environment when it is prepared. Closing drops the prepared one, and the next use of
 	// the runtime, whatever it asks, prepares another. Neither starts Node.
 	jsii.Close()
 	jsiiruntime.IsAnonymousProxy(nil)
+	os.Clearenv()
+	for _, variable := range before {
+		name, value, _ := strings.Cut(variable, "=")
+		os.Setenv(name, value)
+	}
 }
 
 // Close ends the kernel and removes its temporary folder. Call it instead of jsii.Close.

@@ -9,9 +9,12 @@ Reflect.set(process, "noDeprecation", true); // jsii calls util.isArray; an opti
 // The edits of four files, by the ends of their paths. A file whose edit fails is compiled as it is.
 const edits = {
 	"/@cdktf/provider-aws/lib/index.js": lazyIndex,
-	"/cdktf/lib/private/fs.js": lazyArchiver,
 	"/lib/program.js": lazyProgram,
 	"/bin/jsii-runtime.js": oneProcess,
+	// archiver, a quarter of what loading cdktf costs, is loaded only where an asset is zipped.
+	"/cdktf/lib/private/fs.js": (content) => replace(content, {
+		'const archiver = require("archiver");': 'const archiver = (...options) => require("archiver")(...options);',
+	}),
 };
 
 const compile = Module.prototype._compile;
@@ -44,14 +47,7 @@ function lazyIndex(content) {
 		}`;
 }
 
-// lazyArchiver loads archiver, a quarter of what loading cdktf costs, only where an asset is zipped.
-function lazyArchiver(content) {
-	return replace(content, {
-		'const archiver = require("archiver");': 'const archiver = (...options) => require("archiver")(...options);',
-	});
-}
-
-// lazyProgram lets the kernel load assemblies with loadAssembly. It no longer counts their types, which would read all
+// lazyProgram lets the kernel load assemblies with the function below. It no longer counts their types, which would read all
 // of them: one number goes to a debugging message, one to the Go program, which does not look at it. It composes the
 // message of an assertion only if that fails, not for every value that passes between the program and the kernel.
 function lazyProgram(content) {
@@ -66,18 +62,16 @@ function lazyProgram(content) {
 	});
 }
 
-globalThis[Symbol.for("tap.kernel")] = loadAssembly;
-
-// loadAssembly returns what the kernel's own function (stock) does, but the provider's types are parsed when they are
-// first looked up. Whatever is wrong with the file, the kernel's own function reports it.
-function loadAssembly(file, validate, stock) {
+// What the kernel's own function (stock) returns, but the provider's types are parsed when they are first looked up.
+// Whatever is wrong with the file, the kernel's own function reports it.
+globalThis[Symbol.for("tap.kernel")] = (file, validate, stock) => {
 	if (!validate && file.endsWith("/@cdktf/provider-aws/.jsii")) {
 		try {
 			return lazyAssembly(file, () => stock(file, validate).types);
 		} catch {}
 	}
 	return stock(file, validate);
-}
+};
 
 // lazyAssembly reads a .jsii file as jsii writes it: JSON indented by two spaces, keys sorted. Line feeds are escaped
 // inside JSON strings, so that one followed by four spaces and a quote can only be the start of a type.
@@ -90,13 +84,10 @@ function lazyAssembly(file, parseTypes) {
 		return buffer.subarray(0, fs.readSync(descriptor, buffer, 0, length, offset));
 	};
 
-	// All but the types is at the file's start, some 1 MB, and at its end.
+	// All but the types is at the file's start, some 1 MB, and at its end; of another layout these are no JSON.
 	const [opening, closing] = ['\n  "types": {', "\n    }\n  },"];
 	const [head, tail] = [read(0, 256 * blockSize), read(size - blockSize, blockSize)];
 	const [open, close] = [head.indexOf(opening), tail.indexOf(closing)];
-	if (open < 0 || close < 0) {
-		throw new Error(`${file} is not laid out as expected`);
-	}
 	const metadata = JSON.parse(head.toString("utf8", 0, open) + tail.toString("utf8", close + closing.length));
 
 	// between returns the first text after the offset from one text to another, without that.
@@ -111,22 +102,13 @@ function lazyAssembly(file, parseTypes) {
 		}
 	};
 
-	// nameFrom returns the name of the first type that begins at the offset or later.
-	const begin = '\n    "';
-	const names = new Map();
-	const nameFrom = (offset) => {
-		if (!names.has(offset)) {
-			names.set(offset, between(offset, begin, '": {\n')?.slice(begin.length));
-		}
-		return names.get(offset);
-	};
-
 	// find parses a type alone. It returns undefined if bisection does not come upon the name.
+	const begin = '\n    "';
 	const find = (name) => {
 		let [low, high] = [open + opening.length, size]; // the type begins between them
 		while (high - low > blockSize) {
 			const middle = Math.floor((low + high) / 2);
-			if (nameFrom(middle) <= name) {
+			if (between(middle, begin, '": {\n')?.slice(begin.length) <= name) {
 				low = middle;
 			} else {
 				high = middle;
@@ -137,20 +119,15 @@ function lazyAssembly(file, parseTypes) {
 	};
 
 	// Whatever else is asked of the types, and a name that is not found, is answered from all of them.
-	const attempt = (name) => {
-		try {
-			return find(String(name));
-		} catch {}
-	};
-	const found = new Map();
 	let all;
 	const complete = () => (all ??= parseTypes());
-	const types = new Proxy({}, {
+	const found = { __proto__: null };
+	const types = new Proxy(found, {
 		get: (target, name) => {
-			if (!found.has(name)) {
-				found.set(name, attempt(name) ?? complete()[name]);
-			}
-			return found.get(name);
+			try {
+				found[name] ??= find(String(name));
+			} catch {}
+			return (found[name] ??= complete()[name]);
 		},
 		has: (target, name) => name in complete(),
 		ownKeys: () => Reflect.ownKeys(complete()),

@@ -192,21 +192,19 @@ func (d difference) back() difference {
 
 // differences returns what is another, and nothing of what is in something new, gone or unknown.
 func differences(before, after attributes) (found []difference) {
-	covered := func(at string) bool {
-		for at = path.Dir(at); strings.Contains(at, "/"); at = path.Dir(at) {
-			if after[at] == later || (before[at] == present) != (after[at] == present) {
-				return true
-			}
-		}
-		return false
-	}
-	paths := maps.Clone(before)
+	paths, whole := maps.Clone(before), []string{}
 	maps.Copy(paths, after)
 	for _, at := range slices.Sorted(maps.Keys(paths)) {
 		was, is := before[at], after[at]
 		same := zero(was) && zero(is) && path.Base(at) != "essential" // which a container is without it
-		if !covered(at) && !same && !reflect.DeepEqual(was, is) {
-			found = append(found, difference{at, was, is, after, len(before) == 0})
+		if same || reflect.DeepEqual(was, is) || slices.ContainsFunc(whole, func(over string) bool {
+			return strings.HasPrefix(at, over)
+		}) {
+			continue
+		}
+		found = append(found, difference{at, was, is, after, len(before) == 0})
+		if strings.Contains(at, "/") && (is == later || was == present || is == present) {
+			whole = append(whole, at+"/")
 		}
 	}
 	return found

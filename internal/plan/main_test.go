@@ -142,6 +142,7 @@ func TestFailuresAreNoStatuses(t *testing.T) {
 		{shows + `'{"format_version": "1.2", "resource_changes": [null]}'`, "a fault of the program", "a fault of"},
 		{"[ $1 != init ] || { kill -INT $PPID; sleep 0.5; }", "init: interrupted", "interrupted"},
 		{"[ $1 != plan ] || kill -KILL $$", "terraform plan: signal: killed", "signal: killed"},
+		{"exit 1", "init: exit status 1\n.*make provider says where", "exit status 1"},
 		{"[ $1 = init ] || { printf 'Error: a\n\nError: a\n\nError: b\n```\n' >&2; exit 1; }", "Error: b",
 			"\n    Error: b\n    ```\n"},
 	} {
@@ -200,9 +201,4 @@ func TestArguments(t *testing.T) {
 			t.Errorf("plan %s: %v, expected %q", arguments, err, want)
 		}
 	}
-}
-
-func TestProviderThatCannotBeHad(t *testing.T) {
-	t.Setenv("TERRAFORM_BINARY_NAME", must.Get(exec.LookPath("false"))(t))
-	command(t)(synthesized, "", 1, "init: exit status 1\n.*make provider says where")
 }
