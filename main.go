@@ -80,13 +80,11 @@ func finish(output string, described []string) error {
 	folders, globErr := filepath.Glob(filepath.Join(output, "stacks", "*"))
 	err = errors.Join(err, globErr)
 	for _, folder := range folders {
-		switch {
-		case !slices.Contains(described, filepath.Base(folder)):
-			if os.Getenv("CDKTF_OUTDIR") == "" {
-				err = errors.Join(err, os.RemoveAll(folder))
-			}
-		case locked:
+		switch known := slices.Contains(described, filepath.Base(folder)); {
+		case known && locked:
 			err = errors.Join(err, os.WriteFile(filepath.Join(folder, ".terraform.lock.hcl"), hashes, 0o644))
+		case !known && os.Getenv("CDKTF_OUTDIR") == "":
+			err = errors.Join(err, os.RemoveAll(folder))
 		}
 	}
 	return err

@@ -158,7 +158,7 @@ func TestProgram(t *testing.T) {
 		must.Write(t, folder+"/cdktf.json", `{"language": "go", "app": "`+program+`", "sendCrashReports": "false"}`)
 		want := run(t, program, folder)
 		must.Write(t, folder+"/cdktf.out/stacks/tap-gone/cdk.tf.json", "{}")
-		cdktf := must.Get(filepath.Abs(repository.CDKTF("..")))(t)
+		cdktf := must.Get(filepath.Abs("../node_modules/.bin/cdktf"))(t)
 		got := run(t, cdktf+" synth", folder, "CI=true", "CHECKPOINT_DISABLE=1")
 		if got.status != 0 || len(want.files) != 2 || !maps.Equal(got.files, want.files) {
 			t.Errorf("cdktf synth ends with %d, has written %v and said %s", got.status, got.files, got.errors)
@@ -243,7 +243,7 @@ func TestPanicIsAnErrorOfOneLine(t *testing.T) {
 func TestLockRefusesOtherProviders(t *testing.T) {
 	must.HaveTools(t)
 	program, platform := build(t), runtime.GOOS+"_"+runtime.GOARCH
-	cdktf := must.Get(filepath.Abs(repository.CDKTF("..")))(t)
+	cdktf := must.Get(filepath.Abs("../node_modules/.bin/cdktf"))(t)
 	const plan, deploy = "cd $STACK; $TERRAFORM init; $TERRAFORM plan", "$CDKTF deploy tap-dev --auto-approve"
 	for _, test := range []struct {
 		name             string

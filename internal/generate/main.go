@@ -9,7 +9,6 @@ import (
 	_ "embed"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -22,8 +21,7 @@ import (
 )
 
 func main() {
-	flag.Parse()
-	folder := flag.Arg(0)
+	folder := strings.Join(os.Args[1:], " ")
 	files, err := render(folder)
 	for name, content := range files {
 		err = errors.Join(err, os.WriteFile(filepath.Join(folder, name), content, 0o644))
@@ -53,24 +51,20 @@ func render(folder string) (map[string][]byte, error) {
 
 var (
 	//go:embed picture.md.tmpl
-	pictureText     string
-	picture         = template.Must(template.New("picture").Funcs(pictureFunctions).Parse(pictureText))
+	pictureText string
+	picture     = template.Must(template.New("picture").Funcs(template.FuncMap{
+		"hasPrefix":  strings.HasPrefix,
+		"words":      strings.Fields,
+		"identifier": identifier,
+		"node":       func(group string) string { return identifier(securityGroup.ReplaceAllString(group, "$1")) },
+		"serviceOf":  func(endpoint string) string { return strings.SplitN(endpoint, ".", 4)[3] },
+	}).Parse(pictureText))
 	notInIdentifier = regexp.MustCompile(`[^A-Za-z0-9]+`)
 	securityGroup   = regexp.MustCompile(`^\$\{aws_security_group\.([\w-]+?)(_security-group` +
 		repository.Hash + `)?\.id\}$`)
 )
 
-var pictureFunctions = template.FuncMap{
-	"hasPrefix": strings.HasPrefix,
-	"words":     strings.Fields,
-	// identifier is a Mermaid node's id.
-	"identifier": identifier,
-	// node is the id of what has a security group, after that.
-	"node": func(group string) string { return identifier(securityGroup.ReplaceAllString(group, "$1")) },
-	// serviceOf is the end of com.amazonaws.<Region>.<service>.
-	"serviceOf": func(name string) string { return strings.SplitN(name, ".", 4)[3] },
-}
-
+// identifier is the id of a node in Mermaid; that of what has a security group is named after the group.
 func identifier(name string) string { return notInIdentifier.ReplaceAllString(name, "_") }
 
 // draw draws a stack as a Mermaid diagram: what is in it, and each flow that a security group rule allows, with its

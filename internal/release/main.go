@@ -13,7 +13,6 @@ import (
 	"strings"
 
 	"tap/config"
-	"tap/internal/repository"
 )
 
 func main() {
@@ -29,9 +28,6 @@ func main() {
 
 // release works in the repository's root.
 func release(stack, image string) error {
-	if err := repository.CheckStack(stack); err != nil {
-		return err
-	}
 	// The loader follows no link and waits for no pipe: what it has read is a file of this folder.
 	environments, _, err := config.Load("environments", "")
 	if err != nil {
@@ -39,7 +35,7 @@ func release(stack, image string) error {
 	}
 	i := slices.IndexFunc(environments, func(e config.Environment) bool { return e.Stack() == stack })
 	if i < 0 {
-		return fmt.Errorf("no environment file is that of %s", stack)
+		return fmt.Errorf("no environment file is that of %q", stack)
 	}
 	name := "environments/" + environments[i].Suffix + ".yaml"
 	before, err := os.ReadFile(name)

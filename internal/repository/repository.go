@@ -27,9 +27,6 @@ func Root() (string, error) {
 // Python is the interpreter that make has installed the emulator's packages for.
 func Python(root string) string { return filepath.Join(root, ".local", "venv", "bin", "python") }
 
-// CDKTF is the command line that make has installed as package-lock.json pins it.
-func CDKTF(root string) string { return filepath.Join(root, "node_modules", ".bin", "cdktf") }
-
 // Terraform is the program that plans and applies: TERRAFORM_BINARY_NAME, which the cdktf command line reads as well,
 // or terraform.
 func Terraform() string { return cmp.Or(os.Getenv("TERRAFORM_BINARY_NAME"), "terraform") }

@@ -14,7 +14,6 @@ import (
 	"strings"
 	"testing"
 
-	"tap/internal/repository"
 	"tap/tests/must"
 )
 
@@ -183,7 +182,7 @@ func TestLongCommandLine(t *testing.T) {
 		// configuration says.
 		arguments := append([]string{subcommand, d.stack, "--skip-provider-lock", "--no-color",
 			"--output", d.path("cdktf.out")}, options...)
-		return must.Get(d.run(t, d.repository, repository.CDKTF(d.repository), arguments...))(t)
+		return must.Get(d.run(t, d.repository, d.repository+"/node_modules/.bin/cdktf", arguments...))(t)
 	}
 
 	step(t, "cdktf deploy deploys the repository's development environment", func(t *testing.T) {
