@@ -3,6 +3,7 @@ package kernel
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -32,8 +33,14 @@ const appVariable = "KERNEL_TEST_APP"
 var apps = map[string]func(){
 	"empty": func() { cdktf.NewApp(nil).Synth() },
 	"everything": func() {
-		synthesizeEnvironments("../../environments", "../../tests/environments")
-		synthesizeBucket(os.Getenv("CDKTF_OUTDIR") + "/bucket")
+		environments, accounts, err := config.Load("../../environments", "")
+		tested, shared, problem := config.Load("../../tests/environments", "")
+		environments, accounts = append(environments, tested...), append(accounts, shared...)
+		output := os.Getenv("CDKTF_OUTDIR")
+		if err := errors.Join(err, problem, tap.Synthesize(environments, accounts, output)); err != nil {
+			panic(err)
+		}
+		synthesizeBucket(output + "/bucket")
 	},
 	"killed": func() {
 		cdktf.NewApp(nil).Synth()
@@ -59,21 +66,6 @@ func TestMain(m *testing.M) {
 	}
 	os.Unsetenv("NODE_OPTIONS")
 	os.Exit(m.Run())
-}
-
-func synthesizeEnvironments(folders ...string) {
-	var environments []config.Environment
-	var accounts []config.Account
-	for _, folder := range folders {
-		loaded, shared, err := config.Load(folder, "")
-		if err != nil {
-			panic(err)
-		}
-		environments, accounts = append(environments, loaded...), append(accounts, shared...)
-	}
-	if err := tap.Synthesize(environments, accounts, os.Getenv("CDKTF_OUTDIR")); err != nil {
-		panic(err)
-	}
 }
 
 // synthesizeBucket does what the environments do not: the kernel calls the program back, and cdktf prints a warning.
@@ -133,12 +125,10 @@ type report struct {
 
 // report returns what the kernel's process with the script loaded, nil if there was no such process or it still runs.
 func (r *result) report(script string) *report {
-	content, err := os.ReadFile(filepath.Join(r.reports, script))
-	var report report
-	if err != nil || json.Unmarshal(content, &report) != nil {
-		return nil
-	}
-	return &report
+	content, _ := os.ReadFile(filepath.Join(r.reports, script))
+	var report *report
+	_ = json.Unmarshal(content, &report)
+	return report
 }
 
 // The one place that compares the output with that of the stock kernel, which TAP_STOCK_KERNEL restores.

@@ -47,9 +47,9 @@ function lazyIndex(content) {
 		}`;
 }
 
-// lazyProgram lets the kernel load assemblies with the function below. It no longer counts their types, which would read all
-// of them: one number goes to a debugging message, one to the Go program, which does not look at it. It composes the
-// message of an assertion only if that fails, not for every value that passes between the program and the kernel.
+// lazyProgram lets the kernel load assemblies with the function below. It no longer counts their types, which would
+// read all of them: one number goes to a debugging message, one to the Go program, which does not look at it. It
+// composes the message of an assertion only if that fails, not for every value that passes between program and kernel.
 function lazyProgram(content) {
 	const assertion =
 		"assert(typeRef != null, `Kernel error: expected type information, got ${(0, util_1.inspect)(typeRef)}`);";
