@@ -8,9 +8,9 @@
 // sources, and .jsii, 120 MB of JSON that describe 23,000 types.
 //
 // Accelerate passes preload.js to Node, which edits four files in memory while Node compiles them; nothing on disk
-// changes. A file of another version, which does not contain exactly the text that is replaced, stays as it is: after an
-// upgrade the program is at worst slow, and the tests, which count what is loaded, fail. TAP_STOCK_KERNEL=1 switches all
-// edits off, to see whether they are to blame for something. One thing of Node is used that is not documented,
+// changes. A file of another version, which does not contain exactly the text that is replaced, stays as it is: after
+// an upgrade the program is at worst slow, and the tests, which count what is loaded, fail. TAP_STOCK_KERNEL=1 switches
+// all edits off, to see whether they are to blame for something. One thing of Node is used that is not documented,
 // Module.prototype._compile; the tests pass with Node 20.9, 22, 24 and 26.
 package kernel
 

@@ -56,12 +56,9 @@ func newPlan(stack string, destroy, keep bool) (r result, err error) {
 		return r, err
 	}
 	fmt.Fprintf(os.Stderr, "Planning %s, which can take minutes\n", stack)
-	arguments := []string{"plan", "-input=false", "-no-color", "-out=" + planFile}
-	if destroy {
-		arguments = append(arguments, "-destroy")
-	}
 	var text bytes.Buffer
-	if err := terraform(&text, arguments...); err != nil {
+	if err := terraform(&text, "plan", "-input=false", "-no-color", "-out="+planFile,
+		fmt.Sprint("-destroy=", destroy)); err != nil {
 		return r, err // Terraform has said why; the part of a plan would hide it
 	}
 	if _, r, err = s.review(stack); err != nil {
@@ -166,8 +163,8 @@ func checkVariables() error {
 	return nil
 }
 
-// digests returns the SHA-256 of all files in the stack's folder and below it, but of the record and of what is Terraform's
-// own: names that begin with a dot.
+// digests returns the SHA-256 of all files in the stack's folder and below it, but of the record and of what is
+// Terraform's own: names that begin with a dot.
 func digests() (map[string]string, error) {
 	found := map[string]string{}
 	return found, filepath.WalkDir(".", func(path string, entry fs.DirEntry, err error) error {
