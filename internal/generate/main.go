@@ -36,8 +36,7 @@ func main() {
 // folder, the repository's root, and of the goldens in another one.
 func render(folder string) (map[string][]byte, error) {
 	files, err := describeKeys()
-	environments, problem := filepath.Glob("environments/*.yaml")
-	err = errors.Join(err, problem)
+	environments, _ := filepath.Glob("environments/*.yaml")
 	for _, environment := range environments {
 		stack := config.Environment{Suffix: strings.TrimSuffix(filepath.Base(environment), ".yaml")}.Stack()
 		golden, problem := os.ReadFile(filepath.Join(folder, "tests", "golden", stack+".json"))

@@ -210,7 +210,7 @@ func differences(before, after attributes) (found []difference) {
 	return found
 }
 
-// compare judges what is another in a resource, but for what is said already and no rule explains.
+// compare judges what is another in a resource. What no rule explains is not named where it is said already.
 func (j *judgement) compare(r *tfjson.ResourceChange, before, after attributes, said string) {
 	all, judged, verb := differences(before, after), map[string]bool{}, "changes "
 	if len(before) == 0 {

@@ -15,7 +15,7 @@ type rule struct {
 	heading  string
 	about    *regexp.Regexp // paths; what it captures is below them
 	test     string         // what is worse
-	means    string         // why; $name is the value of an attribute
+	means    string         // why; $name is the value of an attribute; empty where nobody knows
 	opposite string         // why the opposite is harmless; empty if it is not
 }
 
