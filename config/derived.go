@@ -184,16 +184,16 @@ func (e Environment) warnings(now time.Time) (warnings []string) {
 		"no empty default security group from here; tasks reach AWS only if the routes of the private subnets lead there",
 		others)
 	owner, _, _, private := PrivateRepository(e.Service.Image)
-	warn(private && e.Account != "" && owner != e.Account, "service.image: the policy of the repository, which the account "+
-		"%s has, has to let %s pull (docs/accounts.md); otherwise no task starts", owner, e.Account)
+	warn(private && e.Account != "" && owner != e.Account, "service.image: the policy of the repository, which the "+
+		"account %s has, has to let %s pull (docs/accounts.md); otherwise no task starts", owner, e.Account)
 	last, err := time.Parse(time.DateOnly, lastDays[e.Database.MajorVersion()])
 	then := map[Class]string{Development: "upgrades the cluster by itself",
 		Production: "charges Extended Support (docs/costs.md)"}[e.Class]
-	warn(err == nil && !now.Before(last.AddDate(-1, 0, 0)), "database.engineVersion: the last day of Aurora PostgreSQL %s "+
-		"is %s; AWS then %s", e.Database.MajorVersion(), last.Format(time.DateOnly), then)
+	warn(err == nil && !now.Before(last.AddDate(-1, 0, 0)), "database.engineVersion: the last day of Aurora PostgreSQL "+
+		"%s is %s; AWS then %s", e.Database.MajorVersion(), last.Format(time.DateOnly), then)
 	// https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/AuroraPostgreSQL.Managing.html
-	warn(e.Class == Production && strings.HasPrefix(e.Database.InstanceClass, "db.t"), "database.instanceClass: AWS "+
-		"recommends classes such as %s for development and tests only", e.Database.InstanceClass)
+	warn(e.Class == Production && strings.HasPrefix(e.Database.InstanceClass, "db.t"), "database.instanceClass: "+
+		"AWS recommends classes such as %s for development and tests only", e.Database.InstanceClass)
 	warn(e.Class == Production && e.Database.BackupCopy.Vault == "", "database.backupCopy: without a vault, an "+
 		"administrator of the account or the loss of the Region ends the database and all its backups")
 	tasks, most := e.Service.Scaling.MaximumTasks, e.Database.MaximumConnections()
