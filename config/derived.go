@@ -180,8 +180,8 @@ func (e Environment) warnings(now time.Time) (warnings []string) {
 	if !e.Network.InterfaceEndpoints {
 		others = " or other AWS services"
 	}
-	warn(e.Network.IsExisting(), "network.existing: the VPC gets no flow logs, routes, NAT gateway, endpoint for S3%s and "+
-		"no empty default security group from here; tasks reach AWS only if the routes of the private subnets lead there",
+	warn(e.Network.IsExisting(), "network.existing: the VPC gets no flow logs, routes, NAT gateway, endpoint for S3%s "+
+		"and no empty default security group from here; tasks reach AWS only if the routes of the private subnets lead there",
 		others)
 	owner, _, _, private := PrivateRepository(e.Service.Image)
 	warn(private && e.Account != "" && owner != e.Account, "service.image: the policy of the repository, which the "+
