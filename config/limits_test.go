@@ -154,6 +154,9 @@ func TestDefaultsKeepTheLimits(t *testing.T) {
 			}
 		}
 	}
+	if t.Failed() {
+		t.Log("a default is beyond its limit: if meant, name it in config/limits.go")
+	}
 }
 
 func TestRangeIsPrivateAndBeginsAtItsFirstAddress(t *testing.T) {

@@ -32,7 +32,7 @@ func (s stack) wantAttributes(rows map[string]map[string]any) {
 			for attribute, value := range attributes {
 				text := whole.ReplaceAllStringFunc(encoded(value), func(found string) string { return encoded(key(found)) })
 				text = inside.ReplaceAllStringFunc(text, func(found string) string { return fmt.Sprint(key(found)) })
-				s.in(t).want(attribute, json.RawMessage(text))
+				s.in(t).want(attribute, json.RawMessage(text), ": if meant, name it in tests/attributes.yaml")
 			}
 		})
 	}

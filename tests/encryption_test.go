@@ -28,21 +28,6 @@ func TestNoAttributeKeepsSecrets(t *testing.T) {
 	})
 }
 
-// Terraform refuses this as well, but only when somebody plans.
-func TestEphemeralValuesAreOnlyWritten(t *testing.T) {
-	eachEnvironment(t, func(s stack) {
-		var uses []string
-		walk(map[string]any(s.root), nil, func(path []string, value any) {
-			if text, _ := value.(string); strings.Contains(text, "ephemeral.") {
-				uses = append(uses, path[1]+"."+path[len(path)-1])
-			}
-		})
-		same(s, "the uses of ephemeral values", uses, []string{
-			"aws_rds_cluster.master_password_wo", "aws_secretsmanager_secret_version.secret_string_wo",
-		})
-	})
-}
-
 // Credentials reach a container as secrets, and each container has those that it needs and no others.
 func TestContainerVariablesHoldNoSecret(t *testing.T) {
 	eachEnvironment(t, func(s stack) {

@@ -30,8 +30,8 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// same checks that two lists contain the same, in whichever order.
-func same(t testing.TB, what string, got, expected []string) {
+// same checks that two lists contain the same, in whichever order. What to do else is a hint.
+func same(t testing.TB, what string, got, expected []string, hint ...string) {
 	t.Helper()
 	surplus := map[string]int{}
 	for _, text := range got {
@@ -42,7 +42,7 @@ func same(t testing.TB, what string, got, expected []string) {
 	}
 	maps.DeleteFunc(surplus, func(_ string, times int) bool { return times == 0 })
 	if len(surplus) > 0 {
-		t.Errorf("%s: unexpected (1) and missing (-1) are %v", what, surplus)
+		t.Errorf("%s: unexpected (1) and missing (-1) are %v%s", what, surplus, strings.Join(hint, ""))
 	}
 }
 
@@ -163,8 +163,6 @@ func (s stack) in(t *testing.T) stack {
 	s.T = t
 	return s
 }
-
-func (s stack) production() bool { return s.environment.Class == config.Production }
 
 // resource is one resource of a stack, or a part of one.
 type resource struct {

@@ -68,7 +68,7 @@ func TestAlarmsWatchThisEnvironment(t *testing.T) {
 			slices.Sort(alarms)
 			same(s, "the alarms on "+service.Address()+" (cloudwatch.Signals that monitoring watches)", slices.Compact(alarms),
 				[]string{prefix + "HighServiceCPUAlarm", prefix + "HighServiceMemoryAlarm",
-					prefix + "ServiceBelowDesiredCountAlarm"})
+					prefix + "ServiceBelowDesiredCountAlarm"}, ": if meant, name it in tests/monitoring_test.go")
 		}
 		for name, exists := range map[string]bool{
 			"HighDBReaderCPUAlarm":     s.environment.Database.Readers > 0,

@@ -88,21 +88,6 @@ func TestOnlyLoadBalancerIsInPublicSubnets(t *testing.T) {
 	})
 }
 
-func TestExistingNetworkIsUsedAsItIs(t *testing.T) {
-	s := stacks(t)["existing"].in(t)
-	named := s.environment.Network.Existing
-	// All subnets are in the VPC of the first private one, and no private one is public.
-	subnet := func(id string) resource { return s.find("data.aws_subnet", "id", id) }
-	s.want("aws_security_group.vpc_id", subnet(named.PrivateSubnets[0]).Ref("vpc_id"))
-	for i, id := range append(named.PrivateSubnets, named.PublicSubnets...) {
-		conditions := encoded(subnet(id).At("lifecycle.postcondition"))
-		if strings.Contains(conditions, "self.vpc_id") != (i > 0) ||
-			strings.Contains(conditions, "!self.map_public_ip_on_launch") != (i < len(named.PrivateSubnets)) {
-			t.Errorf("of %s it is asked that %s", id, conditions)
-		}
-	}
-}
-
 // Nobody carries data to another account through an endpoint: to S3, ECR's layers and the account of the image apart.
 func TestEndpointsLeadToTheAccount(t *testing.T) {
 	eachEnvironment(t, func(s stack) {
