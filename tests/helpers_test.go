@@ -243,7 +243,7 @@ var (
 )
 
 // selected returns the resources of a kind in the stack's own Region, or those that are chosen, or of lists in them the
-// objects that are, and the path that follows: aws_lb_listener[port=443].ssl_policy, aws_lb.rule[name=x].priority.
+// objects that are, and the path that follows, as attributes.yaml writes them.
 func (s stack) selected(text string) (all []resource, path string) {
 	match := selector.FindStringSubmatch(text)
 	if all, path = s.each(match[1]), match[4]; match[2] != "" {
@@ -263,12 +263,12 @@ func (s stack) selected(text string) (all []resource, path string) {
 
 // want checks a value of each of the resources that are selected, of which there has to be one at least. Without a path
 // it checks how many there are.
-func (s stack) want(text string, expected any, controls ...string) {
+func (s stack) want(text string, expected any, hint ...string) {
 	s.Helper()
 	all, path := s.selected(text)
 	if path == "" {
 		if number := strings.Replace(encoded(expected), "null", "0", 1); number != strconv.Itoa(len(all)) {
-			s.Errorf("%s are %q, expected %s %s", text, addresses(all), number, strings.Join(controls, " "))
+			s.Errorf("%s are %q, expected %s%s", text, addresses(all), number, strings.Join(hint, ""))
 		}
 		return
 	}
@@ -276,7 +276,7 @@ func (s stack) want(text string, expected any, controls ...string) {
 		s.Fatalf("there is no %s", text)
 	}
 	for _, r := range all {
-		r.want(path, expected, controls...)
+		r.want(path, expected, hint...)
 	}
 }
 
@@ -310,8 +310,8 @@ var toTheOnly = regexp.MustCompile(`\$\{((?:data\.|ephemeral\.)?(?:aws|terraform
 
 // want checks the value at a path against one that JSON writes in the same way, but for references to what is the only
 // one of its kind, or the bucket that the resource is a setting of, which need no name: ${aws_lb.arn}. Of nil: there is
-// none. What is after, the resource waits for. It shows that controls of Security Hub are met.
-func (r resource) want(path string, expected any, controls ...string) {
+// none. What is after, the resource waits for.
+func (r resource) want(path string, expected any, hint ...string) {
 	r.Helper()
 	only := func(text string) resource {
 		all, _ := r.selected(text)
@@ -332,7 +332,7 @@ func (r resource) want(path string, expected any, controls ...string) {
 	if path == "after" {
 		r.waitsFor(only(normal.(string)))
 	} else if got := r.At(path); !reflect.DeepEqual(got, normal) {
-		r.Errorf("%s: %s is %s, expected %s %s", r.Address(), path, encoded(got), text, strings.Join(controls, " "))
+		r.Errorf("%s: %s is %s, expected %s%s", r.Address(), path, encoded(got), text, strings.Join(hint, ""))
 	}
 }
 

@@ -75,7 +75,7 @@ func TestOnlyLoadBalancerIsInPublicSubnets(t *testing.T) {
 		s.want("aws_lb.subnets", public)
 		s.want("aws_ecs_service.network_configuration.subnets", private)
 		s.want("aws_rds_cluster.db_subnet_group_name", "${aws_db_subnet_group.name}")
-		s.want("aws_db_subnet_group.subnet_ids", private, "RDS.46")
+		s.want("aws_db_subnet_group.subnet_ids", private, " (RDS.46)")
 		for _, endpoint := range s.some("aws_vpc_endpoint") {
 			if endpoint.At("vpc_endpoint_type") == "Gateway" { // costs nothing, and so is always there
 				endpoint.want("service_name", "com.amazonaws."+s.environment.Region+".s3")
