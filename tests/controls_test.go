@@ -48,30 +48,26 @@ func TestAttributes(t *testing.T) {
 		if s.environment != nil {
 			e = *s.environment
 		}
-		isEnvironment, hasQueue := s.environment != nil, s.each("aws_sqs_queue") != nil
+		hasQueue, hasCopies := s.each("aws_sqs_queue") != nil, e.Database.BackupCopy.Vault != ""
+		hasDomain := e.LoadBalancer.Domain.Name != ""
 		for section, applies := range map[string]bool{
-			"every stack": true, "account": !isEnvironment, "environments": isEnvironment, "tap-" + s.suffix: true,
+			"every stack": true, "tap-" + s.suffix: true, "account": s.environment == nil, "environments": s.environment != nil,
 			"development": e.Class == config.Development, "production": e.Class == config.Production,
 			"defaults of development": s.suffix == development(t).suffix,
 			"defaults of production":  s.suffix == production(t).suffix,
+			"account of its own":      e.InAccountStack(),
 			"own network":             s.each("aws_vpc") != nil, "existing network": e.Network.IsExisting(),
-			"copies": e.Database.BackupCopy.Vault != "", "readers": e.Database.Readers > 0,
-			"domain":  e.LoadBalancer.Domain.Name != "",
-			"outside": e.LoadBalancer.Domain.Name != "" && e.Region != "us-east-1",
-			"HTTPS":   isEnvironment && e.LoadBalancer.HTTPS(), "plain HTTP": isEnvironment && !e.LoadBalancer.HTTPS(),
-			"scaled":      isEnvironment && e.Service.Scaling.Scales(),
-			"not scaled":  isEnvironment && !e.Service.Scaling.Scales(),
-			"placeholder": isEnvironment && e.Service.IsPlaceholder(), "image": isEnvironment && !e.Service.IsPlaceholder(),
-			"migration": len(e.Service.Migration) > 0, "no migration": isEnvironment && len(e.Service.Migration) == 0,
-			"sessions": e.Service.ExecuteCommand, "no sessions": isEnvironment && !e.Service.ExecuteCommand,
-			"jobs":                    len(e.Jobs) > 0,
-			"neither jobs nor copies": isEnvironment && len(e.Jobs) == 0 && e.Database.BackupCopy.Vault == "",
-			"queue":                   hasQueue, "neither queue nor copies": isEnvironment && !hasQueue && e.Database.BackupCopy.Vault == "",
-			"in an account": e.InAccountStack(), "in no account": isEnvironment && !e.InAccountStack(),
+			"domain": hasDomain, "outside": hasDomain && e.Region != "us-east-1", "HTTPS": e.LoadBalancer.HTTPS(),
+			"readers": e.Database.Readers > 0, "copies": hasCopies, "jobs": len(e.Jobs) > 0, "queue": hasQueue,
+			"jobs or copies": len(e.Jobs) > 0 || hasCopies, "queue or copies": hasQueue || hasCopies,
+			"image": !e.Service.IsPlaceholder(), "scaling": e.Service.Scaling.Scales(),
+			"migration": len(e.Service.Migration) > 0, "sessions": e.Service.ExecuteCommand,
 		} {
-			if applies {
-				seen[section] = true
-				s.wantAttributes(all[section])
+			for name, applies := range map[string]bool{section: applies, "without " + section: s.environment != nil && !applies} {
+				if rows := all[name]; applies && rows != nil {
+					seen[name] = true
+					s.wantAttributes(rows)
+				}
 			}
 		}
 	})

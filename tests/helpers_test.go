@@ -227,8 +227,8 @@ func (s stack) find(kind, path string, value any) resource {
 	return all[i]
 }
 
-// having returns those resources, or parts of one, whose value at a path matches a pattern with asterisks: a name is the
-// same with the suffix.
+// having returns those resources, or parts of one, whose value at a path matches a pattern with asterisks: a name is
+// the same with the suffix.
 func (s stack) having(all []resource, path, pattern string) []resource {
 	return slices.DeleteFunc(all, func(r resource) bool {
 		return !matches(texts{pattern, pattern + "-" + s.suffix}, fmt.Sprint(r.At(path)))

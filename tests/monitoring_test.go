@@ -116,23 +116,6 @@ func TestAlarmsAreHeard(t *testing.T) {
 			}
 			same(s, "those who hear "+topic.Text("name"), heard, s.environment.Monitoring.Emails)
 		}
-		for _, policy := range s.some("aws_sns_topic_policy") {
-			region := s.environment.Region
-			if policy.At("provider") != nil {
-				region = "us-east-1"
-			}
-			alarms := regexp.MustCompile(`^arn:[^:]+:cloudwatch:` + region + `:` + accountID.String() + `:alarm:\*$`)
-			for _, statement := range policy.policy() {
-				isOther := statement.Effect == "Allow" && statement.Sid != "PublishEvents"
-				if isOther && (!statement.Allows("cloudwatch.amazonaws.com", "sns:Publish") ||
-					len(statement.Principal) != 1 || !statement.HasCondition("aws:SourceArn", alarms)) {
-					s.Errorf("%s lets others publish than alarms of the account", statement)
-				}
-				if !slices.Equal(statement.Resource, texts{policy.Text("arn")}) {
-					s.Errorf("%s is about %s, expected the topic that has it", statement, statement.Resource)
-				}
-			}
-		}
 	})
 }
 

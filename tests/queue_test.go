@@ -127,7 +127,8 @@ func TestForgottenPartOfAConnectionIsNoticed(t *testing.T) {
 // A worker with its queue changes of what was there what it has to, and removes nothing. What it has is in
 // attributes.yaml.
 func TestWorkerChangesWhatItHasTo(t *testing.T) {
-	base, worker := stacks(t)["isolated"].in(t), config.Worker{CPU: 256, Memory: 512, Queue: true, Command: []string{"work"}}
+	base := stacks(t)["isolated"].in(t)
+	worker := config.Worker{CPU: 256, Memory: 512, Queue: true, Command: []string{"work"}}
 	worker.Scaling = config.WorkerScaling{MinimumTasks: 1, MaximumTasks: 4, MessagesPerTask: 100}
 	environment := *base.environment
 	environment.Workers = map[string]config.Worker{"payouts": worker}

@@ -83,9 +83,8 @@ func (s stack) may(name string) (all []statement) {
 	return all
 }
 
-// allowed reports whether the statements allow a call: an action, a resource, and then key=value; of a key's policy, those
-// that are about the account kms:CallerAccount. As AWS, it reads
-// actions in any case, and asterisks in them:
+// allowed reports whether the statements allow a call: an action, a resource, and then key=value; of a key's policy,
+// those that are about the account kms:CallerAccount. As AWS, it reads actions in any case, and asterisks in them:
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_action.html
 func allowed(statements []statement, call string) bool {
 	parts, keys := strings.Fields(call), map[string]string{}
@@ -97,9 +96,8 @@ func allowed(statements []statement, call string) bool {
 	for _, statement := range statements {
 		caller := "arn:aws:iam::" + keys["kms:CallerAccount"] + ":root"
 		isAnybody := len(statement.Principal) == 0 || slices.Contains(statement.Principal["AWS"], caller)
-		applies := isAnybody && matches(statement.Resource, parts[1]) && slices.ContainsFunc(statement.Action, func(action string) bool {
-			return matches(texts{strings.ToLower(action)}, strings.ToLower(parts[0]))
-		})
+		isAction := func(action string) bool { return matches(texts{strings.ToLower(action)}, strings.ToLower(parts[0])) }
+		applies := isAnybody && matches(statement.Resource, parts[1]) && slices.ContainsFunc(statement.Action, isAction)
 		for test, conditions := range statement.Condition {
 			for key, values := range conditions {
 				value, present := keys[key]

@@ -22,8 +22,8 @@ import (
 // data is what CloudWatch has for one period, by the id of a metric; what is absent was not reported.
 type data map[string]float64
 
-// evaluate computes a metric math expression as CloudWatch does: arithmetic with a missing value, which is not a number,
-// gives none, and FILL replaces one. Metric math reads like a Go expression, so Go parses it.
+// evaluate computes a metric math expression as CloudWatch does: arithmetic with a missing value, which is not a
+// number, gives none, and FILL replaces one. Metric math reads like a Go expression, so Go parses it.
 // https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-metric-math.html
 func evaluate(t *testing.T, node ast.Expr, values data) float64 {
 	t.Helper()
