@@ -63,20 +63,28 @@ def leaves(value, path=""):
         yield from leaves(part, path)
 
 
-def problems(response, request, service, operation):
-    shape, protocol = operation.input_shape, determine_request_protocol(service, request.content_type)
+def read_request(response):
+    """Returns what a request asks, as AWS's model of the operation reads it, and that with the protocol."""
+    request, service = response.normalized_request, get_service_model(response.boto3_service_name)
+    operation = service.operation_model(response._get_action())
+    protocol = determine_request_protocol(service, request.content_type)
+    return PROTOCOL_PARSERS[protocol](operation).parse({
+        "method": request.method, "values": request.values, "headers": request.headers, "body": request.data,
+        "url_path": request.path, "url_params": response.uri_match}), operation, protocol
+
+
+def problems(response):
+    given, operation, protocol = read_request(response)
+    request, shape = response.normalized_request, operation.input_shape
     if not shape:
         return
-    parameters = PROTOCOL_PARSERS[protocol](operation).parse({
-        "method": request.method, "values": request.values, "headers": request.headers, "body": request.data,
-        "url_path": request.path, "url_params": response.uri_match})
-    broken = list(broken_rules(shape, parameters))
+    broken = list(broken_rules(shape, given))
     yield from broken
     payload = shape.members.get(shape.serialization.get("payload"))
     if broken or payload and payload.type_name in ("blob", "string"):
         return
     # What the parameters are when they are written again lacks what moto did not read of the request.
-    again = create_serializer(protocol, include_validation=False).serialize_to_request(parameters, operation)["body"]
+    again = create_serializer(protocol, include_validation=False).serialize_to_request(given, operation)["body"]
     if protocol in ("query", "ec2"):
         raw, again = request.values.to_dict(), {name: str(value) for name, value in again.items()}
     else:
@@ -91,15 +99,13 @@ def problems(response, request, service, operation):
             yield f"{path} = {value!r}: is not of the type that the model says"
 
 
-def note(response, request):
+def note(response):
     """Counts a request, which moto has parsed, and notes what AWS would refuse in it."""
     try:
-        service = get_service_model(response.boto3_service_name)
+        name = f"{response.boto3_service_name}:{response._get_action()}"
+        found = list(problems(response))
     except UnknownServiceError:  # a page of moto's own
         return
-    name = f"{response.boto3_service_name}:{response._get_action()}"
-    try:
-        found = list(problems(response, request, service, service.operation_model(response._get_action())))
     except Exception as error:  # what cannot be read is what AWS refuses
         found = [f": cannot be read: {error!r}"]
     with lock:

@@ -1,8 +1,8 @@
 """Starts moto's own server, which here also answers what the Terraform provider asks and moto does not know.
 
-What only has to be kept is a line with keeps(), any other operation a function with @lacked_by: one that a newer moto
-brings itself replaces it. What moto answers otherwise than AWS is mended with @around, where the provider would fail,
-wait for ever, or find a change and set it again with every apply.
+What moto lacks is added with lacked_by() and keeps(): an operation that a newer moto brings itself replaces it. What it
+answers otherwise than AWS is mended with @around, where the provider would fail, wait for ever, or find a change and
+set it again with every apply.
 
 Moto trusts whoever can connect. Here pages of other sites are refused, and so is what makes this process write files,
 send requests or start containers for any user of the machine: moto's recorder and configuration, the Docker daemon.
@@ -27,8 +27,8 @@ from moto.backends import get_backend
 from moto.backup import urls as backup_urls
 from moto.backup.responses import BackupResponse
 from moto.core import DEFAULT_ACCOUNT_ID
-from moto.core.common_models import BaseModel
 from moto.core.responses import ActionResult, BaseResponse
+from moto.core.utils import camelcase_to_underscores
 from moto.ec2.models.managed_prefixes import ManagedPrefixListBackend
 from moto.ec2.models.security_groups import SecurityGroupRule
 from moto.ec2.models.vpcs import VPCBackend
@@ -42,11 +42,9 @@ from moto.moto_api._internal import urls as administration
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from moto.rds.models import DBCluster, DBInstance
 from moto.rds.responses import RDSResponse
-from moto.route53.models import HostedZoneIdentifier
 from moto.s3.models import FakeBucket
-from moto.secretsmanager.models import SecretsManagerSecretIdentifier
 from moto.sqs.models import Queue
-from moto.sns.models import SNSBackend
+from moto.sns.models import Subscription
 from moto.sns.responses import SNSResponse
 from moto.utilities.utils import get_partition
 from moto.wafv2.models import FakeIPSet
@@ -57,15 +55,14 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))  # python -I leav
 import models
 
 
-def lacked_by(owner):
-    """Makes a function a method of a class of moto's that has none of that name."""
+def lacked_by(owner, **answers):
+    """Gives a class of moto's the operations that it lacks, as functions that make an answer of the parameters."""
+    for operation, answer in answers.items():
+        def method(self, answer=answer):
+            return ActionResult(answer(self, models.read_request(self)[0]) or {})
 
-    def add(function):
-        if not hasattr(owner, function.__name__):
-            setattr(owner, function.__name__, function)
-        return function
-
-    return add
+        if not hasattr(owner, operation):
+            setattr(owner, operation, method)
 
 
 def around(owner, *names):
@@ -88,147 +85,82 @@ def kept(response):
     return vars(backend).setdefault("kept", {})
 
 
-def keeps(owner, noun, name, put="put", get="get", delete="delete"):
-    """Lets clients of a service that speaks JSON put, get and delete what it lacks, by the parameter that names it."""
+def keeps(owner, name, put, get, delete):
+    """Lets clients put, get and delete what a class of moto's lacks, by the parameter that names it."""
 
-    def put_it(self):
-        kept(self)[noun, self._get_param(name)] = self.body
-        return self.body
+    def keep(self, given):
+        kept(self)[get, given[name]] = given | {"SelectionId": given[name]}  # which is asked for with the name
+        return kept(self)[get, given[name]]
 
-    def get_it(self):
-        return kept(self).get((noun, self._get_param(name)), "{}")
+    lacked_by(owner, **{put: keep, get: lambda self, given: kept(self).get((get, given[name])),
+                        delete: lambda self, given: kept(self).pop((get, given[name]), None)})
 
-    def delete_it(self):
-        kept(self).pop((noun, self._get_param(name)), None)
-        return "{}"
 
-    for verb, function in ((put, put_it), (get, get_it), (delete, delete_it)):
-        function.__name__ = f"{verb}_{noun}"
-        lacked_by(owner)(function)
+# CloudWatch Logs: what is masked in a log group, which masks nothing.
+keeps(LogsResponse, "logGroupIdentifier",
+      "put_data_protection_policy", "get_data_protection_policy", "delete_data_protection_policy")
+
+# AWS Backup: moto knows no change of a plan, no selection, no policy of a vault, makes no backup, and reads tags only
+# where a path ends in a slash.
+keeps(BackupResponse, "BackupVaultName",
+      "put_backup_vault_access_policy", "get_backup_vault_access_policy", "delete_backup_vault_access_policy")
+keeps(BackupResponse, "BackupPlanId", "create_backup_selection", "get_backup_selection", "delete_backup_selection")
+lacked_by(BackupResponse,
+          update_backup_plan=lambda self, given: vars(self.backup_backend.plans[given["BackupPlanId"]]).update(
+              backup_plan=given["BackupPlan"]),
+          list_recovery_points_by_backup_vault=lambda self, given: {"RecoveryPoints": []})
+for path in ("access-policy", "recovery-points/?"):
+    backup_urls.url_paths["{0}/backup-vaults/(?P<name>[^/]+)/" + path + "$"] = backup_urls.response.dispatch
+BackupResponse.list_tags = lambda self: json.dumps({
+    "Tags": self.backup_backend.list_tags(models.read_request(self)[0]["ResourceArn"])})
 
 
 # Application Auto Scaling: the provider reads and writes the tags of scalable targets, which are kept by ARN.
+def tags(self, arn):
+    return kept(self).setdefault(arn, {})
 
 
-@lacked_by(ApplicationAutoScalingResponse)
-def list_tags_for_resource(self):
-    return json.dumps({"Tags": kept(self).get(self._get_param("ResourceARN"), {})})
-
-
-@lacked_by(ApplicationAutoScalingResponse)
-def tag_resource(self):
-    kept(self).setdefault(self._get_param("ResourceARN"), {}).update(self._get_param("Tags"))
-    return "{}"
-
-
-@lacked_by(ApplicationAutoScalingResponse)
-def untag_resource(self):
-    for key in self._get_param("TagKeys"):
-        kept(self).get(self._get_param("ResourceARN"), {}).pop(key, None)
-    return "{}"
+lacked_by(ApplicationAutoScalingResponse,
+          list_tags_for_resource=lambda self, given: {"Tags": tags(self, given["ResourceARN"])},
+          tag_resource=lambda self, given: tags(self, given["ResourceARN"]).update(given["Tags"]),
+          untag_resource=lambda self, given: [
+              tags(self, given["ResourceARN"]).pop(key, None) for key in given["TagKeys"]] and {})
 
 
 @around(ApplicationAutoScalingResponse, "register_scalable_target")
 def register_with_tags(self, register):
     answer = register(self)
-    kept(self).setdefault(json.loads(answer)["ScalableTargetARN"], {}).update(self._get_param("Tags") or {})
+    tags(self, json.loads(answer)["ScalableTargetARN"]).update(self._get_param("Tags") or {})
     return answer
 
 
-# AWS Backup: moto knows no change of a plan, no selection, no policy of a vault, makes no backup, and reads tags only
-# where a path ends in a slash.
-
-for path in ("access-policy", "recovery-points/?"):
-    backup_urls.url_paths["{0}/backup-vaults/(?P<name>[^/]+)/" + path + "$"] = backup_urls.response.dispatch
-
-
-@lacked_by(BackupResponse)
-def update_backup_plan(self):
-    plan = self.backup_backend.plans[self.path.split("/")[3]]
-    plan.backup_plan = json.loads(self.body)["BackupPlan"]
-    return json.dumps(plan.to_dict())
-
-
-@around(BackupResponse, "list_tags")
-def list_tags_of_any(self, list_tags):
-    self.path = self.path.rstrip("/") + "/"
-    return list_tags(self)
-
-
-@lacked_by(BackupResponse)
-def list_recovery_points_by_backup_vault(self):
-    return json.dumps({"RecoveryPoints": []})
-
-
-def keep_backup(part, create, get, delete):
-    """Keeps what the first operation is given, by a part of its path."""
-    def answer(self):
-        name = self.path.split("/")[part]
-        if self.method == "PUT":
-            kept(self)[name] = {**json.loads(self.body), "SelectionId": name, "BackupVaultName": name}
-        return json.dumps(kept(self).pop(name) if self.method == "DELETE" else kept(self)[name])
-
-    for operation in (create, get, delete):
-        setattr(BackupResponse, operation, getattr(BackupResponse, operation, answer))
-
-
-keep_backup(2, "put_backup_vault_access_policy", "get_backup_vault_access_policy", "delete_backup_vault_access_policy")
-keep_backup(3, "create_backup_selection", "get_backup_selection", "delete_backup_selection")
-
-
-# CloudWatch Logs: what is masked in a log group, which masks nothing.
-keeps(LogsResponse, "data_protection_policy", "logGroupIdentifier")
-
-
-# WAF: a set of addresses has a whole UUID as its lock, of which moto gives six digits.
-
-
-@around(FakeIPSet, "__init__", "update")
-def lock_whole(self, write, *arguments, **settings):
-    write(self, *arguments, **settings)
-    self.lock_token = str(uuid.uuid4())
-
-
 # WAF: moto forgets what a web ACL hides of the requests that it shows, which is kept by the web ACL's name.
-
-
-@around(WAFV2Response, "create_web_acl", "update_web_acl")
-def write_and_keep(self, write):
-    kept(self)[self._get_param("Name")] = self._get_param("DataProtectionConfig")
-    return write(self)
-
-
-@around(WAFV2Response, "get_web_acl")
-def read_with_kept(self, read):
-    status, headers, text = read(self)
+@around(WAFV2Response, "create_web_acl", "update_web_acl", "get_web_acl")
+def keep_hidden(self, call):
+    status, headers, text = call(self)
     answer = json.loads(text)
-    answer["WebACL"]["DataProtectionConfig"] = kept(self).get(answer["WebACL"]["Name"])
+    if "WebACL" in answer:
+        answer["WebACL"]["DataProtectionConfig"] = kept(self).get(answer["WebACL"]["Name"])
+    else:
+        kept(self)[self._get_param("Name")] = self._get_param("DataProtectionConfig")
     return status, headers, json.dumps(answer)
 
 
 # SNS: who is subscribed by e-mail has to confirm. Moto takes every subscription for confirmed, and has no tokens: here
 # the address is the token.
-
-
-@around(SNSBackend, "subscribe")
-def subscribe_pending(self, subscribe, topic_arn, endpoint, protocol):
-    subscription = subscribe(self, topic_arn, endpoint, protocol)
-    if protocol == "email" and not subscription.confirmed:
-        subscription.attributes["PendingConfirmation"] = True
-    return subscription
+Subscription.attributes = property(lambda self: self.told, lambda self, given: setattr(
+    self, "told", given | {"PendingConfirmation": self.protocol == "email"}))
 
 
 @around(SNSResponse, "confirm_subscription")
 def confirm(self, answer):
     for subscription in self.backend.subscriptions.values():
         if subscription.endpoint == self._get_param("Token"):
-            subscription.attributes["PendingConfirmation"], subscription.confirmed = False, True
+            subscription.attributes["PendingConfirmation"] = False
     return answer(self)
 
 
 # EC2: moto forgets what a rule says of a prefix list, and does not have that of Route 53's health checkers.
-
-
 @around(SecurityGroupRule, "__init__")
 def keep_prefix_list(self, initialize, *arguments, **settings):
     initialize(self, *arguments, **settings)
@@ -243,8 +175,6 @@ def list_health_checkers(self, create):
 
 
 # ELB: moto has no trust stores, which are kept by their ARN, and forgets what a listener asks of clients.
-
-
 @around(ELBV2Response, "create_listener", "modify_listener")
 def ask_clients(self, write):
     asked, answer = self._get_param("MutualAuthentication"), write(self)
@@ -253,59 +183,48 @@ def ask_clients(self, write):
     return answer
 
 
-@lacked_by(ELBV2Response)
-def create_trust_store(self):
-    name, place = self._get_param("Name"), f"elasticloadbalancing:{self.region}:{self.current_account}"
-    arn = f"arn:{get_partition(self.region)}:{place}:truststore/{name}/1"
-    kept(self)[arn] = {"Name": name, "TrustStoreArn": arn, "Status": "ACTIVE", "revocations": {}}
-    self.elbv2_backend.tagging_service.tag_resource(arn, self._get_param("Tags", []))
-    return ActionResult({"TrustStores": [kept(self)[arn]]})
+def create_trust_store(self, given):
+    place = f"elasticloadbalancing:{self.region}:{self.current_account}"
+    arn = f"arn:{self.partition}:{place}:truststore/{given['Name']}/1"
+    kept(self)[arn] = {"Name": given["Name"], "TrustStoreArn": arn, "Status": "ACTIVE"}
+    self.elbv2_backend.tagging_service.tag_resource(arn, given.get("Tags", []))
+    return {"TrustStores": [kept(self)[arn]]}
 
 
-@lacked_by(ELBV2Response)
-def describe_trust_stores(self):
-    return ActionResult({"TrustStores": [kept(self)[arn] for arn in self._get_param("TrustStoreArns") or kept(self)]})
+def users_of_trust_store(self, given):
+    return {"TrustStoreAssociations": [
+        {"ResourceArn": listener.arn} for balancer in self.elbv2_backend.load_balancers.values()
+        for listener in balancer.listeners.values()
+        if getattr(listener, "mutual_authentication", {}).get("TrustStoreArn") == given["TrustStoreArn"]]}
 
 
-def delete_unused(self, store):
-    if users_of(self, store):
-        raise ELBClientError("TrustStoreInUse", f"{store['Name']} is used by a listener.")
-    del kept(self)[store["TrustStoreArn"]]
+def delete_trust_store(self, given):
+    if users_of_trust_store(self, given)["TrustStoreAssociations"]:
+        raise ELBClientError("TrustStoreInUse", f"{given['TrustStoreArn']} is used by a listener.")
+    del kept(self)[given["TrustStoreArn"]]
 
 
-def users_of(self, store):
-    return [{"ResourceArn": listener.arn} for balancer in self.elbv2_backend.load_balancers.values()
-            for listener in balancer.listeners.values()
-            if getattr(listener, "mutual_authentication", {}).get("TrustStoreArn") == store["TrustStoreArn"]]
+def revocations(self, given):
+    """Answers with those that a client names, which are not kept, or names a new one."""
+    return {"TrustStoreRevocations": [
+        {"TrustStoreArn": given["TrustStoreArn"], "RevocationId": number}
+        for number in given.get("RevocationIds") or [uuid.uuid4().int >> 97]]}
 
 
-def revoke(self, store):
-    number = max(store["revocations"], default=0) + 1
-    store["revocations"][number] = {"TrustStoreArn": store["TrustStoreArn"], "RevocationId": number}
-    return {"TrustStoreRevocations": [store["revocations"][number]]}
-
-
-for operation, answer_for in {
-    "modify_trust_store": lambda self, store: {"TrustStores": [store]},
-    "delete_trust_store": delete_unused,
-    "describe_trust_store_associations": lambda self, store: {"TrustStoreAssociations": users_of(self, store)},
-    "add_trust_store_revocations": revoke,
-    "describe_trust_store_revocations": lambda self, store: {
-        "TrustStoreRevocations": [store["revocations"][number] for number in self._get_param("RevocationIds")]},
-    "remove_trust_store_revocations": lambda self, store: [
-        store["revocations"].pop(number) for number in self._get_param("RevocationIds")] and {},
-}.items():
-    def method(self, answer_for=answer_for):
-        return ActionResult(answer_for(self, kept(self)[self._get_param("TrustStoreArn")]) or {})
-
-    method.__name__ = operation
-    lacked_by(ELBV2Response)(method)
+lacked_by(ELBV2Response,
+          create_trust_store=create_trust_store,
+          describe_trust_stores=lambda self, given: {
+              "TrustStores": [kept(self)[arn] for arn in given.get("TrustStoreArns") or kept(self)]},
+          modify_trust_store=lambda self, given: {"TrustStores": [kept(self)[given["TrustStoreArn"]]]},
+          describe_trust_store_associations=users_of_trust_store,
+          delete_trust_store=delete_trust_store,
+          add_trust_store_revocations=revocations,
+          describe_trust_store_revocations=revocations,
+          remove_trust_store_revocations=lambda self, given: {})
 
 
 # ECS: the provider waits for a steady service, so every deployment has already succeeded and every task runs. Moto
 # lets every new service run the same number of tasks, that of an environment variable.
-
-
 @around(Service, "__init__")
 def run_at_once(self, initialize, *arguments, **settings):
     initialize(self, *arguments, **settings)
@@ -315,27 +234,14 @@ def run_at_once(self, initialize, *arguments, **settings):
 
 
 # RDS: a stack asks for the newest minor version of Aurora PostgreSQL; there are two, so that one is the newest.
-
-
-@lacked_by(RDSResponse)
-def describe_db_engine_versions(self):
-    engine, family = self.params.get("Engine", ""), self.params.get("DBParameterGroupFamily", "")
-    return ActionResult({"DBEngineVersions": [
-        {"Engine": engine, "EngineVersion": f"{family.removeprefix(engine)}.{minor}", "DBParameterGroupFamily": family,
-         "Status": "available"} for minor in (10, 12)]})
-
+lacked_by(RDSResponse, describe_db_engine_versions=lambda self, given: {"DBEngineVersions": [
+    given | {"EngineVersion": re.sub(r"\D", "", given.get("DBParameterGroupFamily", "")) + minor, "Status": "available"}
+    for minor in (".10", ".12")]})
 
 # What clients set when they create something and moto forgets, or knows by another name when it answers.
-FORGOTTEN = {
-    "enable_performance_insights": "EnablePerformanceInsights",
-    "performance_insights_kms_key_id": "PerformanceInsightsKMSKeyId",
-    "performance_insights_retention_period": "PerformanceInsightsRetentionPeriod",
-    "database_insights_mode": "DatabaseInsightsMode",
-    "engine_lifecycle_support": "EngineLifecycleSupport",
-    "availability_zone_rebalancing": "availabilityZoneRebalancing",
-    "enable_execute_command": "enableExecuteCommand",
-    "health_check_grace_period_seconds": "healthCheckGracePeriodSeconds",
-}
+FORGOTTEN = """EnablePerformanceInsights PerformanceInsightsKMSKeyId PerformanceInsightsRetentionPeriod
+    DatabaseInsightsMode EngineLifecycleSupport availabilityZoneRebalancing enableExecuteCommand
+    healthCheckGracePeriodSeconds""".split()
 
 
 @around(RDSResponse, "create_db_cluster", "create_db_instance")
@@ -344,9 +250,9 @@ def create_and_remember(self, create):
     """Answers with a new model, whose attributes are what describing it tells."""
     answer = create(self)
     for model in answer.result.values():
-        for attribute, parameter in FORGOTTEN.items():
+        for parameter in FORGOTTEN:
             if self._get_param(parameter) is not None:
-                setattr(model, attribute, self._get_param(parameter))
+                setattr(model, camelcase_to_underscores(parameter), self._get_param(parameter))
     return answer
 
 
@@ -370,21 +276,19 @@ EC2ContainerServiceBackend._calculate_task_resource_requirements = staticmethod(
 attributes = Queue.attributes.fget
 Queue.attributes = property(lambda self: attributes(self) | (
     {"RedrivePolicy": json.dumps(self.redrive_policy, separators=(",", ":"))} if self.redrive_policy else {}))
+# A set of addresses has a whole UUID as its lock, of which moto gives six digits.
+FakeIPSet.lock_token = property(lambda self: self.lock, lambda self, token: setattr(self, "lock", str(uuid.uuid4())))
 # Moto does not know the condition on which a bucket's policy denies clear text, and would deny everything.
 FakeBucket.get_permission = lambda self, action, resource: PermissionResult.NEUTRAL
 
 
 # EC2: a client repeats a request whose answer it has missed. Moto fails to delete an endpoint's routes once more.
-
-
 @around(VPCBackend, "delete_vpc_endpoints")
 def delete_once(self, delete, vpce_ids):
     delete(self, [name for name in vpce_ids if getattr(self.vpc_end_points.get(name), "state", "") != "deleted"])
 
 
 # The account is that of the access key, and each request is held against AWS's model of it.
-
-
 @around(BaseResponse, "get_current_account")
 def account_of_key(self, get):
     key = re.fullmatch("EMULATOR([0-9]{12})", self.get_access_key())
@@ -396,7 +300,7 @@ def prepare_and_note(self, prepare, request, *arguments, **settings):
     try:
         prepare(self, request, *arguments, **settings)
     finally:  # the request is answered as before, whatever is found
-        models.note(self, request)
+        models.note(self)
 
 
 # The page /moto-api/tap/given makes what a stack names and does not make: of these services, where its JSON says so.
@@ -416,18 +320,18 @@ def make(kind, backend, name, region, found):
     """Makes one thing, and says whether it was not there."""
     match kind:
         case "hosted zone" if name not in backend.zones:
-            with patch.object(HostedZoneIdentifier, "generate", return_value=name):
+            with patch("moto.route53.models.HostedZoneIdentifier.generate", return_value=name):
                 backend.create_hosted_zone(found(r'"domain_name": "[^".]+\.([^"]+)"') + ".", private_zone=False)
         case "certificate" if name not in backend._certificates:
             with patch("moto.acm.models.make_arn_for_certificate", return_value=name):
                 backend.request_certificate("given.example", None, [], [])
         case "secret" if name not in backend.secrets:
-            with patch.object(SecretsManagerSecretIdentifier, "generate", return_value=name):
+            with patch("moto.secretsmanager.models.SecretsManagerSecretIdentifier.generate", return_value=name):
                 backend.create_secret(name.split(":")[6][:-7], "{}", None, None, None, None, None, [], False)
         case "subnet" if name not in [subnet.id for subnet in backend.describe_subnets()]:
-            vpcs = [vpc for vpc in backend.vpcs.values() if vpc.cidr_block == "10.255.0.0/16"]
-            vpc = vpcs[0] if vpcs else backend.create_vpc("10.255.0.0/16")
-            number = sum(subnet.vpc_id == vpc.id for subnet in backend.describe_subnets())
+            vpcs = {vpc.cidr_block: vpc for vpc in backend.vpcs.values()}
+            vpc = vpcs.get("10.255.0.0/16") or backend.create_vpc("10.255.0.0/16")
+            number = len(backend.describe_subnets(filters={"vpc-id": vpc.id}))
             zone = backend.describe_availability_zones()[number % 2].name
             with patch("moto.ec2.models.subnets.random_subnet_id", return_value=name):
                 subnet = backend.create_subnet(vpc.id, f"10.255.{number}.0/24", availability_zone=zone)
