@@ -8,7 +8,6 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,6 +15,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -64,9 +64,8 @@ func Start(ctx context.Context, log string, detached bool) (*Emulator, error) {
 		}
 		if err = cmp.Or(ctx.Err(), err); !errors.Is(err, errStarting) {
 			content, _ := os.ReadFile(log)
-			lines := strings.Split(strings.TrimSpace(string(content)), "\n")
 			err = fmt.Errorf("start the emulator: %w; its log %s ends with:\n%s\n%s",
-				err, log, strings.Join(lines[max(0, len(lines)-15):], "\n"), reinstall)
+				err, log, content[max(0, len(content)-2000):], reinstall)
 			return nil, errors.Join(err, (&Emulator{PID: pid, Log: log}).Stop())
 		}
 		time.Sleep(20 * time.Millisecond)
@@ -74,14 +73,11 @@ func Start(ctx context.Context, log string, detached bool) (*Emulator, error) {
 }
 
 func start(name string, detached bool) (pid int, err error) {
-	root, err := repository.Root()
-	if err != nil {
-		return 0, err
-	}
 	version, err := Version()
 	if err != nil {
 		return 0, err
 	}
+	root, _ := repository.Root() // that has the version
 	log, err := os.OpenFile(name, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
 	if err != nil {
 		return 0, err
@@ -136,16 +132,12 @@ func Attach(log string) (*Emulator, error) {
 // Version identifies how an emulator answers that is started now: by its packages and its extension.
 func Version() (string, error) {
 	root, err := repository.Root()
-	if err != nil {
-		return "", err
-	}
-	sum := sha256.New()
+	var all []byte
 	for _, name := range []string{"requirements.txt", "server.py", "models.py"} {
 		content, readErr := os.ReadFile(filepath.Join(root, "internal/emulator", name))
-		sum.Write(content)
-		err = errors.Join(err, readErr)
+		all, err = append(all, content...), errors.Join(err, readErr)
 	}
-	return hex.EncodeToString(sum.Sum(nil)), err
+	return fmt.Sprintf("%x", sha256.Sum256(all)), err
 }
 
 // Stop ends the emulator and returns when it is gone. Stopping it again does nothing.
@@ -177,15 +169,15 @@ func (e *Emulator) alive() bool {
 // URL is the endpoint of every AWS service.
 func (e *Emulator) URL() string { return fmt.Sprintf("http://127.0.0.1:%d", e.Port) }
 
-// terraformVariables are the variables of the user's that a Terraform run against the emulator still needs: where
-// providers come from, and how much is logged. All others are left out: TF_VAR_* and TF_CLI_ARGS* change what is
-// deployed, TF_WORKSPACE and TF_DATA_DIR change which state that is, TF_REATTACH_PROVIDERS names a provider process
-// with an environment of its own.
-var terraformVariables = []string{
-	"TF_CLI_CONFIG_FILE", "TF_PLUGIN_CACHE_DIR", "TF_PLUGIN_CACHE_MAY_BREAK_DEPENDENCY_LOCK_FILE",
-	"TF_REGISTRY_CLIENT_TIMEOUT", "TF_REGISTRY_DISCOVERY_RETRY", "TF_LOG", "TF_LOG_CORE", "TF_LOG_PROVIDER",
-	"TF_LOG_PATH", "TF_ACC_LOG_PATH",
-}
+// users are the variables of the user's that do not reach a run against the emulator, but for those that it needs:
+// where providers come from, with tokens that Terraform sends to their hosts only, and how much is logged. TF_VAR_*,
+// TF_CLI_ARGS* and CDKTF_CONTEXT_JSON change what is deployed, TF_WORKSPACE and TF_DATA_DIR change which state that is,
+// TF_REATTACH_PROVIDERS names a provider process with an environment of its own.
+var (
+	users  = regexp.MustCompile(`(?i)^((AWS|AMAZON|BOTO|CDKTF|TF)(_.*)?|NO_PROXY)=`)
+	needed = regexp.MustCompile(
+		`^(TF_(CLI_CONFIG_FILE|(PLUGIN_CACHE|REGISTRY|TOKEN)_.+|(ACC_)?LOG\w*)|CDKTF_DISABLE_PLUGIN_CACHE_ENV)=`)
+)
 
 // Environment returns the environment in which a program (Terraform, cdktf, the AWS command line) talks to the
 // emulator and cannot reach an AWS account: this process's own without any variable that carries AWS credentials,
@@ -208,17 +200,7 @@ func (e *Emulator) Environment() []string {
 }
 
 // leaks reports whether a variable of the user's must not reach a run against the emulator.
-func leaks(entry string) bool {
-	name, _, _ := strings.Cut(entry, "=")
-	upper := strings.ToUpper(name)
-	switch prefix, _, _ := strings.Cut(upper, "_"); prefix {
-	case "AWS", "AMAZON", "BOTO":
-		return true
-	case "TF": // a token is for a private registry; Terraform sends it to no other host
-		return !slices.Contains(terraformVariables, name) && !strings.HasPrefix(upper, "TF_TOKEN_")
-	}
-	return upper == "NO_PROXY" // set anew
-}
+func leaks(entry string) bool { return users.MatchString(entry) && !needed.MatchString(entry) }
 
 // foreign reports whether a variable must not reach the emulator itself, which must not depend on anything of the
 // user's, and has no use for their credentials.

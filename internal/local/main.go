@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	_ "embed"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -36,30 +37,25 @@ const (
 	deployed      = ".deployed.json" // and as it was deployed last
 )
 
+// first is the stack that is meant where none is named.
+var first = config.Environment{Suffix: "dev"}.Stack()
+
+// What is said about the commands, after a deployment, and of how other programs take the provider.
 var (
-	dev   = config.Environment{Suffix: "dev"}
-	first = dev.Stack() // the stack that is meant where none is named
+	//go:embed usage.txt
+	usage string
+	//go:embed next.txt
+	next string
+	//go:embed provider.txt
+	providerTaken string
 )
-
-const usage = `usage: local COMMAND
-
-  plan ...                run the program plan, whose last argument is a stack, against the emulator
-  up                      deploy tap-dev so without a question, in few lines
-  status                  say what is deployed, and whether the checkout differs from that
-  exec PROGRAM ...        run a program (aws, terraform) that then talks to the emulator
-  stop                    stop the emulator and forget what is deployed to it
-  provider [PROGRAM ...]  run a program (a test) in which Terraform takes the AWS provider that is found, or say where
-                          that is from, and how to deploy to AWS with it`
 
 func main() {
 	// A Ctrl-C reaches Terraform as well, which then ends in order: this process waits for it.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	root, err := repository.Root()
-	if err == nil {
-		err = os.Chdir(root)
-	}
-	if err == nil {
+	if err = cmp.Or(err, os.Chdir(root)); err == nil {
 		err = carryOut(ctx, os.Args[1:])
 	}
 	var exit *exec.ExitError
@@ -118,13 +114,7 @@ func showProvider(ctx context.Context, program []string) error {
 	if len(program) > 0 {
 		return run(ctx, append(os.Environ(), aws.Variable()), program...)
 	}
-	fmt.Printf(`
-In a shell with this variable, make plan, make deploy and terraform take it from there and ask no registry:
-
-  export %s'
-
-The cdktf command line asks the registry all the same, unless it is told: --skip-provider-lock
-`, strings.Replace(aws.Variable(), "=", "='", 1))
+	fmt.Printf(providerTaken, strings.Replace(aws.Variable(), "=", "='", 1))
 	return nil
 }
 
@@ -162,9 +152,7 @@ func plan(ctx context.Context, runPlan runner, arguments ...string) error {
 	}
 	// Whatever hashes a terraform.lock.hcl has, and without Terraform's advice to write some.
 	hashes, err := os.ReadFile(aws.Lock())
-	if err == nil {
-		err = os.WriteFile(file(stack, ".terraform.lock.hcl"), hashes, 0o644)
-	}
+	err = errors.Join(err, os.WriteFile(file(stack, ".terraform.lock.hcl"), hashes, 0o644))
 	if !bytes.Contains(declared, []byte(`"account/terraform.tfstate"`)) { // which is in the bucket that has been made
 		backend := fmt.Sprintf(`{"terraform": {"backend": {"local": {"path": %q}}}}`, config.LocalState(stack))
 		err = errors.Join(err, os.WriteFile(file(stack, "backend_override.tf.json"), []byte(backend), 0o644))
@@ -240,15 +228,7 @@ func status(ctx context.Context) error {
 	for _, violation := range calls.Violations {
 		fmt.Println("  AWS would refuse", violation)
 	}
-	fmt.Printf(`
-Try next:
-  make plan LOCAL=1 STACK=%[1]s                     what a change of the checkout would do
-  make deploy LOCAL=1 STACK=tap-prod                  production, by the words for AWS
-  go run ./internal/local exec aws ecs list-clusters  any program, which then talks to the emulator
-  %-50[2]s  in a browser: all that it was asked for
-  generated/%[1]s.md                                a picture of the stack
-  make local-destroy                                  stop the emulator and forget everything
-`, first, e.URL()+"/moto-api/")
+	fmt.Printf(next, first, e.URL()+"/moto-api/")
 	return nil
 }
 
@@ -323,34 +303,26 @@ func execute(ctx context.Context, program []string) error {
 	return run(ctx, variables, program...)
 }
 
-// environment is that of every program: with the Region and the account of a synthesized stack, and without anything of
-// the user's AWS account or of another run of cdktf.
+// environment is that of every program, with the Region and the account of a synthesized stack.
 func environment(e *emulator.Emulator, stack string) []string {
-	variables := slices.DeleteFunc(e.Environment(), func(entry string) bool {
-		return strings.HasPrefix(entry, "CDKTF_")
-	})
+	variables := e.Environment()
 	if _, err := os.Stat(os.Getenv("TF_CLI_CONFIG_FILE")); err != nil { // Terraform warns of a file that does not exist
 		variables = append(variables, "TF_CLI_CONFIG_FILE=")
 	}
 	var declared struct {
 		Provider struct {
-			AWS []struct {
+			AWS [1]struct { // a second one is of another Region
 				Region   string
-				Accounts []string `json:"allowed_account_ids"`
+				Accounts [1]string `json:"allowed_account_ids"`
 			}
 		}
 	}
 	content, _ := os.ReadFile(file(stack, configuration))
 	_ = json.Unmarshal(content, &declared) // nothing is declared before the first synthesis
-	// A second one is of another Region.
-	for _, aws := range declared.Provider.AWS[:min(1, len(declared.Provider.AWS))] {
-		variables = append(variables, "AWS_REGION="+aws.Region, "AWS_DEFAULT_REGION="+aws.Region)
-		for _, account := range aws.Accounts {
-			variables = append(variables, "AWS_ACCESS_KEY_ID=EMULATOR"+account)
-		}
-	}
-	suffix := cmp.Or(os.Getenv(config.SuffixVariable), dev.Suffix) // which no file may describe
-	return append(variables, "CDKTF_OUTDIR="+output, config.SuffixVariable+"="+suffix,
+	aws := declared.Provider.AWS[0]
+	suffix := cmp.Or(os.Getenv(config.SuffixVariable), "dev") // which no file may describe
+	return append(variables, "AWS_REGION="+aws.Region, "AWS_DEFAULT_REGION="+aws.Region,
+		"AWS_ACCESS_KEY_ID=EMULATOR"+aws.Accounts[0], "CDKTF_OUTDIR="+output, config.SuffixVariable+"="+suffix,
 		"CHECKPOINT_DISABLE=1", // Terraform does not ask whether it is the newest
 		"TF_IN_AUTOMATION=1")   // nor does it say what to type next
 }

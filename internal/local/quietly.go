@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"regexp"
 	"strconv"
@@ -51,10 +52,9 @@ func quietly(ctx context.Context, variables []string, program ...string) error {
 	if isatty.IsTerminal(os.Stdout.Fd()) {
 		begin, end = "\r\033[K", "" // of the line
 	}
-	for text := bufio.NewReader(output); err == nil; {
+	for text := bufio.NewReader(io.TeeReader(output, log)); err == nil; {
 		var line string
 		line, err = text.ReadString('\n')
-		log.WriteString(line)
 		if strings.HasPrefix(line, "Plan: ") {
 			for _, found := range planned.FindAllStringSubmatch(line, -1) {
 				number, _ := strconv.Atoi(found[1])
