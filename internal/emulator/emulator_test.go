@@ -1,6 +1,7 @@
 package emulator
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,6 +16,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"go.yaml.in/yaml/v3"
 
 	"tap/config"
 	"tap/internal/repository"
@@ -69,61 +72,26 @@ func send(t *testing.T, e *Emulator, service, method, path, body string, headers
 	return response.StatusCode
 }
 
-// Each of these is answered by the emulator, and refused by AWS.
+// Each of these requests is answered by the emulator, and refused by AWS for its violation.
 func TestCallsAreHeldAgainstModels(t *testing.T) {
 	e := started(t)
-	const cluster = "DBClusterIdentifier=a&Engine=aurora-postgresql&"
-	long := strings.Repeat("a", 65)
-	targets := map[string]string{"ecs": "AmazonEC2ContainerServiceV20141113.", "logs": "Logs_20140328.",
-		"application-autoscaling": "AnyScaleFrontendService."}
+	var requests []struct {
+		Service, Method, Path, Body, Violation string
+		Headers                                []string
+	}
+	must.Do(t, yaml.Unmarshal(must.Get(os.ReadFile("testdata/requests.yaml"))(t), &requests))
 	var want []string
-	send(t, e, "s3", http.MethodPut, "/states", "")
-	for _, call := range []struct{ service, operation, body, violation string }{
-		{"ecs", "CreateCluster", `{"clusterName": "a"}`, ""},
-		{"ecs", "CreateCluster", `{"name": {}}`, ".name: is not a member"},
-		{"ecs", "CreateCluster", `{"clusterName": 5}`, ".clusterName = 5: is not of the type string"},
-		{"ecs", "CreateService", `{"serviceName": "a", "desiredCount": "2"}`, ".desiredCount = '2': is not of the type that"},
-		{"application-autoscaling", "PutScalingPolicy", `{"PolicyName": "a", "ServiceNamespace": "ecs", ` +
-			`"ResourceId": "é", "ScalableDimension": "ecs:service:DesiredCount", ` +
-			`"TargetTrackingScalingPolicyConfiguration": {"TargetValue": 70}}`, ""}, // a float, and more than ASCII
-		{"ecs", "CreateService", `{"serviceName": "a", "launchType": "EC3"}`, ".launchType = 'EC3': is not one of EC2, "},
-		{"logs", "CreateLogGroup", `{}`, ".logGroupName: is required"},
-		{"logs", "CreateLogGroup", `{"logGroupName": "a b"}`, `.logGroupName = 'a b': does not match [\.\-_/#A-Za-z0-9]+`},
-		{"logs", "DescribeLogGroups", `{"limit": 51}`, ".limit = 51: value or length is not between 1 and 50"},
-		{"rds", "CreateDBCluster", cluster + "StorageEncrypted=true&Tags.Tag.1.Key=a&VpcSecurityGroupIds=", ""},
-		{"rds", "CreateDBCluster", cluster + "Tags.Tag.1.Name=a", ".Tags.Tag.1.Name: is not a member"},
-		{"rds", "CreateDBCluster", cluster + "StorageEncrypted=yes", ".StorageEncrypted = 'yes': is not of the type that"},
-		{"rds", "CreateDBCluster", cluster + "Port=many", ": cannot be read: ValueError("},
-		{"iam", "GetRole", "RoleName=" + long, ".RoleName = '" + long + "': value or length is not between 1 and 64"},
-		{"ec2", "CreateVpc", "Cidr=10.0.0.0/16", ".Cidr: is not a member"},
-		{"s3", "PutBucketVersioning", "<Status>On</Status>", ".VersioningConfiguration.Status = 'On': is not one of Enabled"},
-		{"s3", "PutBucketVersioning", "<State>Enabled</State>", ".VersioningConfiguration.State: is not a member"},
-	} {
-		switch target, isJSON := targets[call.service]; {
-		case isJSON:
-			send(t, e, call.service, http.MethodPost, "", call.body, "Content-Type: application/x-amz-json-1.1",
-				"X-Amz-Target: "+target+call.operation)
-		case call.service == "s3":
-			send(t, e, "s3", http.MethodPut, "/states?versioning",
-				"<VersioningConfiguration>"+call.body+"</VersioningConfiguration>")
-		default:
-			send(t, e, call.service, http.MethodPost, "", "Action="+call.operation+"&"+call.body,
-				"Content-Type: application/x-www-form-urlencoded")
-		}
-		if call.violation != "" {
-			want = append(want, call.service+":"+call.operation+call.violation)
+	for _, r := range requests {
+		send(t, e, r.Service, cmp.Or(r.Method, http.MethodPost), r.Path, r.Body, r.Headers...)
+		if r.Violation != "" {
+			want = append(want, r.Violation)
 		}
 	}
 	calls := must.Get(e.Calls(t.Context()))(t)
 	slices.Sort(want)
-	if calls.Count != 18 || len(calls.Operations) != 10 || len(calls.Violations) != len(want) {
-		t.Fatalf("there were %d calls of %d operations with the violations\n%s", calls.Count, len(calls.Operations),
-			strings.Join(calls.Violations, "\n"))
-	}
-	for i, violation := range calls.Violations {
-		if !strings.HasPrefix(violation, want[i]) {
-			t.Errorf("the violation is %q, expected %q", violation, want[i])
-		}
+	if calls.Count != 18 || len(calls.Operations) != 10 || !slices.EqualFunc(calls.Violations, want, strings.HasPrefix) {
+		t.Errorf("there were %d calls of %d operations with the violations\n%s\nexpected\n%s", calls.Count,
+			len(calls.Operations), strings.Join(calls.Violations, "\n"), strings.Join(want, "\n"))
 	}
 }
 
@@ -162,28 +130,6 @@ func TestStrangersAreRefused(t *testing.T) {
 	}
 }
 
-// given is what stacks say of what they name and do not make.
-const given = `{
-  "data": {"aws_subnet": {
-    "a": {"id": "subnet-1"}, "b": {"id": "subnet-2"}, "c": {"id": "subnet-3"}, "d": {"id": "subnet-4"}}},
-  "provider": {"aws": [{"allowed_account_ids": [
-          "210987654321"
-        ], "region": "eu-west-1"}]},
-  "resource": [
-    {"domain_name": "api.dev.example.com", "zone_id": "Z1"},
-    {"certificate_arn": "arn:aws:acm:eu-west-1:210987654321:certificate/1", "zone_id": "${aws_lb.x.zone_id}"},
-    "[{\"valueFrom\":\"arn:aws:secretsmanager:eu-west-1:210987654321:secret:tap/key-AbCdEf:user::\"}]",
-    "arn:aws:secretsmanager:eu-west-1:210987654321:secret:tap/key-AbCdEf",
-    "arn:aws:secretsmanager:eu-west-1:210987654321:secret:tap/*",
-    {"allocation_id": "eipalloc-1"},
-    {"family": "aurora-postgresql16", "master_username": "payments", "source_cluster_identifier": "old"},
-    {"snapshot_identifier": "arn:aws:rds:eu-west-1:333333333333:cluster-snapshot:noon"}
-  ],
-  "terraform": {"backend": {"s3": {"bucket": "tap-states",
-        "encrypt": true,
-        "key": "account/terraform.tfstate"}}}
-}`
-
 func TestWhatAStackNamesIsThereFirst(t *testing.T) {
 	e := started(t)
 	for name, value := range map[string]string{ // all would lead an AWS SDK away from the emulator
@@ -191,8 +137,9 @@ func TestWhatAStackNamesIsThereFirst(t *testing.T) {
 		"HTTP_PROXY": "http://127.0.0.1:1", "http_proxy": "http://127.0.0.1:1"} {
 		t.Setenv(name, value)
 	}
+	given := must.Get(os.ReadFile("testdata/given.json"))(t)
 	for _, want := range []int{11, 0} { // the second time, all is there
-		if made := must.Get(e.Give(t.Context(), []byte(given)))(t); len(made) != want {
+		if made := must.Get(e.Give(t.Context(), given))(t); len(made) != want {
 			t.Errorf("made %q, want %d", made, want)
 		}
 	}
@@ -274,9 +221,7 @@ func TestEmulatorEndsWithItsParent(t *testing.T) {
 	e, attachErr := Attach(log)
 	_ = child.Process.Kill()
 	_ = child.Wait()
-	if attachErr != nil {
-		t.Fatal(attachErr)
-	}
+	must.Do(t, attachErr)
 	for deadline := time.Now().Add(stopDeadline); e.alive(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("the emulator outlived the process that started it: ", e.Stop())

@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"go.yaml.in/yaml/v3"
+
 	"tap/internal/emulator"
 	"tap/internal/repository"
 	"tap/tests/must"
@@ -102,36 +104,23 @@ func said(t *testing.T, function func()) string {
 }
 
 func TestWhatTerraformSaysIsInAFile(t *testing.T) {
-	t.Chdir(t.TempDir())
-	must.Do(t, os.Mkdir(".local", 0o755))
-	for name, test := range map[string]struct{ prints, shown string }{
-		"true": {`Planning tap-dev, which can take minutes
-Plan: 1 to import, 2 to add, 1 to change, 1 to destroy.
-aws_rds_cluster.database_cluster_FAF2FB92: Creating...
-data.aws_partition.partition: Read complete after 0s [id=aws]
-ephemeral.aws_secretsmanager_secret_version.secret: Opening complete after 0s
-aws_lb.load-balancer_30A23327: Still creating... [1m0s elapsed]
-aws_lb.load-balancer_30A23327 (deposed object 0a1b): Destruction complete after 1s
-aws_rds_cluster.database_cluster_FAF2FB92: Creation complete after 11s
-aws_lb.load-balancer_30A23327: Still destroying... [id=arn, 00m10s elapsed]
-Apply complete! Resources: 2 added, 1 changed, 1 destroyed.
-`, `Planning tap-dev, which can take minutes
-0 of 4 · waiting for the load balancer, 1m0s
-2 of 4 · waiting for the load balancer, 00m10s
-Apply complete! Resources: 2 added, 1 changed, 1 destroyed.
-`},
+	read := func(name string) string { return string(must.Get(os.ReadFile(name))(t)) }
+	tests := map[string]struct{ prints, shown string }{
+		"true": {read("testdata/terraform.log"), read("testdata/shown.txt")},
 		"false": {"Plan: 1 to add\nError: VpcLimitExceeded\n\n  with aws_vpc.x,\nplan: exit status 1\n",
 			"Error: VpcLimitExceeded\n\n  with aws_vpc.x,\nplan: exit status 1\n"},
-	} {
+	}
+	t.Chdir(t.TempDir())
+	must.Do(t, os.Mkdir(".local", 0o755))
+	for name, test := range tests {
 		between = 0
 		must.Write(t, "prints", test.prints)
 		must.Write(t, "program", "#!/bin/sh\nread answer\ncat prints >&2\n"+
 			"[ $answer,$TF_CLI_ARGS = yes,-no-color ] && "+name+"\n")
 		var err error
 		shown := said(t, func() { err = quietly(t.Context(), os.Environ(), "./program") })
-		log := must.Get(os.ReadFile(terraformLog))(t)
-		if (err == nil) != (name == "true") || string(log) != test.prints || shown != test.shown {
-			t.Errorf("%v, the file is %q and %q is shown, want %q", err, log, shown, test.shown)
+		if (err == nil) != (name == "true") || read(terraformLog) != test.prints || shown != test.shown {
+			t.Errorf("%v, the file is %q and %q is shown, want %q", err, read(terraformLog), shown, test.shown)
 		}
 	}
 }
@@ -141,11 +130,9 @@ func TestProgramsSeeNothingOfOtherRuns(t *testing.T) {
 	must.Write(t, file("tap-qa", configuration), `{"provider": {"aws": [{"region": "eu-west-1",
 		"allowed_account_ids": ["210987654321"]}, {"alias": "outside", "region": "us-east-1"}]}}`)
 	for name, test := range map[string]struct{ before, want string }{
-		"AWS_PROFILE":           {"work", ""},
 		"AWS_ENDPOINT_URL":      {"https://aws.test", "http://127.0.0.1:4566"},
 		"AWS_ACCESS_KEY_ID":     {"AKIA", "EMULATOR210987654321"},
 		"AWS_REGION":            {"us-east-2", "eu-west-1"},
-		"TF_WORKSPACE":          {"other", ""},
 		"TF_CLI_CONFIG_FILE":    {"/nonexistent", ""},
 		"TERRAFORM_BINARY_NAME": {"tofu", "tofu"},
 		"ENVIRONMENT_SUFFIX":    {"my-branch", "my-branch"},
@@ -163,22 +150,6 @@ func TestProgramsSeeNothingOfOtherRuns(t *testing.T) {
 			t.Errorf("%s is %q, want %q", name, got, test.want)
 		}
 	}
-}
-
-// All that the documentation tells a team to write.
-var teamsFiles = map[string]string{
-	"accounts.yaml": `"210987654321": {region: eu-west-1, github: {subject: "repo:example/tap", repositoryId: "42"}}`,
-	"environments/dev.yaml": `
-class: development
-region: eu-west-1
-account: "210987654321"
-network: {existing: {publicSubnets: [subnet-0a1b2c3d4e5f60001, subnet-0a1b2c3d4e5f60002],
-  privateSubnets: [subnet-0a1b2c3d4e5f60003, subnet-0a1b2c3d4e5f60004]}}
-service: {image: "210987654321.dkr.ecr.eu-west-1.amazonaws.com/payment-api:1.0.0", port: 8080,
-  secrets: {KEY: "arn:aws:secretsmanager:eu-west-1:210987654321:secret:tap/dev/key-AbCdEf:key::"}}
-loadBalancer: {domain: {name: api.dev.example.com, zoneId: Z0123456789EXAMPLE9}}
-`,
-	"terraform.lock.hcl": "# hashes of another machine's provider\n",
 }
 
 func TestLongLocalDeployment(t *testing.T) {
@@ -205,9 +176,8 @@ func TestLongLocalDeployment(t *testing.T) {
 	}
 
 	must.Get(exec.Command("git", "clone", "--quiet", root, clone).Output())(t)
-	for name, content := range teamsFiles {
-		must.Write(t, filepath.Join(clone, name), content)
-	}
+	// All that the documentation tells a team to write.
+	must.Get(exec.Command("cp", "-R", "testdata/team/.", clone).Output())(t)
 	t.Cleanup(func() {
 		ctx = context.Background()
 		run("clean")
@@ -230,8 +200,8 @@ func TestLongLocalDeployment(t *testing.T) {
 		" resources, as the checkout describes it:", "Try next:",
 		`AlarmTopicArn = "arn:aws:sns:eu-west-1:210987654321:`)
 	expect("plan LOCAL=1 STACK=tap-dev", "No changes.")
-	const file = "environments/dev.yaml"
-	must.Write(t, filepath.Join(clone, file), teamsFiles[file]+"tags: {CostCenter: payments}\n")
+	dev := filepath.Join(clone, "environments/dev.yaml")
+	must.Write(t, dev, string(must.Get(os.ReadFile(dev))(t))+"tags: {CostCenter: payments}\n")
 	expect("local-status", " resources, but the checkout describes it otherwise: make plan LOCAL=1 STACK=tap-dev")
 	expect("destroy LOCAL=1 STACK=tap-dev", "0 added, 0 changed, ")
 	expect("deploy LOCAL=1 STACK=tap-account-210987654321", "states' bucket tap-states-210987654321-eu-west-1")
@@ -295,39 +265,27 @@ func BenchmarkCommands(b *testing.B) {
 
 // Each line of the message is about one thing that is missing. The program that go builds finds no provider.
 func TestPrerequisites(t *testing.T) {
-	const oldGo, oldNode = "go: echo go version go1.23.9 linux/amd64", "node: echo v20.8.1"
-	const goTool = "go: [ $1 = version ] && echo go version go1.24 darwin/arm64 || { echo no provider >&2; exit 1; }"
-	const node, npm, python = "node: echo v20.9.0", "npm: echo 7.0.0", "python3: echo Python 3.10.0rc1"
-	const terraform = "terraform: echo Warning: no file v0; test $TF_CLI_ARGS || echo Terraform v1.11.0"
-	for _, test := range []struct{ checks, tools, wants []string }{
-		{nil, []string{oldGo, oldNode}, []string{
-			"Go 1.24 or newer: `go version` gives 1.23.9; see https://",
-			"Node.js 20.9 or newer: `node --version` gives 20.8.1;", "npm 7 or newer: `npm --version` gives no version;",
-			"Terraform 1.11 or newer: `terraform version` gives no version;",
-			"Python 3.10 or newer: `python3 --version` gives no version;",
-		}},
-		{[]string{"go", "node", "npm", "terraform", "python"}, []string{goTool, node, npm, terraform, python}, nil},
-		{[]string{"go", "node"}, []string{goTool, node}, nil},
-		{[]string{"go", "terraform"}, []string{goTool, "terraform: echo OpenTofu v1.10.6"},
-			[]string{"`terraform version` gives 1.10.6;"}},
-		{[]string{"go", "npm", "provider"}, []string{goTool, node}, []string{"npm 7 or newer", "\n  no provider\n"}},
-	} {
+	var tests []struct {
+		Checks, Says []string
+		Tools        map[string]string
+	}
+	must.Do(t, yaml.Unmarshal(must.Get(os.ReadFile("testdata/prerequisites.yaml"))(t), &tests))
+	for _, test := range tests {
 		folder := t.TempDir()
 		for _, name := range []string{"sed", "awk", "dirname"} {
 			must.Do(t, os.Symlink(must.Get(exec.LookPath(name))(t), filepath.Join(folder, name)))
 		}
-		for _, tool := range test.tools {
-			name, script, _ := strings.Cut(tool, ": ")
+		for name, script := range test.Tools {
 			must.Write(t, filepath.Join(folder, name), "#!/bin/sh\n"+script+"\n")
 		}
-		command := exec.Command("/bin/sh", append([]string{"prerequisites.sh"}, test.checks...)...)
+		command := exec.Command("/bin/sh", append([]string{"prerequisites.sh"}, test.Checks...)...)
 		command.Env = []string{"PATH=" + folder, "TF_CLI_ARGS=-input=false"}
 		output, err := command.CombinedOutput()
 		got := string(output)
-		if (err == nil) != (got == "") || strings.Count(got, "\n  ") != len(test.wants) {
-			t.Errorf("ended with %v and said %s\nwant %q", err, got, test.wants)
+		if (err == nil) != (got == "") || strings.Count(got, "\n  ") != len(test.Says) {
+			t.Errorf("ended with %v and said %s\nwant %q", err, got, test.Says)
 		}
-		for _, want := range test.wants {
+		for _, want := range test.Says {
 			if !strings.Contains(got, want) {
 				t.Errorf("said %s\nwant %q", got, want)
 			}

@@ -79,27 +79,25 @@ func TestOrderOfTheSources(t *testing.T) {
 }
 
 func TestExposedMirrors(t *testing.T) {
-	open := func(folder string, mode os.FileMode) func(testing.TB, string) {
-		return func(t testing.TB, root string) { must.Do(t, os.Chmod(root+folder, mode)) }
-	}
 	for name, test := range map[string]struct {
-		prepare      func(t testing.TB, root string)
+		linked       bool
+		mode         os.FileMode
 		owner, group int
 		want         string
 	}{
-		"the owner's alone":       {open("/opt/shared", 0o755), os.Getuid(), -1, ""},
-		"everybody can write":     {open("/opt/shared", 0o1777), os.Getuid(), -1, "/opt/shared is writable for everybody"},
-		"a group can write":       {open("/opt/shared", 0o775), os.Getuid(), -1, "/opt/shared is writable for a group"},
-		"the owner's group can":   {open("/opt/shared", 0o775), os.Getuid(), os.Getgid(), ""},
-		"it is not of the system": {open("/opt/shared", 0o755), -1, -1, "belongs to the user"},
-		"a link to where everybody can": {func(t testing.TB, root string) {
-			must.Do(t, os.Rename(root+"/opt/shared", root+"/shared"), os.Symlink(root+"/shared", root+"/opt/shared"))
-			open("/shared", 0o777)(t, root)
-		}, os.Getuid(), -1, "/shared is writable for everybody"},
+		"the owner's alone":             {false, 0o755, os.Getuid(), -1, ""},
+		"everybody can write":           {false, 0o1777, os.Getuid(), -1, "/opt/shared is writable for everybody"},
+		"a group can write":             {false, 0o775, os.Getuid(), -1, "/opt/shared is writable for a group"},
+		"the owner's group can":         {false, 0o775, os.Getuid(), os.Getgid(), ""},
+		"it is not of the system":       {false, 0o755, -1, -1, "belongs to the user"},
+		"a link to where everybody can": {true, 0o777, os.Getuid(), -1, "/shared is writable for everybody"},
 	} {
 		root := must.Get(filepath.EvalSymlinks(t.TempDir()))(t)
 		unpacked(t, root, "/opt/shared/m 5.100.0")
-		test.prepare(t, root)
+		if test.linked {
+			must.Do(t, os.Rename(root+"/opt/shared", root+"/shared"), os.Symlink(root+"/shared", root+"/opt/shared"))
+		}
+		must.Do(t, os.Chmod(root+"/opt/shared", test.mode))
 		mirrors := systemMirrors(root)
 		if len(mirrors) != 1 {
 			t.Fatalf("%s: the mirrors are %q", name, mirrors)

@@ -1,0 +1,1 @@
+# hashes of another machine's provider
