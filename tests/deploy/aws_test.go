@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"os"
 	"os/exec"
 	"regexp"
 	"slices"
@@ -22,52 +23,66 @@ import (
 // parameters of a request to AWS, as its API names them.
 type parameters map[string]any
 
-// request is one request to an AWS service, by boto3's names.
+// request is one request to an AWS service, by boto3's names. In all but the first <name> stands for an earlier answer.
 type request struct {
 	Service, Operation string
-	Parameters         parameters
+	Parameters         any
 	Query              string // of what matters in the answer, in JMESPath
-	Want               any    // what that has to be; nothing at all is never right
+	Answer, Want       any    // what that is, and what it has to be, if it is known
+	Save, Says         string // the name of the answer, and what a plan says of it
 }
 
 const ask = `import boto3, jmespath, json, sys
 
-def answer(request):
-    operation = getattr(boto3.client(request["Service"]), request["Operation"])
-    return jmespath.search(request["Query"], operation(**request["Parameters"] or {}))
+known, requests = json.load(sys.stdin)
+saved = known or {}
+for request in requests:
+    text = json.dumps(request)
+    for name, value in saved.items():
+        text = text.replace(f'"<{name}>"', json.dumps(value, default=str)).replace(f"<{name}>", str(value))
+    request.update(json.loads(text))
+    answer = getattr(boto3.client(request["Service"]), request["Operation"])(**request["Parameters"] or {})
+    saved[request["Save"]] = request["Answer"] = jmespath.search(request["Query"] or "@", answer)
 
-json.dump([answer(request) for request in json.load(sys.stdin)], sys.stdout, default=str)`
+json.dump(requests, sys.stdout, default=str)`
 
-// answers sends requests to the emulator, none of which it may refuse.
-func (d *deployment) answers(t *testing.T, requests ...request) []any {
+// expectAnswers sends requests to the emulator, none of which it may refuse, and returns them with the answers. What is
+// known already has names, too.
+func (d *deployment) expectAnswers(t *testing.T, known map[string]string, requests ...request) []request {
 	t.Helper()
 	var said bytes.Buffer
 	program := exec.CommandContext(t.Context(), repository.Python(d.repository), "-I", "-c", ask)
 	program.Env = slices.Concat(d.emulator.Environment(), []string{"AWS_DEFAULT_REGION=" + region}, d.variables)
-	program.Stdin, program.Stderr = bytes.NewReader(must.Get(json.Marshal(requests))(t)), &said
+	program.Stdin, program.Stderr = bytes.NewReader(must.Get(json.Marshal([]any{known, requests}))(t)), &said
 	answered, err := program.Output()
 	if err != nil {
 		t.Fatalf("ask the emulator: %v\n%s", err, said.String())
 	}
-	var answers []any
-	must.Do(t, json.Unmarshal(answered, &answers))
-	return answers
-}
-
-// ask returns the text that a query finds in the answer to one request.
-func (d *deployment) ask(t *testing.T, service, operation string, given parameters, query string) string {
-	t.Helper()
-	return fmt.Sprint(d.answers(t, request{service, operation, given, query, nil})[0])
-}
-
-func (d *deployment) expectAnswers(t *testing.T, requests ...request) {
-	t.Helper()
-	for i, answer := range d.answers(t, requests...) {
-		r := requests[i]
-		if got := fmt.Sprint(answer); got != fmt.Sprint(r.Want) || answer == nil || got == "" {
-			t.Errorf("%s of %s %s is %v, expected %v", r.Query, r.Service, r.Operation, answer, r.Want)
+	requests = nil
+	must.Do(t, json.Unmarshal(answered, &requests))
+	for _, r := range requests {
+		if r.Want != nil && fmt.Sprint(r.Answer) != fmt.Sprint(r.Want) || r.Save != "" && r.Answer == nil {
+			t.Errorf("%s of %s %s is %v, expected %v", r.Query, r.Service, r.Operation, r.Answer, r.Want)
 		}
 	}
+	return requests
+}
+
+// expectFile sends the requests in a file of testdata: what is known, as the outputs are, exists and belongs together.
+func (d *deployment) expectFile(t *testing.T, file string, known map[string]string) (requests []request) {
+	t.Helper()
+	must.Do(t, json.Unmarshal(must.Get(os.ReadFile("testdata/"+file))(t), &requests))
+	return d.expectAnswers(t, known, requests...)
+}
+
+// ask returns the text that a query finds in the answer to one request, and fails unless that is what is wanted.
+func (d *deployment) ask(t *testing.T, service, operation string, given parameters, query string, want ...any) string {
+	t.Helper()
+	asked := request{Service: service, Operation: operation, Parameters: given, Query: query}
+	if want != nil {
+		asked.Want = want[0]
+	}
+	return fmt.Sprint(d.expectAnswers(t, nil, asked)[0].Answer)
 }
 
 var storedPassword = regexp.MustCompile(`"password": ?"([A-Za-z0-9]{32})"`)

@@ -87,13 +87,20 @@ func newDeployment(t *testing.T, suffix string) *deployment {
 	return d
 }
 
-func (d *deployment) path(parts ...string) string {
-	return filepath.Join(append([]string{d.root}, parts...)...)
+// of returns the deployment of another stack, or with other variables, to the same emulator.
+func (d deployment) of(stack string, variables ...string) *deployment {
+	d.stack, d.variables = stack, variables
+	return &d
 }
 
-func (d *deployment) stackFolder() string { return d.path("cdktf.out", "stacks", d.stack) }
+func (d *deployment) path(name string) string { return filepath.Join(d.root, name) }
 
-func (d *deployment) stackFile() string { return filepath.Join(d.stackFolder(), "cdk.tf.json") }
+func (d *deployment) stackFolder() string { return d.path("cdktf.out/stacks/" + d.stack) }
+
+func (d *deployment) stackFile() string { return d.stackFolder() + "/cdk.tf.json" }
+
+// stateFile is the file with the stack's state, beside the output folder.
+func (d *deployment) stateFile() string { return d.path("terraform." + d.stack + ".tfstate") }
 
 // synthesis lets one test at a time use the process that builds constructs.
 var synthesis sync.Mutex
@@ -226,17 +233,28 @@ func (d *deployment) left(t *testing.T) string {
 	return strings.Join(slices.DeleteFunc(strings.Fields(tagged), listed.MatchString), "\n")
 }
 
-// expectNothingLeft fails when the state, which is a file beside the output folder, or AWS contains anything that
-// Terraform made.
+// ids returns the ids of what the state contains, by address.
+func (d *deployment) ids(t *testing.T) map[string]string {
+	t.Helper()
+	var state struct {
+		Resources []struct {
+			Type, Name string
+			Instances  []struct{ Attributes struct{ ID string } }
+		}
+	}
+	must.Do(t, json.Unmarshal(must.Get(os.ReadFile(d.stateFile()))(t), &state))
+	ids := map[string]string{}
+	for _, r := range state.Resources {
+		ids[r.Type+"."+r.Name] = r.Instances[0].Attributes.ID
+	}
+	return ids
+}
+
+// expectNothingLeft fails when the state or AWS contains anything that Terraform made.
 func (d *deployment) expectNothingLeft(t *testing.T) {
 	t.Helper()
-	if left := d.left(t); left != "" {
-		t.Errorf("left in AWS:\n%s", left)
-	}
-	var state struct{ Resources []any }
-	must.Do(t, json.Unmarshal(must.Get(os.ReadFile(d.path("terraform."+d.stack+".tfstate")))(t), &state))
-	if len(state.Resources) > 0 {
-		t.Errorf("the state still contains %d resources, expected none", len(state.Resources))
+	if left, ids := d.left(t), d.ids(t); left != "" || len(ids) > 0 {
+		t.Errorf("left in AWS:\n%s\nand in the state:\n%v", left, ids)
 	}
 }
 

@@ -4,9 +4,12 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -14,6 +17,8 @@ import (
 
 	tfjson "github.com/hashicorp/terraform-json"
 
+	"tap/internal/repository"
+	"tap/tests/keys"
 	"tap/tests/must"
 )
 
@@ -55,21 +60,24 @@ func (p plan) expect(t *testing.T, wanted ...string) {
 	}
 }
 
+// planner builds the command plan, and returns its path.
+func (d *deployment) planner(t *testing.T) string {
+	t.Helper()
+	must.Get(d.run(t, d.repository, "go", "build", "-o", d.path("plan"), "./internal/plan"))(t)
+	return d.path("plan")
+}
+
 // expectWords fails unless the command plan ends with the status and says all of this, without a refresh, which takes
 // most of a plan's time.
 func (d *deployment) expectWords(t *testing.T, status int, wanted ...string) (said string) {
 	t.Helper()
-	unrefreshed := *d
-	unrefreshed.variables = []string{"TF_CLI_ARGS_plan=-refresh=false"}
-	return unrefreshed.expectRefreshed(t, status, wanted...)
+	return d.of(d.stack, "TF_CLI_ARGS_plan=-refresh=false").expectRefreshed(t, status, wanted...)
 }
 
 // expectRefreshed is expectWords with a refresh. The words of a text have to be in one line.
 func (d *deployment) expectRefreshed(t *testing.T, status int, wanted ...string) (said string) {
 	t.Helper()
-	program := d.path("plan")
-	must.Get(d.run(t, d.repository, "go", "build", "-o", program, "./internal/plan"))(t)
-	said, err := d.run(t, d.root, program, d.stack)
+	said, err := d.run(t, d.root, d.planner(t), d.stack)
 	said += fmt.Sprint(err)
 	var exit *exec.ExitError
 	if errors.As(err, &exit) && exit.ExitCode() != status || (err == nil) != (status == 0) {
@@ -109,4 +117,185 @@ func (d *deployment) expectGuarded(t *testing.T) {
 	d.expectWords(t, 12, append(destroyed, moved...)...)
 	must.Write(t, d.stackFile(), strings.Replace(renamed, "{", `{"moved": [`+strings.Join(moved, ",")+"],", 1))
 	d.expectWords(t, 10, "0 to add, 0 to change, 0 to destroy")
+}
+
+// expectBound fails unless the saved plan is refused wherever it is not what would be planned, with the state as it
+// was, and is applied where it is.
+func (d *deployment) expectBound(t *testing.T) {
+	t.Helper()
+	read := func(path string) string { return string(must.Get(os.ReadFile(path))(t)) }
+	saved := d.stackFolder() + "/saved.tfplan"
+	state, configuration, plan := read(d.stateFile()), read(d.stackFile()), read(saved)
+	keys := strings.Fields(d.ask(t, "sts", "assume_role",
+		parameters{"RoleArn": "arn:aws:iam::111111111111:role/other", "RoleSessionName": "other"},
+		"join(' ', [Credentials.AccessKeyId, Credentials.SecretAccessKey, Credentials.SessionToken])"))
+	refused := func(reason string, variables ...string) {
+		t.Helper()
+		_, err := d.of(d.stack, variables...).run(t, d.root, d.path("plan"), "apply", d.stack)
+		if !strings.Contains(fmt.Sprint(err), reason) {
+			t.Errorf("the saved plan was applied, or refused with %v, expected %q", err, reason)
+		}
+		if read(d.stateFile()) != state {
+			t.Fatalf("the state has changed, expected %q before that", reason)
+		}
+	}
+	refused("the credentials are of 111111111111",
+		"AWS_ACCESS_KEY_ID="+keys[0], "AWS_SECRET_ACCESS_KEY="+keys[1], "AWS_SESSION_TOKEN="+keys[2])
+	refused("the workspace other has another state", "TF_WORKSPACE=other")
+	must.Write(t, d.stackFile(), configuration+"\n")
+	refused("the configuration is not the one that was planned")
+	must.Write(t, d.stackFile(), configuration)
+	d.terraform(t, "plan", "-no-color", "-destroy", "-refresh=false", "-out="+saved)
+	refused("saved.tfplan is not the file that was saved")
+	must.Write(t, saved, plan)
+	said := must.Get(d.run(t, d.root, d.path("plan"), "apply", d.stack))(t)
+	if !strings.Contains(said, "Apply complete!") {
+		t.Errorf("what was planned is not applied: %s", said)
+	}
+}
+
+// destroyByHand destroys the stack as make destroy does, and answers its question.
+func (d *deployment) destroyByHand(t *testing.T) error {
+	t.Helper()
+	_, err := d.run(t, d.root, "sh", "-c", "echo yes | "+d.planner(t)+" apply -destroy "+d.stack)
+	return err
+}
+
+// update records anew what the tests of internal/plan judge, which takes half an hour:
+//
+//	TAP_TOOLS=1 .local/bin/local provider go test ./tests/deploy -run 'TestLong(Changes|Production)' -timeout 2h -update
+var update = flag.Bool("update", false, "rewrite internal/plan/testdata")
+
+// recorded is a change with its plan, and with which attributes are set of what changes.
+type recorded struct {
+	Change        string      `json:"change"`
+	Plan          tfjson.Plan `json:"plan"`
+	Configuration struct {
+		Resource map[string]map[string]map[string]any `json:"resource"`
+	} `json:"configuration"`
+}
+
+// expectRecorded fails unless changes of the deployed file are planned as the tests of internal/plan know them.
+func (d *deployment) expectRecorded(t *testing.T, file string) {
+	t.Helper()
+	path := filepath.Join(d.repository, "internal/plan/testdata", d.stack+".jsonl")
+	each, variants := keys.Variants(t)
+	known, lines := map[string][]string{}, ""
+	if *update {
+		variants = append(variants, each...)
+		slices.SortStableFunc(variants, func(a, b keys.Variant) int {
+			return strings.Compare(fmt.Sprint(a.Base), fmt.Sprint(b.Base))
+		})
+	} else {
+		variants = variants[:4]
+		for line := range strings.Lines(string(must.Get(os.ReadFile(path))(t))) {
+			var r recorded
+			must.Do(t, json.Unmarshal([]byte(line), &r))
+			known[r.Change] = changes(&r.Plan)
+		}
+	}
+	deployed, _ := keys.Variant{}.In(t, file)
+	for _, v := range variants {
+		base, changed := v.In(t, file)
+		// What is deployed stays in its network, and a certificate excludes a domain.
+		never := v.Base["network"] != nil || v.Key == "loadBalancer.certificateArn" && file == production
+		if never || base != deployed && !*update {
+			continue
+		} else if base != deployed {
+			d.configure(t, base)
+			d.apply(t)
+			deployed = base
+		}
+		d.configure(t, changed)
+		d.edit(t, v.Edit)
+		planned := d.path("recorded.tfplan")
+		if _, err := d.run(t, d.stackFolder(), repository.Terraform(),
+			slices.Concat(planning, []string{"-refresh=false", "-out=" + planned})...); err != nil && *update {
+			continue // it is refused
+		}
+		r := recorded{Change: v.Key + ": " + string(must.Get(json.Marshal(v.Value))(t))}
+		must.Do(t, json.Unmarshal([]byte(d.terraform(t, "show", "-json", planned)), &r.Plan),
+			json.Unmarshal(must.Get(os.ReadFile(d.stackFile()))(t), &r.Configuration))
+		if is := changes(&r.Plan); !*update && !slices.Equal(is, known[r.Change]) {
+			t.Errorf("%s is to\n%s\nexpected, from %s\n%s", r.Change, strings.Join(is, "\n"), path,
+				strings.Join(known[r.Change], "\n"))
+		}
+		r.trim()
+		lines += string(must.Get(json.Marshal(r))(t)) + "\n"
+	}
+	d.configure(t, file)
+	if *update {
+		must.Do(t, os.WriteFile(path, []byte(lines), 0o644))
+		d.apply(t)
+	}
+}
+
+// trim leaves what a change is judged by: what changes, beside it what is short, and whether the stack is protected.
+func (r *recorded) trim() {
+	all := r.Plan.ResourceChanges
+	r.Plan = tfjson.Plan{FormatVersion: r.Plan.FormatVersion, OutputChanges: r.Plan.OutputChanges}
+	for _, c := range all {
+		set := r.Configuration.Resource[c.Type]
+		if c.Mode != tfjson.ManagedResourceMode || c.Change.Actions.NoOp() && c.Type != "aws_lb" {
+			delete(set, c.Name)
+			continue
+		}
+		for name := range set[c.Name] {
+			if name != "lifecycle" {
+				set[c.Name][name] = true
+			}
+		}
+		before, _ := c.Change.Before.(map[string]any)
+		after, _ := c.Change.After.(map[string]any)
+		for name, value := range before {
+			long := value == nil || len(fmt.Sprint(value)) > 32
+			stays := c.Change.Actions.NoOp() && name != "enable_deletion_protection"
+			if stays || long && reflect.DeepEqual(value, after[name]) {
+				delete(before, name)
+				delete(after, name)
+			} else if name == "dashboard_body" { // which is very long
+				before[name], after[name] = "before", "after"
+			}
+		}
+		for _, marks := range []*any{&c.Change.AfterUnknown, &c.Change.BeforeSensitive, &c.Change.AfterSensitive} {
+			if !strings.Contains(fmt.Sprint(*marks), "true") {
+				*marks = nil
+			}
+		}
+		c.ProviderName = ""
+		r.Plan.ResourceChanges = append(r.Plan.ResourceChanges, c)
+	}
+}
+
+// edit puts what an object contains into the stack's JSON.
+func (d *deployment) edit(t *testing.T, part map[string]any) {
+	t.Helper()
+	stack := d.configuration(t)
+	keys.Merge(stack, part)
+	must.Write(t, d.stackFile(), string(must.Get(json.Marshal(stack))(t)))
+}
+
+// weaken edits the stack's JSON for the worse, and returns what a plan has to say of each edit.
+func (d *deployment) weaken(t *testing.T) (words []string) {
+	t.Helper()
+	var edits []struct {
+		Says string
+		Edit map[string]any
+	}
+	must.Do(t, json.Unmarshal(must.Get(os.ReadFile("testdata/weakened.json"))(t), &edits))
+	for _, e := range edits {
+		d.edit(t, e.Edit)
+		words = append(words, e.Says)
+	}
+	return words
+}
+
+// meddle weakens what is deployed by AWS's API and, in the last four calls, adds to it. It returns what a plan has to
+// say of each.
+func (d *deployment) meddle(t *testing.T) (words []string) {
+	t.Helper()
+	for _, request := range d.expectFile(t, "by-hand.json", d.ids(t)) {
+		words = append(words, request.Says)
+	}
+	return words
 }

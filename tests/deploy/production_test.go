@@ -27,8 +27,8 @@ func TestLongProduction(t *testing.T) {
 	d.configure(t, production)
 
 	step(t, "it is deployed", func(t *testing.T) { d.apply(t) })
-	step(t, "the outputs name what exists", func(t *testing.T) { d.expectOutputs(t, "outputs.json") })
-	step(t, "it answers over HTTPS only", func(t *testing.T) { d.expectOutputs(t, "https.json") })
+	step(t, "the outputs name what exists", func(t *testing.T) { d.expectFile(t, "outputs.json", d.outputs(t)) })
+	step(t, "it answers over HTTPS only", func(t *testing.T) { d.expectFile(t, "https.json", d.outputs(t)) })
 	step(t, "a second plan is empty", func(t *testing.T) { d.plan(t).expect(t) })
 	step(t, "changes are planned as they are judged", func(t *testing.T) { d.expectRecorded(t, production) })
 	step(t, "what is renamed is missed, and kept by the moved blocks", d.expectGuarded)
