@@ -11,17 +11,21 @@ import (
 	"github.com/aws/jsii-runtime-go"
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/dataawssubnet"
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/ecrlifecyclepolicy"
+	scanning "github.com/cdktf/cdktf-provider-aws-go/aws/v19/ecrregistryscanningconfiguration"
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/ecrrepository"
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/iamopenidconnectprovider"
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/iampolicy"
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/iamrole"
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/iamrolepolicy"
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/iamrolepolicyattachment"
+	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/kmskey"
 	"github.com/hashicorp/terraform-cdk-go/cdktf"
 
 	"tap/config"
+	"tap/constructs/encryption"
 	"tap/constructs/firewall"
 	"tap/constructs/internal/bucket"
+	"tap/constructs/monitoring"
 	"tap/constructs/policy"
 )
 
@@ -31,15 +35,13 @@ const (
 	// issuer is GitHub's OpenID Connect provider; its claims are described at
 	// https://docs.github.com/en/actions/reference/security/oidc
 	issuer = "token.actions.githubusercontent.com"
-	// sessionSeconds is how long a workflow keeps a role: a first deployment takes half an hour.
-	sessionSeconds = 7200
 )
 
 // New creates everything, and returns the outputs of the account's stack. The states' bucket exists already, since the
 // state of this stack is in it too; Terraform takes it over.
 func New(scope constructs.Construct, id string, account config.Account) (statesBucket, repositoryURL *string) {
 	this := constructs.NewConstruct(scope, jsii.String(id))
-	arns := policy.ARNsOf(this, "partition", account.ID, account.Region)
+	arns := policy.NewARNs(this, account.ID, account.Region)
 	states := bucket.New(this, "states", bucket.Props{
 		Name: jsii.String(account.StatesBucket()), Exists: true, Protect: true, NoncurrentDays: replacedStateDays,
 	})
@@ -87,6 +89,38 @@ func newRepository(scope constructs.Construct) *string {
 	return repository.RepositoryUrl()
 }
 
+// newFindings has Inspector, which ECR switches on by itself, look for known vulnerabilities in the images of the
+// registry, again and again while they run, and tells people of those of high severity:
+// https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-scanning-enhanced.html
+func newFindings(scope constructs.Construct, arns policy.ARNs, emails []string) {
+	this := constructs.NewConstruct(scope, jsii.String("findings"))
+	scanning.NewEcrRegistryScanningConfiguration(this, jsii.String("scanning"), &scanning.EcrRegistryScanningConfigurationConfig{
+		ScanType: jsii.String("ENHANCED"),
+		Rule: []*scanning.EcrRegistryScanningConfigurationRule{{
+			ScanFrequency: jsii.String("CONTINUOUS_SCAN"),
+			RepositoryFilter: []*scanning.EcrRegistryScanningConfigurationRuleRepositoryFilter{
+				{Filter: jsii.String("*"), FilterType: jsii.String("WILDCARD")},
+			},
+		}},
+	})
+	publish := monitoring.PublishEvents
+	publish.Sid = "PublishFindings"
+	key := kmskey.NewKmsKey(this, jsii.String("key"), &kmskey.KmsKeyConfig{
+		Description: jsii.String("Findings on their way to people"), EnableKeyRotation: jsii.Bool(true),
+		Policy:    policy.Document(encryption.Administer(arns), encryption.Publish(publish.Sid, "events.amazonaws.com")),
+		Lifecycle: &cdktf.TerraformResourceLifecycle{PreventDestroy: jsii.Bool(true)},
+	})
+	topic := monitoring.NewTopic(this, "topic", monitoring.TopicProps{
+		Name: "tap-findings", Title: "Findings in images", KeyARN: key.Arn(), Emails: emails,
+		Publish: []policy.Statement{publish},
+	})
+	// https://docs.aws.amazon.com/inspector/latest/user/eventbridge-integration.html
+	monitoring.NewRule(this, "tap-findings", topic, map[string]any{
+		"source": []string{"aws.inspector2"}, "detail-type": []string{"Inspector2 Finding"},
+		"detail": map[string]any{"severity": []string{"HIGH", "CRITICAL"}, "status": []string{"ACTIVE"}},
+	}, nil)
+}
+
 // role is a role that GitHub's workflows assume.
 type role struct {
 	name, description string
@@ -124,7 +158,7 @@ func addRoles(scope constructs.Construct, account config.Account, arns policy.AR
 		}
 		props := &iamrole.IamRoleConfig{
 			Name: jsii.String("tap-" + r.name), Description: jsii.String(r.description),
-			MaxSessionDuration: jsii.Number(sessionSeconds),
+			MaxSessionDuration: jsii.Number(2 * 60 * 60), // a first deployment takes half an hour
 			// Without sts:TagSession: a tag of the session would hide the role's own.
 			AssumeRolePolicy: policy.Document(policy.Allow("Assume", "sts:AssumeRoleWithWebIdentity").
 				To(policy.Principal{"Federated": provider}).If(conditions...)),

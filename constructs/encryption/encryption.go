@@ -18,11 +18,10 @@ import (
 type Key struct {
 	ARN *string
 
-	key      kmskey.KmsKey
-	events   bool // are published to a topic under the key
-	arns     policy.ARNs
-	services []string // through which principals of the account use the key
-	copies   config.BackupCopy
+	key         kmskey.KmsKey
+	environment config.Environment
+	arns        policy.ARNs
+	services    []string // through which principals of the account use the key
 }
 
 // New creates the key, the alias alias/payment-<suffix> and an explicit key policy (CKV2_AWS_64).
@@ -36,9 +35,7 @@ func New(scope constructs.Construct, id string, environment config.Environment, 
 	kmsalias.NewKmsAlias(this, jsii.String("alias"), &kmsalias.KmsAliasConfig{
 		Name: jsii.String("alias/payment-" + suffix), TargetKeyId: key.KeyId(),
 	})
-	result := &Key{
-		ARN: key.Arn(), key: key, events: len(environment.Jobs) > 0, arns: arns, copies: environment.Database.BackupCopy,
-	}
+	result := &Key{ARN: key.Arn(), key: key, environment: environment, arns: arns}
 	result.AllowVia("rds", "secretsmanager") // the database and the secret of its password
 	return result
 }
@@ -54,12 +51,12 @@ func (k *Key) AllowVia(services ...string) {
 
 // statements is the key policy. In a key policy the resource * is the key itself.
 func (k *Key) statements() []policy.Statement {
-	arns, key := k.arns, jsii.String("*")
+	arns, key, copies := k.arns, jsii.String("*"), k.environment.Database.BackupCopy
 	via := []*string{}
 	for _, service := range k.services {
 		via = append(via, arns.Endpoint(service))
 	}
-	there := arns.At(k.copies.Place())
+	there := arns.At(copies.Place())
 	if there.Region != "" && there.Region != arns.Region {
 		via = append(via, there.Endpoint("rds"))
 	}
@@ -75,10 +72,10 @@ func (k *Key) statements() []policy.Statement {
 			If(policy.ARNLike("kms:EncryptionContext:aws:logs:arn", arns.ARN("logs", "log-group:*"))),
 		Publish("PublishAlarms", "cloudwatch.amazonaws.com"),
 	}
-	if k.events {
+	if len(k.environment.Jobs) > 0 {
 		statements = append(statements, Publish("PublishEvents", "events.amazonaws.com"))
 	}
-	if k.copies.Vault == "" {
+	if copies.Vault == "" {
 		return statements
 	}
 	rds := policy.Equals("kms:ViaService", arns.Endpoint("rds"), there.Endpoint("rds"))

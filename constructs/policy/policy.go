@@ -116,18 +116,13 @@ type ARNs struct {
 	Region    string
 }
 
-// NewARNs are those of the account that the credentials are for which Terraform runs with.
-func NewARNs(scope constructs.Construct, id, region string) ARNs {
-	this := constructs.NewConstruct(scope, jsii.String(id))
-	identity := dataawscalleridentity.NewDataAwsCallerIdentity(this, jsii.String("identity"),
-		&dataawscalleridentity.DataAwsCallerIdentityConfig{})
-	return ARNsOf(this, "partition", *identity.AccountId(), region)
-}
-
-// ARNsOf are those of an account whose ID is known already.
-func ARNsOf(scope constructs.Construct, id, account, region string) ARNs {
-	partition := dataawspartition.NewDataAwsPartition(scope, jsii.String(id), &dataawspartition.DataAwsPartitionConfig{})
-	return ARNs{ID: jsii.String(account), Partition: partition.Partition(), Region: region}
+// NewARNs are those of an account; without one, of that which Terraform's credentials are for.
+func NewARNs(scope constructs.Construct, account, region string) ARNs {
+	partition := dataawspartition.NewDataAwsPartition(scope, jsii.String("partition"), nil).Partition()
+	if account == "" {
+		account = *dataawscalleridentity.NewDataAwsCallerIdentity(scope, jsii.String("identity"), nil).AccountId()
+	}
+	return ARNs{ID: jsii.String(account), Partition: partition, Region: region}
 }
 
 // At is another account, or the same one, in another Region of the partition.
