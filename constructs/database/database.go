@@ -16,6 +16,7 @@ import (
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/rdsclusterinstance"
 	"github.com/cdktf/cdktf-provider-aws-go/aws/v19/rdsclusterparametergroup"
 	"github.com/hashicorp/terraform-cdk-go/cdktf"
+	"go.yaml.in/yaml/v3"
 
 	"tap/config"
 	"tap/constructs/cloudwatch"
@@ -31,12 +32,6 @@ const Port = 5432
 
 const (
 	engine = "aurora-postgresql"
-	// monitoringIntervalSeconds is the granularity of enhanced monitoring (RDS.6, CKV_AWS_118).
-	monitoringIntervalSeconds = 60
-	// slowStatementMilliseconds is the duration from which a statement is logged.
-	slowStatementMilliseconds = "1000"
-	// autoPauseSeconds is how long a serverless cluster is idle before it pauses; AWS allows 300 to 86,400.
-	autoPauseSeconds = 300
 	// insightsRetentionDays is the free period of Performance Insights:
 	// https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Database-Insights.html
 	insightsRetentionDays = 7
@@ -44,6 +39,9 @@ const (
 
 //go:embed signals.yaml
 var signalsFile string
+
+//go:embed parameters.yaml
+var parametersFile string
 
 //go:embed readers.yaml
 var readersFile string
@@ -70,8 +68,7 @@ type Database struct {
 func New(scope constructs.Construct, id string, props Props) Database {
 	this, d := constructs.NewConstruct(scope, jsii.String(id)), props.Deployment
 	identifier, kind := strings.ToLower(props.Name)+"db-"+d.Suffix, props.Name+"DB"
-	group := props.Network.NewSecurityGroup(this, "security-group", d.Name(kind),
-		"Aurora cluster of the payment API")
+	group := props.Network.NewSecurityGroup(this, "security-group", kind, "Aurora cluster of the payment API")
 	subnets := dbsubnetgroup.NewDbSubnetGroup(this, jsii.String("subnet-group"), &dbsubnetgroup.DbSubnetGroupConfig{
 		Name: jsii.String(identifier), Description: jsii.String("Private subnets of the payment API"),
 		SubnetIds: &props.Network.PrivateSubnets, Tags: d.Tags(kind),
@@ -126,7 +123,7 @@ func New(scope constructs.Construct, id string, props Props) Database {
 			MaxCapacity: jsii.Number(props.Config.Serverless.MaximumCapacity),
 		}
 		if props.Config.Serverless.MinimumCapacity == 0 {
-			capacity.SecondsUntilAutoPause = jsii.Number(autoPauseSeconds)
+			capacity.SecondsUntilAutoPause = jsii.Number(300) // the least
 		}
 		clusterConfig.Serverlessv2ScalingConfiguration = capacity
 	}
@@ -140,7 +137,7 @@ func New(scope constructs.Construct, id string, props Props) Database {
 			Identifier: jsii.String(identifier + "-" + name), ClusterIdentifier: cluster.Id(), Engine: jsii.String(engine),
 			InstanceClass: jsii.String(props.Config.InstanceClass), PromotionTier: jsii.Number(tier),
 			DbParameterGroupName: instanceParameters.Name(), CopyTagsToSnapshot: jsii.Bool(true),
-			MonitoringInterval: jsii.Number(monitoringIntervalSeconds), MonitoringRoleArn: monitoring.ARN,
+			MonitoringInterval: jsii.Number(60), MonitoringRoleArn: monitoring.ARN, // RDS.6, CKV_AWS_118
 			PubliclyAccessible:                 jsii.Bool(false),                          // RDS.2, CKV_AWS_17
 			AutoMinorVersionUpgrade:            jsii.Bool(!props.Config.IsExactVersion()), // RDS.13, RDS.35, CKV_AWS_226
 			ApplyImmediately:                   jsii.Bool(props.Config.ApplyInstancesImmediately),
@@ -173,28 +170,16 @@ func New(scope constructs.Construct, id string, props Props) Database {
 // so AWS completes its name.
 func newParameterGroups(scope constructs.Construct, database config.Database, identifier string) (
 	rdsclusterparametergroup.RdsClusterParameterGroup, dbparametergroup.DbParameterGroup) {
-	parameter := func(name, value string) *rdsclusterparametergroup.RdsClusterParameterGroupParameter {
-		return &rdsclusterparametergroup.RdsClusterParameterGroupParameter{Name: jsii.String(name), Value: jsii.String(value)}
+	var parameters []*rdsclusterparametergroup.RdsClusterParameterGroupParameter
+	if err := yaml.Unmarshal([]byte(parametersFile), &parameters); err != nil {
+		panic(err)
 	}
 	prefix, family := jsii.String(identifier+"-"), family(database)
 	createFirst := &cdktf.TerraformResourceLifecycle{CreateBeforeDestroy: jsii.Bool(true)}
 	cluster := rdsclusterparametergroup.NewRdsClusterParameterGroup(scope, jsii.String("cluster-parameters"), &rdsclusterparametergroup.RdsClusterParameterGroupConfig{
 		NamePrefix: prefix, Family: family, Lifecycle: createFirst,
 		Description: jsii.String("TLS only; connections, DDL and slow statements are logged without their parameters"),
-		Parameter: []*rdsclusterparametergroup.RdsClusterParameterGroupParameter{
-			// Who connected, from where and when (PCI DSS 10.2.1).
-			parameter("log_connections", "1"),
-			parameter("log_disconnections", "1"),
-			// Without the detail of an error, which repeats the row that a constraint refused.
-			parameter("log_error_verbosity", "terse"),
-			parameter("log_min_duration_statement", slowStatementMilliseconds),
-			// Bound values can be card data: 0 keeps them out of the log, also of failed statements.
-			parameter("log_parameter_max_length", "0"),
-			parameter("log_parameter_max_length_on_error", "0"),
-			// all would log every statement with the card data in it (CKV2_AWS_27).
-			parameter("log_statement", "ddl"),
-			parameter("rds.force_ssl", "1"),
-		},
+		Parameter:   parameters,
 	})
 	instance := dbparametergroup.NewDbParameterGroup(scope, jsii.String("instance-parameters"), &dbparametergroup.DbParameterGroupConfig{
 		NamePrefix: prefix, Family: family, Lifecycle: createFirst,
@@ -267,15 +252,11 @@ func restore(cluster *rdscluster.RdsClusterConfig, database config.Database) {
 	}}
 }
 
-// limits are the thresholds of what an instance has a certain amount of: the original system's 300 connections and
-// 256 MiB for db.t3.medium, and the same share of what another class has, as far as that is known.
-func limits(database config.Database) (connections, freeableMiB int) {
-	connections, freeableMiB = 300*database.MaximumConnections()/419, int(database.MemoryGiB()*1024/16)
-	return cmp.Or(connections, 300), cmp.Or(freeableMiB, 256)
-}
-
 func newSignals(props Props, cluster *string) (all, readers cloudwatch.Signals) {
-	connections, freeableMiB := limits(props.Config)
+	// The original system's thresholds for db.t3.medium, and the same share of what another class has, as far as that is
+	// known.
+	connections := cmp.Or(300*props.Config.MaximumConnections()/419, 300)
+	freeableMiB := cmp.Or(int(props.Config.MemoryGiB()*1024/16), 256)
 	values := map[string]any{
 		"cluster": cluster, "config": props.Config, "connections": connections, "freeableMiB": freeableMiB,
 		"freeable": freeableMiB << 20,

@@ -26,8 +26,9 @@ type SecurityGroup struct {
 	Name string
 }
 
-// NewSecurityGroup creates a security group of the VPC, named name.
-func (n *Network) NewSecurityGroup(scope constructs.Construct, id, name, description string) SecurityGroup {
+// NewSecurityGroup creates a security group of the VPC, named <kind>-<suffix>.
+func (n *Network) NewSecurityGroup(scope constructs.Construct, id, kind, description string) SecurityGroup {
+	name := n.props.Deployment.Name(kind)
 	group := securitygroup.NewSecurityGroup(scope, jsii.String(id), &securitygroup.SecurityGroupConfig{
 		Name: jsii.String(name), Description: jsii.String(description), VpcId: n.VPCID, Tags: deployment.NameTag(name),
 	})
@@ -126,7 +127,7 @@ func (n *Network) newEndpoints(scope constructs.Construct) {
 	}
 	if n.props.Config.InterfaceEndpoints {
 		n.endpoints = this
-		n.endpointGroup = n.NewSecurityGroup(this, "security-group", d.Name(n.props.Name+"Endpoints"),
+		n.endpointGroup = n.NewSecurityGroup(this, "security-group", n.props.Name+"Endpoints",
 			"Interface endpoints of the VPC")
 	}
 }

@@ -2,6 +2,7 @@ package service
 
 import (
 	_ "embed"
+	"encoding/json"
 	"strings"
 
 	"github.com/aws/constructs-go/constructs/v10"
@@ -21,8 +22,12 @@ import (
 //go:embed job.yaml
 var jobFile string
 
-// startSeconds is how long Scheduler tries to start a run that AWS refuses.
-const startSeconds = 60 * 60
+// failureFile is the pattern of the events of failed runs, by the schedule or by hand: the job's own container ended
+// with another status than 0, or the task before it. EventBridge matches name and status in one element of the list
+// only: https://github.com/aws/event-ruler#json-array-matching
+//
+//go:embed failure.json
+var failureFile string
 
 // NewJob creates a task that EventBridge Scheduler starts by the job's schedule, and a rule that tells the topic of a
 // run that has failed. It returns what the schedule can be watched by, and for a run by hand the value of
@@ -40,7 +45,9 @@ func NewJob(scope constructs.Construct, id string, props Props, job config.Job,
 		*group.ID + "]}"
 	log := logs.Name(d, props.LogName)
 	family, name := d.Name(props.Name+"Task"), jsii.String(d.Name(props.Name+"Schedule"))
-	monitoring.NewRule(this, d.Name(props.Name+"Failure"), topicARN, failure(props, family),
+	failure := strings.NewReplacer("${cluster}", *props.Cluster.id, "${family}", family,
+		"${container}", d.Name(props.Name+"Container")).Replace(failureFile)
+	monitoring.NewRule(this, d.Name(props.Name+"Failure"), topicARN, json.RawMessage(failure),
 		&cloudwatcheventtarget.CloudwatchEventTargetInputTransformer{
 			InputPaths: &map[string]*string{
 				"task": jsii.String("$.detail.taskArn"), "reason": jsii.String("$.detail.stoppedReason"),
@@ -78,9 +85,8 @@ func NewJob(scope constructs.Construct, id string, props Props, job config.Job,
 		FlexibleTimeWindow: &schedulerschedule.SchedulerScheduleFlexibleTimeWindow{Mode: jsii.String("OFF")},
 		Target: &schedulerschedule.SchedulerScheduleTarget{
 			Arn: props.Cluster.id, RoleArn: role.ARN,
-			RetryPolicy: &schedulerschedule.SchedulerScheduleTargetRetryPolicy{
-				MaximumEventAgeInSeconds: jsii.Number(startSeconds),
-			},
+			// An hour, if AWS refuses to start it.
+			RetryPolicy: &schedulerschedule.SchedulerScheduleTargetRetryPolicy{MaximumEventAgeInSeconds: jsii.Number(60 * 60)},
 			EcsParameters: &schedulerschedule.SchedulerScheduleTargetEcsParameters{
 				TaskDefinitionArn: definition.Arn(), LaunchType: jsii.String("FARGATE"),
 				PlatformVersion: jsii.String("LATEST"), PropagateTags: jsii.String("TASK_DEFINITION"),
@@ -93,23 +99,4 @@ func NewJob(scope constructs.Construct, id string, props Props, job config.Job,
 	})
 	signals = cloudwatch.Read(jobFile, props.Name, map[string]any{"group": grouped.Name(), "log": log})
 	return signals, networkConfiguration
-}
-
-// failure is the pattern of the events of failed runs, by the schedule or by hand: the job's own container ended with
-// another status than 0, or the task before it. EventBridge matches name and status in one element of the list only:
-// https://github.com/aws/event-ruler#json-array-matching
-func failure(props Props, family string) map[string]any {
-	anythingBut := func(value any) []any { return []any{map[string]any{"anything-but": []any{value}}} }
-	return map[string]any{
-		"source": []string{"aws.ecs"}, "detail-type": []string{"ECS Task State Change"},
-		"detail": map[string]any{
-			"clusterArn": []*string{props.Cluster.id}, "group": []string{"family:" + family}, "lastStatus": []string{"STOPPED"},
-			"$or": []any{
-				map[string]any{"containers": map[string]any{
-					"name": []string{props.Deployment.Name(props.Name + "Container")}, "exitCode": anythingBut(0),
-				}},
-				map[string]any{"stopCode": anythingBut("EssentialContainerExited")},
-			},
-		},
-	}
 }

@@ -78,37 +78,33 @@ func platform(props Props) []connection.Connection {
 		images = append(images, props.Sidecars[name].Image)
 		references = slices.AppendSeq(references, maps.Values(props.Sidecars[name].Secrets))
 	}
-	var repositories []string
+	repositories, secrets := map[string]bool{}, map[string]bool{} // by ARN
 	for _, image := range images {
 		if owner, region, name, private := config.PrivateRepository(image); private {
-			repositories = append(repositories,
-				fmt.Sprintf("arn:%s:ecr:%s:%s:repository/%s", *arns.Partition, region, owner, name))
+			repositories[fmt.Sprintf("arn:%s:ecr:%s:%s:repository/%s", *arns.Partition, region, owner, name)] = true
 		}
 	}
+	for _, reference := range references {
+		parts := strings.Split(reference, ":") // seven of an ARN; what follows selects a value of the secret
+		secrets[strings.Join(parts[:7], ":")] = true
+	}
 	if len(repositories) > 0 {
-		slices.Sort(repositories)
 		uses = append(uses, connection.Connection{
 			Name: "image",
 			Execution: connection.Access{Statements: []policy.Statement{
 				policy.Allow("SignInToECR", "ecr:GetAuthorizationToken").On(every),
 				policy.Allow("PullImage", "ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage",
-					"ecr:GetDownloadUrlForLayer").On(*jsii.Strings(slices.Compact(repositories)...)...),
+					"ecr:GetDownloadUrlForLayer").On(*jsii.Strings(slices.Sorted(maps.Keys(repositories))...)...),
 			}},
 			Endpoints: []string{"ecr.api", "ecr.dkr"},
 		})
 	}
-	if len(references) > 0 {
-		var arns []string
-		for _, reference := range references {
-			parts := strings.Split(reference, ":") // seven of an ARN; what follows selects a value of the secret
-			arns = append(arns, strings.Join(parts[:7], ":"))
-		}
-		slices.Sort(arns)
+	if len(secrets) > 0 {
 		uses = append(uses, connection.Connection{
 			Name: "service.secrets", Secrets: props.Config.Secrets,
 			Execution: connection.Access{
 				Statements: []policy.Statement{policy.Allow("ReadFurtherSecrets", "secretsmanager:GetSecretValue").
-					On(*jsii.Strings(slices.Compact(arns)...)...)},
+					On(*jsii.Strings(slices.Sorted(maps.Keys(secrets))...)...)},
 				KMS: map[string][]string{"secretsmanager": {"kms:Decrypt"}},
 			},
 			Endpoints: []string{"secretsmanager"},

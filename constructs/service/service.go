@@ -29,13 +29,6 @@ import (
 //go:embed signals.yaml
 var signalsFile string
 
-// A deployment starts new tasks beside all of the old ones. Rebalancing over zones needs more than 100 %:
-// https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-rebalancing.html
-const (
-	minimumHealthyPercent = 100
-	maximumPercent        = 200
-)
-
 // Cluster is an ECS cluster for any number of services.
 type Cluster struct {
 	Name *string // output ECSClusterName
@@ -115,11 +108,12 @@ func New(scope constructs.Construct, id string, props Props) Service {
 	}
 	service := &ecsservice.EcsServiceConfig{
 		Name: jsii.String(d.Name(props.Name + "Service")), Cluster: props.Cluster.id, TaskDefinition: definition.Arn(),
-		LaunchType:                      jsii.String("FARGATE"),
-		PlatformVersion:                 jsii.String("LATEST"), // ECS.10, CKV_AWS_332
-		DesiredCount:                    jsii.Number(props.Config.Scaling.MinimumTasks),
-		DeploymentMinimumHealthyPercent: jsii.Number(minimumHealthyPercent),
-		DeploymentMaximumPercent:        jsii.Number(maximumPercent),
+		LaunchType:      jsii.String("FARGATE"),
+		PlatformVersion: jsii.String("LATEST"), // ECS.10, CKV_AWS_332
+		DesiredCount:    jsii.Number(props.Config.Scaling.MinimumTasks),
+		// New tasks start beside all of the old ones. Rebalancing over zones needs more than 100 %:
+		// https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-rebalancing.html
+		DeploymentMinimumHealthyPercent: jsii.Number(100), DeploymentMaximumPercent: jsii.Number(200),
 		DeploymentCircuitBreaker: &ecsservice.EcsServiceDeploymentCircuitBreaker{
 			Enable: jsii.Bool(true), Rollback: jsii.Bool(true),
 		},
@@ -190,7 +184,7 @@ func newTask(this constructs.Construct, props Props) (definition ecstaskdefiniti
 	refuseSharedVariables(props.Uses)
 	all := slices.Concat(props.Uses, props.MigrationUses)
 
-	group = props.Network.NewSecurityGroup(this, "security-group", d.Name(props.Name+"Service"),
+	group = props.Network.NewSecurityGroup(this, "security-group", props.Name+"Service",
 		"Tasks of the service "+props.LogName)
 	execution, task := newRoles(this, props, all)
 	ready = []cdktf.ITerraformDependable{execution.Permissions, task.Permissions}

@@ -43,12 +43,6 @@ type logConfiguration struct {
 	Options   map[string]string `json:"options"`
 }
 
-// doNotWait lets requests not wait for logs. 25m lost no line in AWS's tests:
-// https://aws.amazon.com/blogs/containers/preventing-log-loss-with-non-blocking-mode-in-the-awslogs-container-log-driver/
-func (l logConfiguration) doNotWait() {
-	l.Options["mode"], l.Options["max-buffer-size"] = "non-blocking", "25m"
-}
-
 type dependency struct {
 	ContainerName string `json:"containerName"`
 	Condition     string `json:"condition"`
@@ -96,11 +90,8 @@ func newContainers(props Props, logGroup string) []containerDefinition {
 	}
 	program := newContainer(props, props.Name+"Container", props.LogName, service.Command, logGroup, own...)
 	program.Essential = true
-	program.LogConfiguration.doNotWait()
 	if props.Ingress != nil {
-		program.PortMappings = []map[string]any{
-			{"containerPort": service.Port, "hostPort": service.Port, "protocol": "tcp"},
-		}
+		program.PortMappings = []map[string]any{{"containerPort": service.Port, "hostPort": service.Port, "protocol": "tcp"}}
 	}
 	if len(service.ContainerHealthCheck) > 0 {
 		program.HealthCheck = map[string][]string{"command": service.ContainerHealthCheck}
@@ -125,6 +116,10 @@ func newContainers(props Props, logGroup string) []containerDefinition {
 	}
 	migration := newContainer(props, props.Name+"Migration", "migration", service.Migration, logGroup,
 		props.MigrationUses...)
+	// Said, since otherwise a setting of the account decides it:
+	// https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_LogConfiguration.html
+	migration.LogConfiguration.Options["mode"] = "blocking"
+	delete(migration.LogConfiguration.Options, "max-buffer-size")
 	program.DependsOn = append(program.DependsOn, dependency{ContainerName: migration.Name, Condition: "SUCCESS"})
 	return append([]containerDefinition{program, migration}, containers...)
 }
@@ -138,7 +133,6 @@ func newSidecar(props Props, name string, sidecar config.Sidecar, logGroup strin
 	// The shortest time after which ECS starts a container again:
 	// https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ContainerRestartPolicy.html
 	container.RestartPolicy = map[string]any{"enabled": true, "restartAttemptPeriod": 60}
-	container.LogConfiguration.doNotWait()
 	return container
 }
 
@@ -178,9 +172,9 @@ func newContainer(props Props, name, logPrefix string, command []string, logGrou
 		},
 		LogConfiguration: logConfiguration{LogDriver: "awslogs", Options: map[string]string{
 			"awslogs-group": logGroup, "awslogs-region": props.Deployment.ARNs.Region, "awslogs-stream-prefix": logPrefix,
-			// Since 25 June 2025 a setting of the account decides it where nothing is said:
-			// https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_LogConfiguration.html
-			"mode": "blocking",
+			// Requests do not wait for logs. 25m lost no line in AWS's tests:
+			// https://aws.amazon.com/blogs/containers/preventing-log-loss-with-non-blocking-mode-in-the-awslogs-container-log-driver/
+			"mode": "non-blocking", "max-buffer-size": "25m",
 		}},
 	}
 }

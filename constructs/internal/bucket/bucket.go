@@ -23,8 +23,8 @@ type Props struct {
 	Protect        bool // while false, a destroy empties the bucket first
 	ExpireDays     int  // objects are deleted after so many days; 0 keeps them for ever
 	NoncurrentDays int  // overwritten and deleted versions are kept for so many days
-	// Statements of the bucket's policy, given the bucket's ARN; clear text is denied in any case.
-	Statements func(arn string) []policy.Statement
+	// Allow is what somebody may do in the bucket of that ARN; clear text is denied in any case.
+	Allow func(arn string) policy.Statement
 }
 
 // Bucket is a private S3 bucket.
@@ -67,13 +67,29 @@ func New(scope constructs.Construct, id string, props Props) Bucket {
 			Status: jsii.String("Enabled"),
 		},
 	})
+	expiration := &lifecycle.S3BucketLifecycleConfigurationRuleExpiration{Days: jsii.Number(props.ExpireDays)}
+	if props.ExpireDays == 0 {
+		// A deletion, of Terraform's lock for example, leaves a marker that no version follows in the end.
+		expiration = &lifecycle.S3BucketLifecycleConfigurationRuleExpiration{ExpiredObjectDeleteMarker: jsii.Bool(true)}
+	}
 	lifecycle.NewS3BucketLifecycleConfiguration(this, jsii.String("lifecycle"), &lifecycle.S3BucketLifecycleConfigurationConfig{
-		Bucket: name, Rule: lifecycleRules(props), DependsOn: &[]cdktf.ITerraformDependable{versioned},
+		Bucket: name, DependsOn: &[]cdktf.ITerraformDependable{versioned},
+		Rule: []*lifecycle.S3BucketLifecycleConfigurationRule{{
+			Id: jsii.String("keep-and-clean-up"), Status: jsii.String("Enabled"),
+			Filter:     []*lifecycle.S3BucketLifecycleConfigurationRuleFilter{{Prefix: jsii.String("")}},
+			Expiration: []*lifecycle.S3BucketLifecycleConfigurationRuleExpiration{expiration},
+			AbortIncompleteMultipartUpload: []*lifecycle.S3BucketLifecycleConfigurationRuleAbortIncompleteMultipartUpload{{
+				DaysAfterInitiation: jsii.Number(7),
+			}},
+			NoncurrentVersionExpiration: []*lifecycle.S3BucketLifecycleConfigurationRuleNoncurrentVersionExpiration{{
+				NoncurrentDays: jsii.Number(props.NoncurrentDays),
+			}},
+		}},
 	})
 
 	statements := []policy.Statement{policy.DenyClearText("s3:*", jsii.String(arn), jsii.String(arn+"/*"))}
-	if props.Statements != nil {
-		statements = append(statements, props.Statements(arn)...)
+	if props.Allow != nil {
+		statements = append(statements, props.Allow(arn))
 	}
 	allowed := s3bucketpolicy.NewS3BucketPolicy(this, jsii.String("policy"), &s3bucketpolicy.S3BucketPolicyConfig{
 		Bucket: name, Policy: policy.Document(statements...),
@@ -81,23 +97,4 @@ func New(scope constructs.Construct, id string, props Props) Bucket {
 		DependsOn: &[]cdktf.ITerraformDependable{blocked, owned},
 	})
 	return Bucket{Name: name, Ready: allowed}
-}
-
-func lifecycleRules(props Props) []*lifecycle.S3BucketLifecycleConfigurationRule {
-	expiration := &lifecycle.S3BucketLifecycleConfigurationRuleExpiration{Days: jsii.Number(props.ExpireDays)}
-	if props.ExpireDays == 0 {
-		// A deletion, of Terraform's lock for example, leaves a marker that no version follows in the end.
-		expiration = &lifecycle.S3BucketLifecycleConfigurationRuleExpiration{ExpiredObjectDeleteMarker: jsii.Bool(true)}
-	}
-	return []*lifecycle.S3BucketLifecycleConfigurationRule{{
-		Id: jsii.String("keep-and-clean-up"), Status: jsii.String("Enabled"),
-		Filter:     []*lifecycle.S3BucketLifecycleConfigurationRuleFilter{{Prefix: jsii.String("")}},
-		Expiration: []*lifecycle.S3BucketLifecycleConfigurationRuleExpiration{expiration},
-		AbortIncompleteMultipartUpload: []*lifecycle.S3BucketLifecycleConfigurationRuleAbortIncompleteMultipartUpload{{
-			DaysAfterInitiation: jsii.Number(7),
-		}},
-		NoncurrentVersionExpiration: []*lifecycle.S3BucketLifecycleConfigurationRuleNoncurrentVersionExpiration{{
-			NoncurrentDays: jsii.Number(props.NoncurrentDays),
-		}},
-	}}
 }
