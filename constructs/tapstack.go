@@ -23,6 +23,7 @@ import (
 	"tap/constructs/monitoring"
 	"tap/constructs/network"
 	"tap/constructs/policy"
+	"tap/constructs/queue"
 	"tap/constructs/service"
 	"tap/constructs/versions"
 )
@@ -35,10 +36,9 @@ func NewTapStack(app constructs.Construct, environment config.Environment,
 	if environment.InAccountStack() {
 		keepState(stack, environment.Stack(), environment.StatesBucket, environment.Region, environment.Account)
 	} else {
-		path := jsii.String(config.LocalState(environment.Stack()))
-		cdktf.NewLocalBackend(stack, &cdktf.LocalBackendConfig{Path: path})
+		cdktf.NewLocalBackend(stack, &cdktf.LocalBackendConfig{Path: jsii.String(config.LocalState(environment.Stack()))})
 	}
-	arns := policy.NewARNs(stack, "account", environment.Region)
+	arns := policy.NewARNs(constructs.NewConstruct(stack, jsii.String("account")), "", environment.Region)
 	key := encryption.New(stack, "encryption", environment, arns)
 	deployed := deployment.New(stack, "deployment", environment, arns, key)
 
@@ -52,10 +52,7 @@ func NewTapStack(app constructs.Construct, environment config.Environment,
 	balancer := loadbalancer.New(stack, "load-balancer", loadbalancer.Props{
 		Deployment: deployed, Name: deployment.Main, Config: environment.LoadBalancer, Network: vpc,
 		Monitoring: environment.Monitoring,
-		Default: loadbalancer.Target{
-			Name: deployment.Main, Port: environment.Service.Port, HealthCheck: environment.Service.HealthCheck,
-			DeregistrationDelaySeconds: environment.Service.DeregistrationDelaySeconds,
-		},
+		Default:    loadbalancer.Target{Name: deployment.Main, Config: environment.Service},
 	})
 	var publish []policy.Statement
 	if len(environment.Jobs) > 0 {
@@ -64,29 +61,26 @@ func NewTapStack(app constructs.Construct, environment config.Environment,
 	monitor := monitoring.New(stack, "alarm-topic", deployment.Main, deployed, environment.Monitoring.Emails, publish...)
 	deploymentAlarms := monitor.Watch(stack, "request-alarms", balancer.Signals)
 	cluster := service.NewCluster(stack, "cluster", deployment.Main, deployed, environment.Service.ContainerInsights)
-	uses := []connection.Connection{data.Connection}
-	platform := Platform{
-		Deployment: deployed, Network: vpc, Cluster: cluster, LoadBalancer: balancer, Monitoring: monitor,
+	common := service.Props{
+		Deployment: deployed, Cluster: cluster, Network: vpc, Sidecars: environment.Sidecars,
+		Uses: []connection.Connection{data.Connection},
 	}
 	for _, extend := range extensions {
-		uses = append(uses, extend(stack, platform)...)
+		common.Uses = append(common.Uses, extend(stack, Platform{deployed, vpc, cluster, balancer, monitor})...)
 	}
-	queues := newQueues(stack, platform, environment.Workers)
-	apiUses := slices.Clip(uses)
+	queues := newQueues(stack, deployed, environment.Workers)
+	ofAPI := common
+	ofAPI.Name, ofAPI.LogName, ofAPI.Config = deployment.Main, "payment-api", environment.Service
+	ofAPI.Ingress, ofAPI.DeploymentAlarms = &balancer.Ingress, deploymentAlarms
+	ofAPI.Uses, ofAPI.MigrationUses = slices.Clip(common.Uses), []connection.Connection{data.Owner}
 	for _, name := range slices.Sorted(maps.Keys(queues)) {
-		apiUses = append(apiUses, queues[name].Send)
+		ofAPI.Uses = append(ofAPI.Uses, queues[name].Send)
 	}
-	api := service.New(stack, "service", service.Props{
-		Deployment: deployed, Name: deployment.Main, LogName: "payment-api", Config: environment.Service,
-		Cluster: cluster, Network: vpc, Ingress: &balancer.Ingress,
-		Sidecars: environment.Sidecars,
-		Uses:     apiUses, MigrationUses: []connection.Connection{data.Owner},
-		DeploymentAlarms: deploymentAlarms,
-	})
+	api := service.New(stack, "service", ofAPI)
 	// After the API: its new tasks have run the migration.
-	uses = append(uses, api.Running)
-	workers := newWorkers(stack, platform, environment, queues, uses)
-	jobs := newJobs(stack, platform, environment, uses, data.Owner)
+	common.Uses = append(common.Uses, api.Running)
+	workers := newWorkers(stack, environment, common, queues)
+	jobs := newJobs(stack, environment, common, data.Owner, monitor.TopicARN)
 	acl := firewall.New(stack, "firewall", firewall.Props{
 		Deployment: deployed, Name: deployment.Main, Config: environment.Firewall, LoadBalancerARN: balancer.ARN,
 		HealthCheckPath: environment.Service.HealthCheck.Path,
@@ -127,6 +121,58 @@ func NewTapStack(app constructs.Construct, environment config.Environment,
 		output(stack, "NATAddresses", "Public addresses that the tasks call out from, for allow-lists", vpc.NATAddresses)
 	}
 	return stack
+}
+
+// newQueues creates the queues of workers, by the names of these.
+func newQueues(stack cdktf.TerraformStack, d deployment.Deployment,
+	workers map[string]config.Worker) map[string]queue.Queue {
+	queues := map[string]queue.Queue{}
+	for _, name := range slices.Sorted(maps.Keys(workers)) {
+		if workers[name].Queue {
+			queues[name] = queue.New(stack, "queue-"+name, d, config.ID("Worker", name), config.SenderVariable(name))
+		}
+	}
+	return queues
+}
+
+// newWorkers creates the services of workers with what all tasks have, and returns what they can be watched by.
+func newWorkers(stack cdktf.TerraformStack, environment config.Environment, common service.Props,
+	queues map[string]queue.Queue) (watched []cloudwatch.Signals) {
+	for _, name := range slices.Sorted(maps.Keys(environment.Workers)) {
+		worker, id, props := environment.Workers[name], "worker-"+name, common
+		props.Name, props.LogName, props.Section = config.ID("Worker", name), id, "workers."+name
+		props.Config, props.MessagesPerTask = worker.Service(environment.Service), worker.Scaling.MessagesPerTask
+		if read, found := queues[name]; found {
+			props.Uses, props.Backlog = append(slices.Clip(common.Uses), read.Receive), read.Signals.Metrics["waiting"]
+			if worker.Scaling.MaximumTasks == 0 {
+				read.Signals.Alarms = read.Signals.Alarms[:1] // on what waits, and nobody reads
+			}
+			watched = append(watched, read.Signals)
+		}
+		watched = append(watched, service.New(stack, id, props).Signals)
+	}
+	return watched
+}
+
+// newJobs creates jobs with what all tasks have, and returns what they can be watched by.
+func newJobs(stack cdktf.TerraformStack, environment config.Environment, common service.Props,
+	owner connection.Connection, topicARN *string) (watched []cloudwatch.Signals) {
+	outputs := map[string]any{}
+	for _, name := range slices.Sorted(maps.Keys(environment.Jobs)) {
+		job, id, props := environment.Jobs[name], "job-"+name, common
+		props.Name, props.LogName = config.ID("Job", name), id
+		props.Config = environment.Service.Beside(job.Command, job.CPU, job.Memory)
+		if job.DatabaseOwner {
+			props.MigrationUses = []connection.Connection{owner}
+		}
+		signals, network := service.NewJob(stack, id, props, job, topicARN)
+		watched = append(watched, signals)
+		outputs[name] = map[string]string{"schedule": job.Schedule, "timeZone": job.TimeZone, "network": network}
+	}
+	if len(outputs) > 0 {
+		output(stack, "Jobs", "Schedules of the jobs, and the network configuration of a run by hand", outputs)
+	}
+	return watched
 }
 
 // NewAccountStack declares the stack tap-account-<account>: what the account's environments share. Its state is in its

@@ -58,7 +58,8 @@ func TestSecondOfEachHasItsOwn(t *testing.T) {
 			ledger := database.New(stack, "ledger", database.Props{
 				Deployment: d, Name: "Ledger", Network: platform.Network, Config: environment.Database,
 			})
-			target := loadbalancer.Target{Name: "Partner", Port: 8080, HealthCheck: environment.Service.HealthCheck}
+			target := loadbalancer.Target{Name: "Partner", Config: environment.Service}
+			target.Config.Port = 8080
 			partners := loadbalancer.New(stack, "partners", loadbalancer.Props{
 				Deployment: d, Name: "Partner", Network: platform.Network, Config: environment.LoadBalancer,
 				Monitoring: environment.Monitoring, Default: target,
@@ -111,6 +112,5 @@ func TestSecondOfEachHasItsOwn(t *testing.T) {
 		LedgerLowDBMemoryAlarm LedgerHighDBReaderCPUAlarm LedgerHighReplicaLagAlarm PartnerHighErrorRateAlarm
 		PartnerHighLatencyAlarm PartnerHighLoadBalancerErrorRateAlarm PartnerFastBurnAlarm PartnerSlowBurnAlarm
 		PartnerManyBlockedRequestsAlarm PortalNoHealthyTargetAlarm PortalServiceBelowDesiredCountAlarm
-		PortalHighServiceCPUAlarm PortalHighServiceMemoryAlarm PortalSilentLogAlarm`),
-		": if meant, name it in tests/second_test.go")
+		PortalHighServiceCPUAlarm PortalHighServiceMemoryAlarm PortalSilentLogAlarm`))
 }

@@ -30,20 +30,10 @@ import (
 	"tap/constructs/policy"
 )
 
-const (
-	// tlsPolicy offers TLS 1.3 and 1.2 with forward secrecy only (ELB.17):
-	// https://docs.aws.amazon.com/elasticloadbalancing/latest/application/describe-ssl-policies.html
-	// AWS recommends it: clients that know a key exchange which no quantum computer breaks use it, and others do not.
-	tlsPolicy = "ELBSecurityPolicy-TLS13-1-2-Res-PQ-2025-09"
-	// strictTransportSecurity makes browsers use HTTPS for a year.
-	strictTransportSecurity = "max-age=31536000; includeSubDomains"
-	// replacedLogDays is how long a version of an access log that expired or was overwritten can be restored.
-	replacedLogDays = 7
-
-	// The health check's thresholds are those of the original system.
-	healthyThreshold   = 2 // checks in a row that make a target healthy
-	unhealthyThreshold = 3 // failed checks in a row that make it unhealthy
-)
+// tlsPolicy offers TLS 1.3 and 1.2 with forward secrecy only (ELB.17):
+// https://docs.aws.amazon.com/elasticloadbalancing/latest/application/describe-ssl-policies.html
+// AWS recommends it: clients that know a key exchange which no quantum computer breaks use it, and others do not.
+const tlsPolicy = "ELBSecurityPolicy-TLS13-1-2-Res-PQ-2025-09"
 
 // Props configures New.
 type Props struct {
@@ -57,10 +47,8 @@ type Props struct {
 
 // Target is a service that the load balancer forwards to.
 type Target struct {
-	Name                       string // the service's
-	Port                       int    // where its tasks listen
-	HealthCheck                config.HealthCheck
-	DeregistrationDelaySeconds int
+	Name   string         // the service's
+	Config config.Service // where its tasks listen, how they are checked and how long they may end requests
 }
 
 // Route chooses the requests of a target: those to one of the hosts, if there are any, and to one of the paths. Both
@@ -91,8 +79,7 @@ func New(scope constructs.Construct, id string, props Props) *LoadBalancer {
 	this, d := constructs.NewConstruct(scope, jsii.String(id)), props.Deployment
 	https := props.Config.HTTPS()
 
-	group := props.Network.NewSecurityGroup(this, "security-group", d.Name(props.Name+"ALB"),
-		"Load balancer of the payment API")
+	group := props.Network.NewSecurityGroup(this, "security-group", props.Name+"ALB", "Load balancer of the payment API")
 	ready := network.AllowFrom(this, "http", group, 80, props.Config.AllowedSources)
 	if https {
 		ready = append(ready, network.AllowFrom(this, "https", group, 443, props.Config.AllowedSources)...)
@@ -134,7 +121,8 @@ func New(scope constructs.Construct, id string, props Props) *LoadBalancer {
 		result.listener = lblistener.NewLbListener(this, jsii.String("https-listener"), &lblistener.LbListenerConfig{
 			LoadBalancerArn: balancer.Arn(), Port: jsii.Number(443), Protocol: jsii.String("HTTPS"), DefaultAction: forward,
 			SslPolicy: jsii.String(tlsPolicy), CertificateArn: certificate,
-			RoutingHttpResponseStrictTransportSecurityHeaderValue: jsii.String(strictTransportSecurity),
+			// Browsers use HTTPS for a year.
+			RoutingHttpResponseStrictTransportSecurityHeaderValue: jsii.String("max-age=31536000; includeSubDomains"),
 			MutualAuthentication: newClientCertificates(this, props),
 		})
 		onHTTP.DefaultAction = []*lblistener.LbListenerDefaultAction{{
@@ -192,16 +180,18 @@ func (l *LoadBalancer) ingress(targets lbtargetgroup.LbTargetGroup,
 // newTargetGroup creates the group that a service's tasks register with. Another port replaces it, and AWS
 // refuses to delete a group that a listener uses: the new one is created first, so AWS completes its name.
 func (l *LoadBalancer) newTargetGroup(scope constructs.Construct, target Target) lbtargetgroup.LbTargetGroup {
+	check := target.Config.HealthCheck
 	return lbtargetgroup.NewLbTargetGroup(scope, jsii.String("target-group"), &lbtargetgroup.LbTargetGroupConfig{
 		NamePrefix: jsii.String("PayTG-"), // the provider refuses more than six characters when it plans
 		VpcId:      l.props.Network.VPCID, TargetType: jsii.String("ip"), Tags: l.props.Deployment.Tags(target.Name + "TG"),
-		Port: jsii.Number(target.Port), Protocol: jsii.String("HTTP"),
-		DeregistrationDelay: jsii.Sprintf("%d", target.DeregistrationDelaySeconds),
+		Port: jsii.Number(target.Config.Port), Protocol: jsii.String("HTTP"),
+		DeregistrationDelay: jsii.Sprintf("%d", target.Config.DeregistrationDelaySeconds),
 		HealthCheck: &lbtargetgroup.LbTargetGroupHealthCheck{
 			Enabled: jsii.Bool(true), Protocol: jsii.String("HTTP"), Matcher: jsii.String("200"),
-			Path: jsii.String(target.HealthCheck.Path), Interval: jsii.Number(target.HealthCheck.IntervalSeconds),
-			Timeout:          jsii.Number(config.HealthCheckTimeoutSeconds),
-			HealthyThreshold: jsii.Number(healthyThreshold), UnhealthyThreshold: jsii.Number(unhealthyThreshold),
+			Path: jsii.String(check.Path), Interval: jsii.Number(check.IntervalSeconds),
+			Timeout: jsii.Number(config.HealthCheckTimeoutSeconds),
+			// Checks in a row, as in the original system.
+			HealthyThreshold: jsii.Number(2), UnhealthyThreshold: jsii.Number(3),
 		},
 		Stickiness: &lbtargetgroup.LbTargetGroupStickiness{Enabled: jsii.Bool(false), Type: jsii.String("lb_cookie")},
 		Lifecycle:  &cdktf.TerraformResourceLifecycle{CreateBeforeDestroy: jsii.Bool(true)},
@@ -242,12 +232,11 @@ func newAccessLogs(scope constructs.Construct, props Props) bucket.Bucket {
 	return bucket.New(scope, "access-logs", bucket.Props{
 		// The account makes the name unique among all buckets of the world.
 		Name:    jsii.Sprintf("%s-alb-logs-%s-%s-%s", strings.ToLower(props.Name), d.Suffix, *arns.ID, arns.Region),
-		Protect: d.Protect, ExpireDays: d.LogRetentionDays, NoncurrentDays: replacedLogDays,
-		Statements: func(arn string) []policy.Statement {
-			return []policy.Statement{policy.Allow("DeliverAccessLogs", "s3:PutObject").
-				On(jsii.Sprintf("%s/AWSLogs/%s/*", arn, *arns.ID)).
+		Protect: d.Protect, ExpireDays: d.LogRetentionDays, NoncurrentDays: 7,
+		Allow: func(arn string) policy.Statement {
+			return policy.Allow("DeliverAccessLogs", "s3:PutObject").On(jsii.Sprintf("%s/AWSLogs/%s/*", arn, *arns.ID)).
 				To(policy.Service("logdelivery.elasticloadbalancing.amazonaws.com")).
-				If(policy.ARNLike("aws:SourceArn", arns.ARN("elasticloadbalancing", "loadbalancer/*")))}
+				If(policy.ARNLike("aws:SourceArn", arns.ARN("elasticloadbalancing", "loadbalancer/*")))
 		},
 	})
 }
