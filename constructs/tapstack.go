@@ -59,7 +59,7 @@ func NewTapStack(app constructs.Construct, environment config.Environment,
 		publish = append(publish, monitoring.PublishEvents)
 	}
 	monitor := monitoring.New(stack, "alarm-topic", deployment.Main, deployed, environment.Monitoring.Emails, publish...)
-	deploymentAlarms := monitor.Watch(stack, "request-alarms", balancer.Signals)
+	deploymentAlarms := monitor.Watch(constructs.NewConstruct(stack, jsii.String("request-alarms")), balancer.Signals)
 	cluster := service.NewCluster(stack, "cluster", deployment.Main, deployed, environment.Service.ContainerInsights)
 	common := service.Props{
 		Deployment: deployed, Cluster: cluster, Network: vpc, Sidecars: environment.Sidecars,

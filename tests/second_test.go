@@ -74,8 +74,8 @@ func TestSecondOfEachHasItsOwn(t *testing.T) {
 				Deployment: d, Name: "Portal", LogName: "portal", Config: environment.Service, Cluster: platform.Cluster,
 				Network: platform.Network, Ingress: &ingress, Uses: []connection.Connection{ledger.Connection},
 			})
-			platform.Monitoring.Watch(stack, "further-alarms", ledger.Signals, ledger.ReaderSignals, partners.Signals,
-				acl.Signals, portal.Signals)
+			platform.Monitoring.Watch(stack, ledger.Signals, ledger.ReaderSignals, partners.Signals, acl.Signals,
+				portal.Signals)
 			return nil
 		})["dev"].in(t)
 	expectDistinctNames(s)

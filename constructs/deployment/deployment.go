@@ -30,21 +30,41 @@ type Deployment struct {
 	Provider         cdktf.TerraformProvider // of what is in another Region than the rest; nil: the stack's
 }
 
-// New is the deployment of an environment, whose Region and place cannot change while it lasts.
+// New is the deployment of an environment. It records in the state at the first apply what cannot change while the
+// environment lasts, and fails every later plan in which one of that differs, before anything is changed. Otherwise
+// Terraform would look for the environment in another Region, or replace what holds data by something that AWS refuses
+// to create beside it.
 func New(scope constructs.Construct, id string, environment config.Environment, arns policy.ARNs,
 	key *encryption.Key) Deployment {
-	place := environment.Network.CIDR
-	if environment.Network.IsExisting() {
-		place = environment.Network.Existing.PrivateSubnets[0]
+	recorded := map[string]string{ // as the environment file names it
+		"class":        string(environment.Class), // chooses the name of the database's master user
+		"region":       environment.Region,
+		"network.cidr": environment.Network.CIDR,
 	}
+	if environment.Network.IsExisting() {
+		recorded["network.cidr"] = environment.Network.Existing.PrivateSubnets[0]
+	}
+	conditions := []*cdktf.Postcondition{}
+	for _, key := range slices.Sorted(maps.Keys(recorded)) {
+		deployed := fmt.Sprintf("self.output[%q]", key)
+		conditions = append(conditions, &cdktf.Postcondition{
+			Condition: fmt.Sprintf("${%s == %q}", deployed, recorded[key]),
+			ErrorMessage: jsii.Sprintf(
+				"%s is ${%s} in this deployment and cannot become %s; restore it, or destroy the environment first",
+				key, deployed, recorded[key]),
+		})
+	}
+	record := cdktf.NewTerraformResource(scope, jsii.String(id), &cdktf.TerraformResourceConfig{
+		TerraformResourceType: jsii.String("terraform_data"),
+		Lifecycle: &cdktf.TerraformResourceLifecycle{
+			IgnoreChanges: jsii.Strings("input"), Postcondition: &conditions,
+		},
+	})
+	record.AddOverride(jsii.String("input"), recorded)
 	return Deployment{
 		Suffix: environment.Suffix, Stack: environment.Stack(), InAccountStack: environment.InAccountStack(),
 		Protect: environment.Protect, LogRetentionDays: environment.Logs.RetentionDays, ARNs: arns, Key: key,
-		ID: newID(scope, id, map[string]string{
-			"class":        string(environment.Class), // chooses the name of the database's master user
-			"region":       environment.Region,
-			"network.cidr": place,
-		}),
+		ID: record.GetStringAttribute(jsii.String("id")),
 	}
 }
 
@@ -110,27 +130,4 @@ func (d Deployment) NewRole(scope constructs.Construct, id string, props RolePro
 		Name: jsii.String("permissions"), Role: role.Name(), Policy: policy.Document(props.Statements...),
 	})
 	return Role{ARN: role.Arn(), Permissions: permissions}
-}
-
-// newID records the values, which are named by their keys in the environment file, in the state at the first
-// apply, and fails every later plan in which one of them differs, before anything is changed. Otherwise
-// Terraform would look for the environment in another Region, or replace what holds data by something that
-// AWS refuses to create beside it. It returns Deployment.ID.
-func newID(scope constructs.Construct, id string, values map[string]string) *string {
-	conditions := []*cdktf.Postcondition{}
-	for _, key := range slices.Sorted(maps.Keys(values)) {
-		deployed := fmt.Sprintf("self.output[%q]", key)
-		conditions = append(conditions, &cdktf.Postcondition{
-			Condition: fmt.Sprintf("${%s == %q}", deployed, values[key]),
-			ErrorMessage: jsii.Sprintf(
-				"%s is ${%s} in this deployment and cannot become %s; restore it, or destroy the environment first",
-				key, deployed, values[key]),
-		})
-	}
-	lifecycle := &cdktf.TerraformResourceLifecycle{IgnoreChanges: jsii.Strings("input"), Postcondition: &conditions}
-	record := cdktf.NewTerraformResource(scope, jsii.String(id), &cdktf.TerraformResourceConfig{
-		TerraformResourceType: jsii.String("terraform_data"), Lifecycle: lifecycle,
-	})
-	record.AddOverride(jsii.String("input"), values)
-	return record.GetStringAttribute(jsii.String("id"))
 }

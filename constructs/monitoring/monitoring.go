@@ -110,18 +110,14 @@ func NewTopic(scope constructs.Construct, id string, props TopicProps) *string {
 
 // Watch creates the alarms of the signals, and keeps their graphs for the dashboard. It returns the names of the alarms
 // that roll a deployment back: these have to exist before the service that is deployed.
-func (m *Monitoring) Watch(scope constructs.Construct, id string, all ...cloudwatch.Signals) (rollBack []*string) {
-	return m.watch(constructs.NewConstruct(scope, jsii.String(id)), all)
-}
-
-func (m *Monitoring) watch(this constructs.Construct, all []cloudwatch.Signals) (rollBack []*string) {
+func (m *Monitoring) Watch(scope constructs.Construct, all ...cloudwatch.Signals) (rollBack []*string) {
 	for _, signals := range all {
 		for _, alarm := range signals.Alarms {
 			topic := m.TopicARN
 			if alarm.Tomorrow {
 				topic = m.MorningTopicARN
 			}
-			created := cloudwatchmetricalarm.NewCloudwatchMetricAlarm(this, jsii.String(alarm.ID),
+			created := cloudwatchmetricalarm.NewCloudwatchMetricAlarm(scope, jsii.String(alarm.ID),
 				alarm.Config(m.deployment, topic, signals.After))
 			m.alarms = append(m.alarms, created.Arn())
 			if alarm.RollsBack {
@@ -171,9 +167,9 @@ func (m *Monitoring) WatchOutside(scope constructs.Construct, id, domain, path s
 		outside.TopicARN = outside.newTopic(this, "topic", "OutsideAlarms", " from outside")
 		topicARN = outside.TopicARN
 	}
-	outside.watch(this, []cloudwatch.Signals{cloudwatch.Read(outsideFile, m.name, map[string]any{
+	outside.Watch(this, cloudwatch.Read(outsideFile, m.name, map[string]any{
 		"check": check.Id(), "seen": seen, "region": config.OutsideRegion,
-	})})
+	}))
 	m.alarms, m.graphs = outside.alarms, outside.graphs
 	return topicARN
 }
@@ -192,7 +188,7 @@ const (
 // every alarm on top, then the graphs row by row.
 func (m *Monitoring) NewDashboard(scope constructs.Construct, id string, rest ...cloudwatch.Signals) *string {
 	this := constructs.NewConstruct(scope, jsii.String(id))
-	m.watch(this, rest)
+	m.Watch(this, rest...)
 	widgets := []any{map[string]any{
 		"type": "alarm", "x": 0, "y": 0, "width": 24, "height": alarmsHeight,
 		"properties": map[string]any{"title": "Alarms", "alarms": m.alarms, "sortBy": raisedFirst},

@@ -115,15 +115,14 @@ func overTCP(group SecurityGroup, port int, description string, peer rule) rule 
 func (n *Network) newEndpoints(scope constructs.Construct) {
 	this, d := constructs.NewConstruct(scope, jsii.String("endpoints")), n.props.Deployment
 	if len(n.privateTables) > 0 {
-		s3 := vpcendpoint.NewVpcEndpoint(this, jsii.String("s3"), &vpcendpoint.VpcEndpointConfig{
+		n.s3PrefixListID = vpcendpoint.NewVpcEndpoint(this, jsii.String("s3"), &vpcendpoint.VpcEndpointConfig{
 			VpcId: n.VPCID, ServiceName: n.serviceName("s3"), VpcEndpointType: jsii.String("Gateway"),
 			RouteTableIds: &n.privateTables, Tags: d.Tags(n.props.Name + "S3Endpoint"),
 			// What ECR asks for while an image is pulled is signed by ECR, not by the account:
 			// https://docs.aws.amazon.com/AmazonECR/latest/userguide/vpc-endpoints.html
 			Policy: policy.Document(n.ownAccountOnly(), policy.Allow("ImageLayers", "s3:GetObject").To(policy.Anyone()).
 				On(jsii.Sprintf("arn:%s:s3:::prod-%s-starport-layer-bucket/*", *d.ARNs.Partition, d.ARNs.Region))),
-		})
-		n.s3PrefixListID = s3.PrefixListId()
+		}).PrefixListId()
 	}
 	if n.props.Config.InterfaceEndpoints {
 		n.endpoints = this
