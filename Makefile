@@ -28,11 +28,12 @@ EMULATOR = $(BUILD) ./internal/local && exec .local/bin/local
 # What the tests need to be installed.
 TOOLS = node_modules/.package-lock.json .local/venv/.installed
 
-# Shows each test as it ends. With CI=true a test that is skipped fails the run.
+# Shows each test as it ends. With CI=true a test that is skipped fails the run. The deployments, which mostly wait,
+# begin first, beside as many packages as there are processors.
 TEST = go build -o .local/bin/local ./internal/local && \
 	TAP_TOOLS=1 .local/bin/local provider $(GOTESTSUM) --format testname --format-hide-empty-pkg --post-run-command \
 	'sh -c "test \"$$CI\" != true || test $$TESTS_SKIPPED = 0 || { echo in CI no test may be skipped; exit 1; }"' \
-	-- -count=1 $(PACKAGES)
+	-- -count=1 -p $$(($$(getconf _NPROCESSORS_ONLN) + 1)) ./tests/deploy $(PACKAGES)
 
 # Lines over 120 characters, but for addresses and what a long name of the bindings fills.
 LONG_LINES = git ls-files '*.go' '*.js' '*.py' '*.sh' Makefile .ci/run | grep -v ^generated/ | xargs awk '\

@@ -165,46 +165,37 @@ func Warnings(environments []Environment, withAccounts bool, now time.Time) (all
 }
 
 func (e Environment) warnings(now time.Time) (warnings []string) {
-	if e.LoadBalancer.Domain.Name != "" && !e.IsCommercial() {
-		warnings = append(warnings, "loadBalancer.domain: nothing calls the API from outside as in the partition aws: no "+
-			"alarm says that nobody can reach it")
+	warn := func(when bool, format string, values ...any) {
+		if when {
+			warnings = append(warnings, fmt.Sprintf(format, values...))
+		}
 	}
+	warn(e.LoadBalancer.Domain.Name != "" && !e.IsCommercial(), "loadBalancer.domain: nothing calls the API from outside "+
+		"as in the partition aws: no alarm says that nobody can reach it")
 	// https://aws.amazon.com/about-aws/whats-new/2026/01/amazon-ecs-tmpfs-mounts-aws-fargate-managed-instances/
 	// https://aws.amazon.com/about-aws/whats-new/2026/01/aws-sts-supports-validation-identity-provider-claims/
-	if !e.IsCommercial() {
-		warnings = append(warnings, "region: AWS has announced for commercial Regions only: tmpfs on Fargate, which is /tmp "+
-			"of every task, and the claims of GitHub's tokens by which the pipeline's roles know repository and branch")
+	warn(!e.IsCommercial(), "region: AWS has announced for commercial Regions only: tmpfs on Fargate, which is /tmp of "+
+		"every task, and the claims of GitHub's tokens by which the pipeline's roles know repository and branch")
+	others := ""
+	if !e.Network.InterfaceEndpoints {
+		others = " or other AWS services"
 	}
-	if e.Network.IsExisting() {
-		without := "no flow logs, routes, NAT gateway, endpoint for S3"
-		if !e.Network.InterfaceEndpoints {
-			without += " or other AWS services"
-		}
-		warnings = append(warnings, "network.existing: the VPC gets "+without+" and no empty default security group from "+
-			"here; tasks reach AWS only if the routes of the private subnets lead there")
-	}
-	if owner, _, _, private := PrivateRepository(e.Service.Image); private && e.Account != "" && owner != e.Account {
-		warnings = append(warnings, "service.image: the policy of the repository, which the account "+owner+" has, has to "+
-			"let "+e.Account+" pull (docs/accounts.md); otherwise no task starts")
-	}
+	warn(e.Network.IsExisting(), "network.existing: the VPC gets no flow logs, routes, NAT gateway, endpoint for S3%s "+
+		"and no empty default security group from here; tasks reach AWS only if the routes of the private subnets lead there",
+		others)
+	owner, _, _, private := PrivateRepository(e.Service.Image)
+	warn(private && e.Account != "" && owner != e.Account, "service.image: the policy of the repository, which the "+
+		"account %s has, has to let %s pull (docs/accounts.md); otherwise no task starts", owner, e.Account)
 	last, err := time.Parse(time.DateOnly, lastDays[e.Database.MajorVersion()])
-	if err == nil && !now.Before(last.AddDate(-1, 0, 0)) {
-		then := "upgrades the cluster by itself"
-		if e.Class == Production {
-			then = "charges Extended Support (docs/costs.md)"
-		}
-		warnings = append(warnings, "database.engineVersion: the last day of Aurora PostgreSQL "+e.Database.MajorVersion()+
-			" is "+last.Format(time.DateOnly)+"; AWS then "+then)
-	}
+	then := map[Class]string{Development: "upgrades the cluster by itself",
+		Production: "charges Extended Support (docs/costs.md)"}[e.Class]
+	warn(err == nil && !now.Before(last.AddDate(-1, 0, 0)), "database.engineVersion: the last day of Aurora PostgreSQL "+
+		"%s is %s; AWS then %s", e.Database.MajorVersion(), last.Format(time.DateOnly), then)
 	// https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/AuroraPostgreSQL.Managing.html
-	if e.Class == Production && strings.HasPrefix(e.Database.InstanceClass, "db.t") {
-		warnings = append(warnings, "database.instanceClass: AWS recommends classes such as "+e.Database.InstanceClass+
-			" for development and tests only")
-	}
-	if e.Class == Production && e.Database.BackupCopy.Vault == "" {
-		warnings = append(warnings, "database.backupCopy: without a vault, an administrator of the account or the loss of "+
-			"the Region ends the database and all its backups")
-	}
+	warn(e.Class == Production && strings.HasPrefix(e.Database.InstanceClass, "db.t"), "database.instanceClass: "+
+		"AWS recommends classes such as %s for development and tests only", e.Database.InstanceClass)
+	warn(e.Class == Production && e.Database.BackupCopy.Vault == "", "database.backupCopy: without a vault, an "+
+		"administrator of the account or the loss of the Region ends the database and all its backups")
 	tasks, most := e.Service.Scaling.MaximumTasks, e.Database.MaximumConnections()
 	for _, worker := range e.Workers {
 		tasks += worker.Scaling.MaximumTasks
@@ -213,14 +204,10 @@ func (e Environment) warnings(now time.Time) (warnings []string) {
 	if err != nil || each <= 0 {
 		each = defaultConnections
 	}
-	if most > 0 && tasks*each > most {
-		warnings = append(warnings, fmt.Sprintf("service.scaling.maximumTasks: %d tasks that may open %d connections each "+
-			"(%s of service.environment; %d without it) are more than the %d or so that %s takes by default",
-			tasks, each, ConnectionsVariable, defaultConnections, most, e.Database.InstanceClass))
-	}
-	if e.Class == Production && e.Monitoring.ExpectedRequests == 0 {
-		warnings = append(warnings, "monitoring.expectedRequests: nobody is woken when requests stop to arrive; "+
-			"set it to half of those in the quietest 5 minutes of a week (docs/operating.md)")
-	}
+	warn(most > 0 && tasks*each > most, "service.scaling.maximumTasks: %d tasks that may open %d connections each (%s of "+
+		"service.environment; %d without it) are more than the %d or so that %s takes by default",
+		tasks, each, ConnectionsVariable, defaultConnections, most, e.Database.InstanceClass)
+	warn(e.Class == Production && e.Monitoring.ExpectedRequests == 0, "monitoring.expectedRequests: nobody is woken when "+
+		"requests stop to arrive; set it to half of those in the quietest 5 minutes of a week (docs/operating.md)")
 	return warnings
 }

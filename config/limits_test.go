@@ -148,6 +148,14 @@ func TestDefaultsKeepTheLimits(t *testing.T) {
 		environment.Network.CIDR = cmp.Or(environment.Network.CIDR, "10.20.0.0/16") // production has no default
 		f.parse(must.Get(yaml.Marshal(environment))(t), environmentLimit)
 		wantProblems(t, errors.Join(f.errors()...))
+		for _, key := range Keys() {
+			if !strings.Contains(key.Path, "*") && !environment.at(key.Path).IsValid() {
+				t.Errorf("%s of config/keys.yaml has no field in config/environment.go", key.Path)
+			}
+		}
+	}
+	if t.Failed() {
+		t.Log("a default is beyond its limit: if meant, name it in config/limits.go")
 	}
 }
 

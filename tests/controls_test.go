@@ -32,11 +32,7 @@ func (s stack) wantAttributes(rows map[string]map[string]any) {
 			for attribute, value := range attributes {
 				text := whole.ReplaceAllStringFunc(encoded(value), func(found string) string { return encoded(key(found)) })
 				text = inside.ReplaceAllStringFunc(text, func(found string) string { return fmt.Sprint(key(found)) })
-				if strings.Contains(attribute, ".") {
-					s.in(t).want(attribute, json.RawMessage(text))
-				} else {
-					s.in(t).none(attribute)
-				}
+				s.in(t).want(attribute, json.RawMessage(text), ": if meant, name it in tests/attributes.yaml")
 			}
 		})
 	}
@@ -52,22 +48,27 @@ func TestAttributes(t *testing.T) {
 		if s.environment != nil {
 			e = *s.environment
 		}
+		hasQueue, hasCopies := s.each("aws_sqs_queue") != nil, e.Database.BackupCopy.Vault != ""
+		hasDomain := e.LoadBalancer.Domain.Name != ""
 		for section, applies := range map[string]bool{
-			"every stack": true, "account": s.environment == nil, "environments": s.environment != nil,
+			"every stack": true, "tap-" + s.suffix: true, "account": s.environment == nil, "environments": s.environment != nil,
 			"development": e.Class == config.Development, "production": e.Class == config.Production,
 			"defaults of development": s.suffix == development(t).suffix,
 			"defaults of production":  s.suffix == production(t).suffix,
+			"account of its own":      e.InAccountStack(),
 			"own network":             s.each("aws_vpc") != nil, "existing network": e.Network.IsExisting(),
-			"copies": e.Database.BackupCopy.Vault != "",
-			"domain": e.LoadBalancer.Domain.Name != "", "sessions": e.Service.ExecuteCommand,
-			"jobs":                    len(e.Jobs) > 0,
-			"neither jobs nor copies": s.environment != nil && len(e.Jobs) == 0 && e.Database.BackupCopy.Vault == "",
-			"queue":                   s.each("aws_sqs_queue") != nil, "in an account": e.InAccountStack(),
-			"in no account": s.environment != nil && !e.InAccountStack(),
+			"domain": hasDomain, "outside": hasDomain && e.Region != "us-east-1", "HTTPS": e.LoadBalancer.HTTPS(),
+			"readers": e.Database.Readers > 0, "copies": hasCopies, "jobs": len(e.Jobs) > 0, "queue": hasQueue,
+			"jobs or copies": len(e.Jobs) > 0 || hasCopies, "queue or copies": hasQueue || hasCopies,
+			"image": !e.Service.IsPlaceholder(), "scaling": e.Service.Scaling.Scales(),
+			"migration": len(e.Service.Migration) > 0, "sessions": e.Service.ExecuteCommand,
 		} {
-			if applies {
+			if !applies && s.environment != nil {
+				section, applies = "without "+section, true
+			}
+			if rows := all[section]; applies && rows != nil {
 				seen[section] = true
-				s.wantAttributes(all[section])
+				s.wantAttributes(rows)
 			}
 		}
 	})
@@ -79,9 +80,9 @@ func TestAttributes(t *testing.T) {
 			controls, _, _ := strings.Cut(says, ": ")
 			differs, row := false, regexp.MustCompile(`(?m)^\| `+controls+` \|[^|]+\|[^|]+\|$`)
 			for attribute := range attributes {
-				kind, path, _ := strings.Cut(attribute, ".")
-				one, other := development(t).each(kind), production(t).each(kind)
-				differs = differs || one != nil && other != nil && encoded(one[0].At(path)) != encoded(other[0].At(path))
+				one, path := development(t).selected(attribute)
+				other, _ := production(t).selected(attribute)
+				differs = differs || len(one)*len(other) > 0 && encoded(one[0].At(path)) != encoded(other[0].At(path))
 			}
 			if explained := row.MatchString(audit); control.MatchString(controls) && differs != explained {
 				t.Errorf("%s differs between the classes: %v; docs/audit.md explains it: %v", says, differs, explained)

@@ -4,6 +4,7 @@ package tests
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"os"
 	"os/exec"
@@ -29,8 +30,8 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// same checks that two lists contain the same, in whichever order.
-func same(t testing.TB, what string, got, expected []string) {
+// same checks that two lists contain the same, in whichever order. What to do else is a hint.
+func same(t testing.TB, what string, got, expected []string, hint ...string) {
 	t.Helper()
 	surplus := map[string]int{}
 	for _, text := range got {
@@ -41,7 +42,7 @@ func same(t testing.TB, what string, got, expected []string) {
 	}
 	maps.DeleteFunc(surplus, func(_ string, times int) bool { return times == 0 })
 	if len(surplus) > 0 {
-		t.Errorf("%s: unexpected (1) and missing (-1) are %v", what, surplus)
+		t.Errorf("%s: unexpected (1) and missing (-1) are %v%s", what, surplus, strings.Join(hint, ""))
 	}
 }
 
@@ -163,8 +164,6 @@ func (s stack) in(t *testing.T) stack {
 	return s
 }
 
-func (s stack) production() bool { return s.environment.Class == config.Production }
-
 // resource is one resource of a stack, or a part of one.
 type resource struct {
 	stack
@@ -217,16 +216,6 @@ func (s stack) only(kind string) resource {
 	return all[0]
 }
 
-// none checks that there is no resource of these kinds.
-func (s stack) none(kinds ...string) {
-	s.Helper()
-	for _, kind := range kinds {
-		if all := s.each(kind); len(all) > 0 {
-			s.Errorf("%v exist", addresses(all))
-		}
-	}
-}
-
 // find returns the resource of a kind with a value at a path.
 func (s stack) find(kind, path string, value any) resource {
 	s.Helper()
@@ -238,20 +227,56 @@ func (s stack) find(kind, path string, value any) resource {
 	return all[i]
 }
 
-// selector matches the kind, the name that is asked for, and the path of what want checks.
-var selector = regexp.MustCompile(`^((?:data\.|ephemeral\.)?\w+)(?:\[name=(.*?)\])?\.(.*)$`)
+// having returns those resources, or parts of one, whose value at a path matches a pattern with asterisks: a name is
+// the same with the suffix.
+func (s stack) having(all []resource, path, pattern string) []resource {
+	return slices.DeleteFunc(all, func(r resource) bool {
+		return !matches(texts{pattern, pattern + "-" + s.suffix}, fmt.Sprint(r.At(path)))
+	})
+}
 
-// want checks every resource of a kind in the stack's own Region, of which there has to be one at least, or the one
-// with a name: aws_lb.idle_timeout, aws_lb[name=x].idle_timeout.
-func (s stack) want(kindAndPath string, expected any, controls ...string) {
-	s.Helper()
-	match := selector.FindStringSubmatch(kindAndPath)
-	all := s.some(match[1])
-	if match[2] != "" {
-		all = []resource{s.find(match[1], "name", match[2])}
+var (
+	// selector matches a kind, what chooses among its resources, and a path in them.
+	selector = regexp.MustCompile(`^((?:data\.|ephemeral\.)?\w+)(?:\[([\w.]+)=(.*?)\])?(?:\.(.*))?$`)
+	// listed matches a list in a path, what chooses among its objects, and a path in them.
+	listed = regexp.MustCompile(`^([^\[]*)\[(\w+)=(.*?)\](?:\.(.*))?$`)
+)
+
+// selected returns the resources of a kind in the stack's own Region, or those that are chosen, or of lists in them the
+// objects that are, and the path that follows, as attributes.yaml writes them.
+func (s stack) selected(text string) (all []resource, path string) {
+	match := selector.FindStringSubmatch(text)
+	if all, path = s.each(match[1]), match[4]; match[2] != "" {
+		all = s.having(all, match[2], match[3])
+	} else {
+		all = here(all)
 	}
-	for _, r := range here(all) {
-		r.want(match[3], expected, controls...)
+	for match = listed.FindStringSubmatch(path); match != nil; match = listed.FindStringSubmatch(path) {
+		var parts []resource
+		for _, r := range all {
+			parts = append(parts, s.having(r.parts(match[1]), match[2], match[3])...)
+		}
+		all, path = parts, match[4]
+	}
+	return all, path
+}
+
+// want checks a value of each of the resources that are selected, of which there has to be one at least. Without a path
+// it checks how many there are.
+func (s stack) want(text string, expected any, hint ...string) {
+	s.Helper()
+	all, path := s.selected(text)
+	if path == "" {
+		if number := strings.Replace(encoded(expected), "null", "0", 1); number != strconv.Itoa(len(all)) {
+			s.Errorf("%s are %q, expected %s%s", text, addresses(all), number, strings.Join(hint, ""))
+		}
+		return
+	}
+	if len(all) == 0 {
+		s.Fatalf("there is no %s", text)
+	}
+	for _, r := range all {
+		r.want(path, expected, hint...)
 	}
 }
 
@@ -280,25 +305,34 @@ func (r resource) every(path string, get func(path string) resource) []resource 
 // parts returns the objects of the list at a path.
 func (r resource) parts(path string) []resource { return r.every(path, r.part) }
 
-// toTheOnly matches a reference without the name of the resource, which is the only one of its kind.
-var toTheOnly = regexp.MustCompile(`\$\{((?:data\.|ephemeral\.)?(?:aws|terraform)_[a-z0-9_]+)\.([a-z_]+)\}`)
+// toTheOnly matches a reference without the name of the resource, which is the only one that is selected.
+var toTheOnly = regexp.MustCompile(`\$\{((?:data\.|ephemeral\.)?(?:aws|terraform)_[a-z0-9_]+(?:\[.*?\])?)\.([a-z_]+)\}`)
 
 // want checks the value at a path against one that JSON writes in the same way, but for references to what is the only
 // one of its kind, or the bucket that the resource is a setting of, which need no name: ${aws_lb.arn}. Of nil: there is
-// none. It shows that controls of Security Hub are met.
-func (r resource) want(path string, expected any, controls ...string) {
+// none. What is after, the resource waits for.
+func (r resource) want(path string, expected any, hint ...string) {
 	r.Helper()
+	only := func(text string) resource {
+		all, _ := r.selected(text)
+		if len(all) != 1 {
+			r.Fatalf("%s are %q, expected one", text, addresses(all))
+		}
+		return all[0]
+	}
 	text := toTheOnly.ReplaceAllStringFunc(encoded(expected), func(short string) string {
 		match := toTheOnly.FindStringSubmatch(short)
 		if strings.HasPrefix(r.Kind, "aws_s3_bucket_") && match[1] == "aws_s3_bucket" {
 			return r.follow("bucket").Ref(match[2])
 		}
-		return r.only(match[1]).Ref(match[2])
+		return only(match[1]).Ref(match[2])
 	})
 	var normal any
 	must.Do(r.T, json.Unmarshal([]byte(text), &normal))
-	if got := r.At(path); !reflect.DeepEqual(got, normal) {
-		r.Errorf("%s: %s is %s, expected %s %s", r.Address(), path, encoded(got), text, strings.Join(controls, " "))
+	if path == "after" {
+		r.waitsFor(only(normal.(string)))
+	} else if got := r.At(path); !reflect.DeepEqual(got, normal) {
+		r.Errorf("%s: %s is %s, expected %s%s", r.Address(), path, encoded(got), text, strings.Join(hint, ""))
 	}
 }
 

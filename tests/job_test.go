@@ -1,7 +1,6 @@
 package tests
 
 import (
-	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -61,86 +60,6 @@ func TestFailedRunsAreSaid(t *testing.T) {
 	target.want("input_template", `{"failed": "job job-reconciliation of workloads", "reason": <reason>, "task": <task>, `+
 		`"log": "/tap-workloads/job-reconciliation"}`)
 	target.want("input_paths", map[string]string{"reason": "$.detail.stoppedReason", "task": "$.detail.taskArn"})
-}
-
-// What starts a job can start nothing else, and starts it once for each time of the schedule.
-func TestScheduleStartsItsJobOnly(t *testing.T) {
-	s := stacks(t)["workloads"].in(t)
-	schedule := s.only("aws_scheduler_schedule")
-	definition := s.find("aws_ecs_task_definition", "family", "JobReconciliationTask-workloads")
-	schedule.want("schedule_expression", "cron(30 2 * * ? *)")
-	schedule.want("schedule_expression_timezone", "Europe/Berlin")
-	schedule.want("flexible_time_window.mode", "OFF")
-	schedule.want("target.arn", s.only("aws_ecs_cluster").Ref("id"))
-	schedule.want("target.ecs_parameters.task_count", nil) // one
-	schedule.want("target.ecs_parameters.task_definition_arn", definition.Ref("arn"))
-	schedule.waitsFor(s.service()) // whose tasks have run the migration
-	role := schedule.follow("target.role_arn")
-	var may []string
-	for _, permission := range permissions(role.permitted()...) {
-		may = append(may, aws(permission))
-	}
-	const here = "arn:aws:ecs:eu-west-1:123456789012:"
-	same(t, "what the role may", may, []string{
-		"ecs:RunTask " + here + "task-definition/JobReconciliationTask-workloads:*",
-		"ecs:TagResource " + here + "task/" + s.only("aws_ecs_cluster").Ref("name") + "/*",
-		"iam:PassRole " + definition.Text("execution_role_arn"), "iam:PassRole " + definition.Text("task_role_arn"),
-	})
-	var conditions []map[string]texts
-	for _, statement := range role.permitted() {
-		for _, keys := range statement.Condition {
-			conditions = append(conditions, keys)
-		}
-	}
-	cluster := texts{s.only("aws_ecs_cluster").Ref("id")}
-	if want := []map[string]texts{{"ecs:cluster": cluster}, {"ecs:CreateAction": {"RunTask"}},
-		{"iam:PassedToService": {"ecs-tasks.amazonaws.com"}}}; !reflect.DeepEqual(conditions, want) {
-		t.Errorf("the conditions are %v", conditions)
-	}
-	byHand := s.find("aws_ecs_task_definition", "family", "JobMigrationTask-workloads").
-		containers()["JobMigrationContainer"]
-	owner := s.only("aws_secretsmanager_secret").Ref("arn") + ":password::"
-	if got := byHand.named("secrets", "valueFrom")["DB_PASSWORD"]; got != owner {
-		t.Errorf("the password of the database's owner is %q, expected %s", got, owner)
-	}
-}
-
-// A sidecar has what its section says and none of the program's secrets; its end is not the task's.
-func TestSidecarIsBesideEveryProgram(t *testing.T) {
-	s, tasks := stacks(t)["workloads"].in(t), 0
-	for _, definition := range s.some("aws_ecs_task_definition") {
-		tasks++
-		var program resource
-		for name, container := range definition.containers() {
-			if strings.HasSuffix(name, "Container") {
-				program = container
-			}
-		}
-		sidecar := definition.containers()["CollectorSidecar"]
-		program.want("dependsOn.0", map[string]string{"containerName": sidecar.Text("name"), "condition": "START"})
-		sidecar.want("essential", false)
-		sidecar.want("restartPolicy", map[string]any{"enabled": true, "restartAttemptPeriod": 60})
-		sidecar.want("memory", 128)
-		sidecar.want("command", []string{"--config=env:CONFIG"})
-		sidecar.want("environment", []map[string]string{{"name": "CONFIG", "value": "receivers: {}"}})
-		sidecar.want("portMappings", nil)
-		const secret = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:tap/workloads/collector-AbCdEf"
-		sidecar.want("secrets", []map[string]string{{"name": "API_KEY", "valueFrom": secret + ":key::"}})
-		for _, shared := range []string{"user", "readonlyRootFilesystem", "linuxParameters", "stopTimeout"} {
-			sidecar.want(shared, program.At(shared))
-		}
-		may := permissions(definition.follow("execution_role_arn").permitted()...)
-		for _, needed := range []string{"secretsmanager:GetSecretValue " + secret,
-			"ecr:BatchGetImage arn:aws:ecr:eu-west-1:210987654321:repository/collector",
-			"ecr:BatchGetImage arn:aws:ecr:eu-west-1:123456789012:repository/payment-api"} {
-			if !slices.ContainsFunc(may, func(permission string) bool { return aws(permission) == needed }) {
-				t.Errorf("%s may not %s", definition.Text("family"), needed)
-			}
-		}
-	}
-	if tasks != 5 {
-		t.Errorf("there are %d tasks", tasks)
-	}
 }
 
 // Without an image a workload says so; no server is started.

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"go.yaml.in/yaml/v3"
+
 	"tap/tests/must"
 )
 
@@ -81,35 +83,17 @@ func TestTargetsRunInAnyEnvironment(t *testing.T) {
 	}
 }
 
-// No shell reads what is given. The statuses with which Go, the shell and a kill end a program are errors.
 func TestTargetsHandOnWhatIsGiven(t *testing.T) {
-	for _, test := range []struct{ arguments, variables, calls, fails string }{
-		{"plan|STACK=x", "STATUS=0", "plan [x]", ""}, {"plan|STACK=x", "STATUS=10", "plan [x]", ""},
-		{"plan|STACK=x", "STATUS=11", "plan [x]", ""}, {"plan|STACK=x", "STATUS=12", "plan [x]", ""},
-		{"plan|STACK=x", "STATUS=1", "plan [x]", "Error 1"}, {"plan|STACK=x", "STATUS=2", "plan [x]", "Error 1"},
-		{"plan|STACK=x", "STATUS=127", "plan [x]", "Error 1"}, {"plan|STACK=x", "STATUS=137", "plan [x]", "Error 1"},
-		{"plan|STACK=x --auto-approve", "STATUS=0", "plan [x --auto-approve]", ""},
-		{"deploy|STACK=x; touch y", "STATUS=0", "tap [x; touch y]", ""},
-		{"deploy|STACK=x; touch y", "STATUS=0", "plan [apply] [x; touch y]", ""},
-		{`destroy|STACK=../"x"`, "STATUS=0", `plan [apply] [-destroy] [../"x"]`, ""},
-		{"release|STACK=tap-dev|IMAGE=x; touch y #", "", "go [run] [./internal/release] [tap-dev] [x; touch y #]", ""},
-		{"plan", "", "", "name the stack"}, {"deploy", "", "", "name the stack"},
-		{"destroy", "", "", "name the stack"}, {"release", "", "", "name the stack"},
-		// Goldens and what is made of them are of one state, or stay; a mistake in a file ends a command at once.
-		{"golden", "", "tests/golden/new generated/new", ""},
-		{"golden", "GOLDENS=false", "tests/golden/old generated/old", "Error 1"},
-		{"golden", "CHECK=1", "\ncheck []\ntests/golden/old generated/old", "Error 1"},
-		{"synth", "CHECK=1", "\ncheck []\ntests/golden/old", "Error 1"},
-		{"-B|node_modules/.package-lock.json", "NODE_ENV=production", "npm [ci] [--include=dev] ", ""},
-		// A workspace above the checkout counts if it is named, and a home folder that cannot be written does not.
-		{"check", "HOME=.", "GOWORK=off XDG_CACHE_HOME= GOMODCACHE=.", ""},
-		{"check", "HOME=.|GOWORK=/go.work", "GOWORK=/go.work ", ""},
-		{"check", "HOME=/none", "/.local/cache GOMODCACHE=/", ""},
-	} {
-		calls, err := makeTarget(t, strings.Split(test.variables, "|"), strings.Split(test.arguments, "|")...)
-		if (err == nil) != (test.fails == "") || err != nil && !strings.Contains(err.Error(), test.fails) ||
-			!strings.Contains(calls, test.calls) || test.calls == "" && strings.Contains(calls, "[") {
-			t.Errorf("make %s with %s: %v, called\n%s", test.arguments, test.variables, err, calls)
+	var cases []struct {
+		Make, With   []string
+		Calls, Fails string
+	}
+	must.Do(t, yaml.Unmarshal([]byte(read(t, "targets.yaml")), &cases))
+	for _, test := range cases {
+		calls, err := makeTarget(t, test.With, test.Make...)
+		if (err == nil) != (test.Fails == "") || err != nil && !strings.Contains(err.Error(), test.Fails) ||
+			!strings.Contains(calls, test.Calls) || test.Calls == "" && strings.Contains(calls, "[") {
+			t.Errorf("make %q with %q: %v, called\n%s", test.Make, test.With, err, calls)
 		}
 	}
 }

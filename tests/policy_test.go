@@ -6,7 +6,10 @@ import (
 	"strings"
 	"testing"
 
+	"go.yaml.in/yaml/v3"
+
 	"tap/config"
+	"tap/tests/must"
 	"tap/tests/terraform"
 )
 
@@ -54,36 +57,14 @@ func TestEveryPolicyIsRead(t *testing.T) {
 	})
 }
 
-// exceptions are what AWS forces on policies, by kind: actions that may be allowed for the resource *, and actions with
-// an asterisk. Sources: the service authorization reference,
-// https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
-var exceptions = map[string][]string{
-	"aws_iam_role_policy": {
-		"ecr:GetAuthorizationToken", // signs in to the registry as a whole
-		"logs:DescribeLogGroups",    // lists groups; ECS Exec asks without naming one
-		// The copies' key is of another account or Region, and AWS Backup's role alone uses it:
-		"kms:CreateGrant", "kms:DescribeKey",
-		// The service takes no resource:
-		"ssmmessages:CreateControlChannel", "ssmmessages:CreateDataChannel",
-		"ssmmessages:OpenControlChannel", "ssmmessages:OpenDataChannel", "tag:GetResources",
-	},
-	"aws_backup_vault_policy": {"backup:CopyIntoBackupVault"}, // * is the vault itself
-	"aws_kms_key": {
-		"kms:Describe*", "kms:Get*", "kms:List*", // reads what the key is
-		"kms:Disable*", "kms:Enable*", "kms:Put*", "kms:Revoke*", "kms:Update*", // administration, as AWS's own
-		"kms:Decrypt*", "kms:Encrypt*", // the form that CloudWatch Logs documents
-		"kms:GenerateDataKey*", "kms:ReEncrypt*", // with and without plaintext; from and to the key
-	},
-	"aws_vpc_endpoint": {"*"}, // the account limits it, and each caller's own policies
-}
-
 // unlimited matches a resource that is everything, or everything of its type: an ARN whose last part is * or type/* or
 // type:*.
 var unlimited = regexp.MustCompile(`^(\*|arn:[^:]*:[^:]*:[^:]*:[^:]*:([a-z-]+[:/])?\*.*)$`)
 
 // No policy gives everything, nor lets anybody decrypt with every key.
 func TestStatementsAreNarrow(t *testing.T) {
-	needed := map[string]bool{}
+	needed, exceptions := map[string]bool{}, map[string][]string{}
+	must.Do(t, yaml.Unmarshal([]byte(read(t, "exceptions.yaml")), &exceptions))
 	eachEnvironment(t, func(s stack) {
 		for _, statement := range s.statements() {
 			if (len(statement.Resource) == 0) != (statement.Of.Kind == "aws_iam_role") { // whose trust policy has none
@@ -105,7 +86,7 @@ func TestStatementsAreNarrow(t *testing.T) {
 	for kind, actions := range exceptions {
 		for _, action := range actions {
 			if !needed[kind+action] {
-				t.Errorf("nothing needs the exception of %s for %s", action, kind)
+				t.Errorf("exceptions.yaml: nothing needs %s of %s", action, kind)
 			}
 		}
 	}

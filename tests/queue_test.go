@@ -1,7 +1,6 @@
 package tests
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -125,87 +124,22 @@ func TestForgottenPartOfAConnectionIsNoticed(t *testing.T) {
 	}
 }
 
-// Key policy, endpoint, permissions, variables, security groups and the log of a worker and its queue follow from the
-// connections alone, and what they change of what was there is what they have to.
-func TestEverythingFollowsFromConnections(t *testing.T) {
+// A worker with its queue changes of what was there what it has to, and removes nothing. What it has is in
+// attributes.yaml.
+func TestWorkerChangesWhatItHasTo(t *testing.T) {
 	base := stacks(t)["isolated"].in(t)
-	environment := *base.environment
-	worker := config.Worker{CPU: 256, Memory: 512, Queue: true, Command: []string{"/payment-api", "settle"}}
+	worker := config.Worker{CPU: 256, Memory: 512, Queue: true, Command: []string{"work"}}
 	worker.Scaling = config.WorkerScaling{MinimumTasks: 1, MaximumTasks: 4, MessagesPerTask: 100}
+	environment := *base.environment
 	environment.Workers = map[string]config.Worker{"payouts": worker}
 	s := synthesize(t, []config.Environment{environment}, nil)["isolated"].in(t)
-	queue, key := s.find("aws_sqs_queue", "name", "WorkerPayoutsQueue-isolated"), s.only("aws_kms_key").Ref("arn")
-	dead := queue.part("redrive_policy")
-	dead.want("maxReceiveCount", 5)
-	dead.follow("deadLetterTargetArn").want("name", "WorkerPayoutsDeadLetters-isolated")
-	same(t, "what tasks cannot use", unusable(s), nil)
-	endpoint, arn := s.find("aws_vpc_endpoint", "service_name", "com.amazonaws.us-east-1.sqs"), " "+queue.Ref("arn")
-	const payouts = "WorkerPayouts"
-	for name, expected := range map[string]struct {
-		variable string
-		allowed  []string
-	}{
-		"Payment": {"PAYOUTS_QUEUE_URL",
-			[]string{"sqs:SendMessage" + arn, "kms:Decrypt " + key, "kms:GenerateDataKey " + key}},
-		payouts: {"QUEUE_URL", []string{"sqs:ChangeMessageVisibility" + arn, "sqs:DeleteMessage" + arn,
-			"sqs:ReceiveMessage" + arn, "kms:Decrypt " + key}},
-	} {
-		definition := s.find("aws_ecs_task_definition", "family", name+"Task-isolated")
-		variables := definition.containers()[name+"Container"].named("environment", "value")
-		if url := variables[expected.variable]; url != queue.Ref("url") || variables["DB_USERNAME"] != "payment_api" {
-			t.Errorf("%s: the variable is %q of %v", name, url, variables)
-		}
-		got := slices.DeleteFunc(permissions(definition.follow("task_role_arn").permitted()...),
-			func(permission string) bool { return strings.HasPrefix(permission, "rds-db:") })
-		same(t, "the permissions of "+name, got, expected.allowed)
-		s.find("aws_ecs_service", "name", name+"Service-isolated").waitsFor(endpoint)
-	}
-
-	service := s.find("aws_ecs_service", "name", payouts+"Service-isolated")
-	service.waitsFor(s.service()) // whose tasks have run the migration
-	service.want("load_balancer", nil)
-	program := service.follow("task_definition").containers()[payouts+"Container"]
-	program.want("command", worker.Command)
-	program.want("portMappings", nil)
-	program.want("secrets", []any{})
-	log := program.follow("logConfiguration.options.awslogs-group")
-	log.want("name", "/tap-isolated/worker-payouts")
-	log.want("kms_key_id", key)
-	scaling := s.find("aws_appautoscaling_policy", "name", payouts+"MessageScaling-isolated").
-		part("target_tracking_scaling_policy_configuration")
-	scaling.want("target_value", 100)
-	metrics := scaling.part("customized_metric_specification")
-	metrics.want("metrics.0.metric_stat.metric.dimensions.0.value", queue.Ref("name"))
-	metrics.want("metrics.1.metric_stat.metric.dimensions.1.value", service.Ref("name"))
-	metrics.want("metrics.2.expression", "messages / running")
-	reaches := slices.DeleteFunc(connections(s), func(open string) bool { return !strings.Contains(open, payouts) })
-	of := "tasks of " + payouts + "Service-isolated -> "
-	same(t, "the connections of the worker", reaches, []string{of + "S3:443", of + "endpoints:443",
-		of + "database:5432"})
-
 	changed := slices.DeleteFunc(s.changesFrom(base), func(name string) bool { return !strings.Contains(name, ".") })
-	same(t, "the changes by a worker", changed, []string{
-		"aws_cloudwatch_dashboard.dashboard_body", "aws_ecs_service.depends_on",
-		"aws_ecs_task_definition.container_definitions", "aws_iam_role_policy.policy",
-		"aws_kms_key.policy",
-	})
+	same(t, "the changes by a worker", changed, []string{"aws_cloudwatch_dashboard.dashboard_body",
+		"aws_ecs_service.depends_on", "aws_ecs_task_definition.container_definitions", "aws_iam_role_policy.policy",
+		"aws_kms_key.policy"})
 	for _, address := range addresses(base.all()) {
 		if !slices.Contains(addresses(s.all()), address) {
 			t.Errorf("a worker removes %s", address)
 		}
 	}
-}
-
-// A paused worker has no service and none of its alarms, but its queue and the alarm on what nobody reads.
-func TestPausedWorkerKeepsItsQueue(t *testing.T) {
-	s, all := stacks(t)["workloads"].in(t), []string(nil)
-	for _, r := range s.all() {
-		name := cmp.Or(r.Text("alarm_name"), r.Text("name"), r.Text("family"), r.Text("resource_id"))
-		if strings.HasPrefix(name, "WorkerPayouts") && r.Kind != "aws_iam_role" {
-			all = append(all, r.Kind+" "+strings.TrimSuffix(name, "-workloads"))
-		}
-	}
-	same(t, "what there is of the worker", all, []string{"aws_cloudwatch_metric_alarm WorkerPayoutsOldMessageAlarm",
-		"aws_ecs_task_definition WorkerPayoutsTask", "aws_security_group WorkerPayoutsService",
-		"aws_sqs_queue WorkerPayoutsDeadLetters", "aws_sqs_queue WorkerPayoutsQueue"})
 }

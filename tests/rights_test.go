@@ -83,8 +83,8 @@ func (s stack) may(name string) (all []statement) {
 	return all
 }
 
-// allowed reports whether the statements allow a call: an action, a resource, and then key=value. As AWS, it reads
-// actions in any case, and asterisks in them:
+// allowed reports whether the statements allow a call: an action, a resource, and then key=value; of a key's policy,
+// those that are about the account kms:CallerAccount. As AWS, it reads actions in any case, and asterisks in them:
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_action.html
 func allowed(statements []statement, call string) bool {
 	parts, keys := strings.Fields(call), map[string]string{}
@@ -94,9 +94,10 @@ func allowed(statements []statement, call string) bool {
 	}
 	effects := map[string]bool{}
 	for _, statement := range statements {
-		applies := matches(statement.Resource, parts[1]) && slices.ContainsFunc(statement.Action, func(action string) bool {
-			return matches(texts{strings.ToLower(action)}, strings.ToLower(parts[0]))
-		})
+		caller := "arn:aws:iam::" + keys["kms:CallerAccount"] + ":root"
+		isAnybody := len(statement.Principal) == 0 || slices.Contains(statement.Principal["AWS"], caller)
+		isAction := func(action string) bool { return matches(texts{strings.ToLower(action)}, strings.ToLower(parts[0])) }
+		applies := isAnybody && matches(statement.Resource, parts[1]) && slices.ContainsFunc(statement.Action, isAction)
 		for test, conditions := range statement.Condition {
 			for key, values := range conditions {
 				value, present := keys[key]
@@ -117,6 +118,7 @@ func lines(t *testing.T, file string, each func(names []string, line string)) {
 		"IAM:", "arn:aws:iam::123456789012:", "KEY", "arn:aws:kms:eu-west-1:123456789012:key/1", "S3:", "arn:aws:s3:::",
 		"STATES", "arn:aws:s3:::tap-states-123456789012-eu-west-1",
 		"BOUND-", "iam:PermissionsBoundary=arn:aws:iam::123456789012:policy/tap-boundary-",
+		"BACKUP", "role/aws-service-role/backup.amazonaws.com/AWSServiceRoleForBackup",
 		"A-RECORD", records+"RecordTypes=A "+records+"NormalizedRecordNames").Replace(text)
 	var names []string
 	for line := range strings.Lines(text) {
@@ -144,6 +146,7 @@ func TestRolesMayWhatTheyNeedOnly(t *testing.T) {
 		"inspector-existing inspector-options boundary-existing boundary-options") {
 		statements[name] = s.may(name)
 	}
+	statements["key-options"] = stacks(t)["options"].in(t).only("aws_kms_key").session("options")
 	lines(t, "calls.txt", func(names []string, call string) {
 		for name, may := range statements {
 			if got := allowed(may, call); got != slices.Contains(names, name) {

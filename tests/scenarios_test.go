@@ -4,13 +4,15 @@ import (
 	"cmp"
 	"fmt"
 	"go/ast"
-	"go/constant"
 	"go/parser"
 	"go/token"
 	"maps"
+	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
+	"text/template"
 
 	"go.yaml.in/yaml/v3"
 
@@ -20,34 +22,44 @@ import (
 // data is what CloudWatch has for one period, by the id of a metric; what is absent was not reported.
 type data map[string]float64
 
-// evaluate computes a metric math expression as CloudWatch does: arithmetic with a missing value gives none, and FILL
-// replaces one. Metric math reads like a Go expression, so Go parses and computes it; a missing value is unknown.
+// evaluate computes a metric math expression as CloudWatch does: arithmetic with a missing value, which is not a
+// number, gives none, and FILL replaces one. Metric math reads like a Go expression, so Go parses it.
 // https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-metric-math.html
-func evaluate(t *testing.T, node ast.Expr, values data) constant.Value {
+func evaluate(t *testing.T, node ast.Expr, values data) float64 {
 	t.Helper()
-	isUnknown := func(value constant.Value) bool { return value.Kind() == constant.Unknown }
 	switch node := node.(type) {
 	case *ast.BasicLit:
-		return constant.MakeFromLiteral(node.Value, node.Kind, 0)
+		return must.Get(strconv.ParseFloat(node.Value, 64))(t)
 	case *ast.Ident:
 		if value, reported := values[node.Name]; reported {
-			return constant.MakeFloat64(value)
+			return value
 		}
-		return constant.MakeUnknown()
+		return math.NaN()
 	case *ast.ParenExpr:
 		return evaluate(t, node.X, values)
 	case *ast.BinaryExpr:
 		x, y := evaluate(t, node.X, values), evaluate(t, node.Y, values)
-		if node.Op == token.GEQ && !isUnknown(x) && !isUnknown(y) {
-			return constant.MakeBool(constant.Compare(x, node.Op, y))
+		switch node.Op {
+		case token.ADD:
+			return x + y
+		case token.SUB:
+			return x - y
+		case token.MUL, token.LAND:
+			return x * y
+		case token.QUO:
+			return x / y
+		case token.GEQ:
+			if x >= y {
+				return 1
+			}
+			return 0 * (x + y) // none where one is missing
 		}
-		return constant.BinaryOp(x, node.Op, y)
 	case *ast.CallExpr:
 		first := evaluate(t, node.Args[0], values)
 		switch name := fmt.Sprint(node.Fun); {
-		case name == "FILL" && !isUnknown(first), name == "IF" && isUnknown(first):
+		case name == "FILL" && !math.IsNaN(first), name == "IF" && math.IsNaN(first):
 			return first
-		case name == "FILL", name == "IF" && constant.BoolVal(first):
+		case name == "FILL", name == "IF" && first != 0:
 			return evaluate(t, node.Args[1], values)
 		case name == "IF":
 			return evaluate(t, node.Args[2], values)
@@ -64,11 +76,10 @@ func raises(alarm resource, values data) bool {
 	for _, query := range alarm.parts("metric_query") {
 		expression = cmp.Or(query.Text("expression"), expression)
 	}
-	result := evaluate(alarm.T, must.Get(parser.ParseExpr(expression))(alarm.T), values)
-	if result.Kind() == constant.Unknown {
+	value := evaluate(alarm.T, must.Get(parser.ParseExpr(expression))(alarm.T), values)
+	if math.IsNaN(value) {
 		return alarm.At("treat_missing_data") == "breaching"
 	}
-	value, _ := constant.Float64Val(result)
 	threshold := alarm.At("threshold").(float64)
 	switch alarm.At("comparison_operator") {
 	case "GreaterThanOrEqualToThreshold":
@@ -285,12 +296,11 @@ func TestGoldenSaysWhatAlarmsDo(t *testing.T) {
 			t.Errorf("%s is raised in no scenario: add one to scenarios.yaml", alarm.alarmName())
 		}
 	}
-	text := alarmsHead
-	for _, when := range []string{"First", "Tomorrow"} {
-		slices.Sort(says[when])
-		text += alarmsHeadings[when] + "| Alarm | Says | " + when + " |\n| --- | --- | --- |\n" + strings.Join(says[when], "")
-	}
-	golden(t, "../generated/alarms.md", text+scenariosHead+table.String())
+	slices.Sort(says["First"])
+	slices.Sort(says["Tomorrow"])
+	text, page := &strings.Builder{}, must.Get(template.ParseFiles("alarms.tmpl"))(t)
+	must.Do(t, page.Execute(text, map[string]any{"Says": says, "Scenarios": table}))
+	golden(t, "../generated/alarms.md", text.String())
 }
 
 // duration writes a number of minutes.
@@ -303,34 +313,3 @@ func duration(minutes int) string {
 	}
 	return fmt.Sprintf("%d min", minutes)
 }
-
-const alarmsHead = `# Alarms
-
-Written by "make golden" from the alarms of tap-prod, and of a worker with a queue; the service of a worker has those of
-the API's under its own name, but for NoHealthyTargetAlarm. An alarm sends a message when it is raised and another when
-it is over. The dashboard PaymentAPI-<suffix> shows them all, those that changed last first.
-`
-
-var alarmsHeadings = map[string]string{
-	"First": `
-## What wakes you, and what to do first
-
-The topic AlarmTopicArn; of UnreachableAlarm OutsideTopicArn, where the environment is not in us-east-1. A job that
-failed is a message there, too, with its name and its log; it is no alarm, and nothing says that it is over.
-
-`, "Tomorrow": `
-## What can wait until the morning
-
-The topic MorningTopicArn.
-
-`}
-
-const scenariosHead = `
-## What raises which
-
-Ordinary are 240 requests a minute to two tasks. Minutes count from the first with bad data. What is not named stays
-quiet.
-
-| What happens | Alarm | Heard | Raised | Clears |
-| --- | --- | --- | --- | --- |
-`

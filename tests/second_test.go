@@ -112,5 +112,6 @@ func TestSecondOfEachHasItsOwn(t *testing.T) {
 		LedgerLowDBMemoryAlarm LedgerHighDBReaderCPUAlarm LedgerHighReplicaLagAlarm PartnerHighErrorRateAlarm
 		PartnerHighLatencyAlarm PartnerHighLoadBalancerErrorRateAlarm PartnerFastBurnAlarm PartnerSlowBurnAlarm
 		PartnerManyBlockedRequestsAlarm PortalNoHealthyTargetAlarm PortalServiceBelowDesiredCountAlarm
-		PortalHighServiceCPUAlarm PortalHighServiceMemoryAlarm PortalSilentLogAlarm`))
+		PortalHighServiceCPUAlarm PortalHighServiceMemoryAlarm PortalSilentLogAlarm`),
+		": if meant, name it in tests/second_test.go")
 }

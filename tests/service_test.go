@@ -5,13 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -27,108 +25,6 @@ import (
 	"tap/tests/keys"
 	"tap/tests/must"
 )
-
-func TestAutoscalingOwnsTheNumberOfTasks(t *testing.T) {
-	scaled := map[bool]bool{}
-	eachEnvironment(t, func(s stack) {
-		scales := s.environment.Service.Scaling.Scales()
-		if scaled[scales] = true; !scales {
-			s.want("aws_ecs_service.lifecycle.ignore_changes", nil) // Terraform owns it
-			s.none("aws_appautoscaling_target", "aws_appautoscaling_policy")
-			return
-		}
-		s.want("aws_ecs_service.lifecycle.ignore_changes", []string{"desired_count"})
-		for _, service := range s.some("aws_ecs_service") {
-			target := s.find("aws_appautoscaling_target", "resource_id",
-				"service/"+s.only("aws_ecs_cluster").Ref("name")+"/"+service.Ref("name"))
-			target.want("min_capacity", service.At("desired_count"))
-		}
-		for _, policy := range s.some("aws_appautoscaling_policy") {
-			if strings.Contains(policy.Text("name"), "MessageScaling") {
-				continue // TestEverythingFollowsFromConnections
-			}
-			metric := policy.part("target_tracking_scaling_policy_configuration.predefined_metric_specification")
-			scaling := s.environment.Service.Scaling
-			expected := map[string][2]any{"CPUScaling": {"ECSServiceAverageCPUUtilization", scaling.CPUPercent},
-				"MemoryScaling":  {"ECSServiceAverageMemoryUtilization", scaling.MemoryPercent},
-				"RequestScaling": {"ALBRequestCountPerTarget", scaling.RequestsPerTarget}}
-			kind := regexp.MustCompile(`(CPU|Memory|Request)Scaling`).FindString(policy.Text("name"))
-			metric.want("predefined_metric_type", expected[kind][0])
-			policy.want("target_tracking_scaling_policy_configuration.target_value", expected[kind][1])
-			if kind == "RequestScaling" {
-				metric.want("resource_label", "${aws_lb.arn_suffix}/${aws_lb_target_group.arn_suffix}")
-			}
-		}
-	})
-	if len(scaled) < 2 {
-		t.Errorf("tasks are scaled: %v; one of both is not tested", scaled)
-	}
-}
-
-// The postcondition notices a deployment that the circuit breaker has rolled back, which ends in a steady state too.
-func TestRollbackIsAFailure(t *testing.T) {
-	eachEnvironment(t, func(s stack) {
-		for _, service := range s.some("aws_ecs_service") {
-			definition := service.follow("task_definition")
-			service.want("lifecycle.postcondition.0.condition", "${(self.task_definition == "+definition.Address()+".arn)}")
-		}
-		api := s.service()
-		api.want("health_check_grace_period_seconds", s.environment.Service.HealthCheck.GracePeriodSeconds)
-		api.want("alarms.rollback", s.production())
-		if len(api.followAll("alarms.alarm_names")) == 0 {
-			s.Error("no alarm is watched during a deployment")
-		}
-	})
-}
-
-// A task whose migration fails does not start the API, which ends the deployment as the postcondition says.
-func TestMigrationSucceedsBeforeTheAPIStarts(t *testing.T) {
-	migrates := 0
-	eachEnvironment(t, func(s stack) {
-		api, words := s.container(), s.environment.Service.Migration
-		var beside []string
-		var first []any
-		for name := range s.environment.Sidecars {
-			sidecar := s.containers()[config.ID("", name)+"Sidecar"]
-			beside = append(beside, config.ID("", name)+"Sidecar")
-			first = append(first, map[string]any{"containerName": sidecar.Text("name"), "condition": "START"})
-		}
-		if len(words) == 0 {
-			same(s, "the containers", slices.Collect(maps.Keys(s.containers())), []string{"PaymentContainer"})
-			api.want("dependsOn", nil)
-			return
-		}
-		migrates++
-		same(s, "the containers", slices.Collect(maps.Keys(s.containers())),
-			append(beside, "PaymentContainer", "PaymentMigration"))
-		migration := s.containers()["PaymentMigration"]
-		api.want("dependsOn", append(first, map[string]any{"containerName": migration.Text("name"), "condition": "SUCCESS"}))
-		api.want("essential", true)
-		migration.want("essential", false) // its end is not the task's
-		migration.want("command", words)
-		migration.want("portMappings", nil)
-		for _, shared := range []string{
-			"image", "linuxParameters", "stopTimeout", "logConfiguration.options.awslogs-group",
-		} {
-			migration.want(shared, api.At(shared))
-		}
-	})
-	if migrates < 2 {
-		t.Errorf("%d environments have a migration", migrates)
-	}
-}
-
-// A mode that is not said is the account's. The API does not wait for its log; a migration ends with all its lines.
-func TestContainersSayHowTheyLog(t *testing.T) {
-	modes := map[string][2]any{"PaymentContainer": {"non-blocking", "25m"}, "PaymentMigration": {"blocking", nil},
-		"CollectorSidecar": {"non-blocking", "25m"}}
-	eachEnvironment(t, func(s stack) {
-		for name, container := range s.containers() {
-			container.want("logConfiguration.options.mode", modes[name][0])
-			container.want("logConfiguration.options.max-buffer-size", modes[name][1])
-		}
-	})
-}
 
 // A second connection with the same variable would silently take it from the first, or from the environment file.
 func TestConnectionsShareNoVariable(t *testing.T) {
@@ -161,21 +57,6 @@ func TestVariablesOfTheProjectAreReserved(t *testing.T) {
 	}
 }
 
-// Without NAT gateway a session needs an endpoint.
-func TestSessionsAreReachedAndLogged(t *testing.T) {
-	s := stacks(t)["options"].in(t)
-	s.only("aws_ecs_cluster").follow("configuration.execute_command_configuration.log_configuration."+
-		"cloud_watch_log_group_name").want("name", "/tap-options/execute-command")
-	role := s.service().follow("task_definition").follow("task_role_arn")
-	for _, statement := range role.permitted() {
-		if slices.Contains(statement.Action, "logs:PutLogEvents") &&
-			!strings.HasSuffix(strings.Join(statement.Resource, " "), ":log-group:/tap-options/execute-command:*") {
-			s.Errorf("%s writes to %v, not to the log of sessions", statement, statement.Resource)
-		}
-	}
-	s.find("aws_vpc_endpoint", "service_name", "com.amazonaws.eu-west-1.ssmmessages")
-}
-
 func TestPlaceholderKnowsPortAndPath(t *testing.T) {
 	for _, key := range []string{minimalDevelopment, "service.port", "service.healthCheck.path"} {
 		s := example(t, key)
@@ -184,27 +65,6 @@ func TestPlaceholderKnowsPortAndPath(t *testing.T) {
 		s.container().want("image", service.PlaceholderImage)
 	}
 	example(t, "service.user").container().want("command", nil)
-}
-
-// A program that is taken over has no capability, and cannot run what it writes, nor write to the root file system but
-// for ECS Exec. A real image does not run as root; the placeholder does, to listen on port 80.
-func TestContainersKeepWhatTheyNeed(t *testing.T) {
-	notRoot := regexp.MustCompile(`^[1-9][0-9]*(:[1-9][0-9]*)?$`)
-	eachEnvironment(t, func(s stack) {
-		dropped := []string{"ALL"}
-		if s.environment.Service.IsPlaceholder() {
-			dropped = service.PlaceholderDroppedCapabilities
-		}
-		for _, container := range s.containers() {
-			container.want("linuxParameters.capabilities", map[string]any{"drop": dropped})
-			container.want("linuxParameters.tmpfs.0.mountOptions", []string{"nosuid", "nodev", "noexec"})
-			container.want("privileged", nil, "ECS.4")
-			container.want("readonlyRootFilesystem", !s.environment.Service.ExecuteCommand, "ECS.5")
-			if user := container.Text("user"); notRoot.MatchString(user) == s.environment.Service.IsPlaceholder() {
-				s.Errorf("ECS.20: the user is %q with the image %v", user, container.At("image"))
-			}
-		}
-	})
 }
 
 // startPlaceholder runs the task's command with the nginx of this machine, for ten seconds at most. Two things are not

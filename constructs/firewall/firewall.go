@@ -147,7 +147,7 @@ func block(status int) object {
 }
 
 // rules are the web ACL's rules, in Terraform's words. With as many as there can be they cost less than the 1,500 web
-// ACL capacity units that are included in the price; tests/firewall_test.go has what each costs. Strangers is the
+// ACL capacity units that are included in the price; tests/capacity.yaml has what each costs. Strangers is the
 // statement that a caller is not trusted, nil where nobody is.
 func rules(props Props, strangers object) (all []object) {
 	firewall := props.Config

@@ -25,7 +25,8 @@ type Resource struct {
 
 // blocks are what a stack has one of, beside its resources, with the path in the JSON.
 var blocks = map[string]string{
-	"import": "import.0", "output": "output", "provider": "provider.aws.0", "terraform": "terraform",
+	"import": "import.0", "output": "output", "provider": "provider.aws.0", "outside_provider": "provider.aws.1",
+	"terraform": "terraform",
 }
 
 // Each returns the resources of a kind in the order of names, or the block that is called so.
