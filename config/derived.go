@@ -207,7 +207,13 @@ func (e Environment) warnings(now time.Time) (warnings []string) {
 	warn(most > 0 && tasks*each > most, "service.scaling.maximumTasks: %d tasks that may open %d connections each (%s of "+
 		"service.environment; %d without it) are more than the %d or so that %s takes by default",
 		tasks, each, ConnectionsVariable, defaultConnections, most, e.Database.InstanceClass)
-	warn(e.Class == Production && e.Monitoring.ExpectedRequests == 0, "monitoring.expectedRequests: nobody is woken when "+
+	// https://docs.aws.amazon.com/Route53/latest/APIReference/API_autonaming_HealthCheckConfig.html
+	const calls = 150
+	expected := e.Monitoring.ExpectedRequests
+	warn(e.LoadBalancer.Domain.Name != "" && e.IsCommercial() && 0 < expected && expected <= calls &&
+		e.LoadBalancer.ClientCertificates.Mode != CertificatesVerify, "monitoring.expectedRequests: there are never fewer "+
+		"than %d, as Route 53's health check alone calls up to %d times in 5 minutes", expected, calls)
+	warn(e.Class == Production && expected == 0, "monitoring.expectedRequests: nobody is woken when "+
 		"requests stop to arrive; set it to half of those in the quietest 5 minutes of a week (docs/operating.md)")
 	return warnings
 }

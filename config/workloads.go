@@ -78,7 +78,11 @@ func (f *file) applyWorkloadRules() {
 			at+".memory", "service.tmpfsMiB")
 		for variable := range sidecar.Secrets {
 			set := join(at+".environment", variable)
-			f.forbid(f.lines[set] > 0, "is in "+at+".environment as well", join(at+".secrets", variable))
+			f.forbid(f.lines[set] > 0, fmt.Sprintf("is in %s.environment, line %d, as well", at, f.lines[set]),
+				join(at+".secrets", variable))
+		}
+		for _, other := range []string{"workers." + name, "jobs." + name} {
+			f.forbid(f.lines[other] > 0, fmt.Sprintf("is the name of %s in line %d as well", other, f.lines[other]), at)
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(e.Workers)) {
@@ -89,6 +93,9 @@ func (f *file) applyWorkloadRules() {
 			"the smallest number of tasks is more than the largest, which may also be 0", least, most)
 		f.forbid(worker.Scaling.MessagesPerTask > 0 && !worker.Queue, "only a worker with a queue has messages",
 			at+".scaling.messagesPerTask", at+".queue")
+		f.forbid(worker.Scaling.MessagesPerTask > 0 && worker.Scaling.MinimumTasks == worker.Scaling.MaximumTasks,
+			"has an effect only where the smallest and the largest number of tasks differ", at+".scaling.messagesPerTask",
+			least, most)
 		for _, variable := range []string{QueueVariable, SenderVariable(name)} {
 			for _, set := range []string{"service.environment." + variable, "service.secrets." + variable} {
 				f.forbid(worker.Queue && f.lines[set] > 0, fmt.Sprintf("is the variable with the URL of the queue in line %d",
@@ -100,7 +107,7 @@ func (f *file) applyWorkloadRules() {
 		job, at := e.Jobs[name], "jobs."+name
 		f.applyTaskRules(at, job.CPU, job.Memory)
 		_, err := time.LoadLocation(job.TimeZone)
-		f.forbid(err != nil, "is not a time zone of the IANA", at+".timeZone")
+		f.forbid(err != nil, "is not a time zone of the IANA; allowed: its names, for example Europe/Berlin", at+".timeZone")
 		f.forbid(job.Schedule == "" && f.lines[at+".timeZone"] > 0, "only a schedule has a time zone",
 			at+".timeZone", at+".schedule")
 		worker := "workers." + name
