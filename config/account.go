@@ -105,6 +105,10 @@ func applyRulesBetween(files []*file, shared *file, accounts []Account) {
 			f.forbid(e.Network.InterfaceEndpoints && o.Network.InterfaceEndpoints && slices.ContainsFunc(
 				e.Network.Existing.subnets(), oneVPC), "the VPC has those of "+other.name+" already, and can have one endpoint "+
 				"with a private name for each service", "network.interfaceEndpoints")
+			for i, address := range e.Network.NATAddresses {
+				f.forbid(slices.Contains(o.Network.NATAddresses, address), quote(address)+" is "+other.name+"'s as well, and an "+
+					"address belongs to one gateway", fmt.Sprintf("network.natAddresses[%d]", i))
+			}
 			own, _ := netip.ParsePrefix(e.Network.CIDR)
 			taken, _ := netip.ParsePrefix(o.Network.CIDR)
 			if own.Overlaps(taken) && e.Class == Production && o.Class == Production { // another range has to keep off all

@@ -75,7 +75,7 @@ func (l LoadBalancer) HTTPS() bool { return l.CertificateARN != "" || l.Domain.N
 const OutsideRegion = "us-east-1"
 
 // IsCommercial reports whether the Region is of the partition aws.
-func (e Environment) IsCommercial() bool { return !strings.HasPrefix(e.Region, "us-gov-") }
+func IsCommercial(region string) bool { return !strings.HasPrefix(region, "us-gov-") }
 
 // IsServerless reports whether the cluster is Aurora Serverless v2.
 func (d Database) IsServerless() bool { return d.InstanceClass == serverlessClass }
@@ -134,7 +134,7 @@ const defaultConnections = 20
 // lastDays are those of AWS's standard support of the major versions, as of November 2026. AWS's calendar:
 // https://docs.aws.amazon.com/AmazonRDS/latest/AuroraPostgreSQLReleaseNotes/aurorapostgresql-release-calendar.html
 var lastDays = map[string]string{
-	"13": "2026-02-28", "14": "2027-02-28", "15": "2028-02-29", "16": "2029-02-28", "17": "2030-02-28",
+	"11": "2024-02-29", "12": "2025-02-28", "13": "2026-02-28", "14": "2027-02-28", "15": "2028-02-29", "16": "2029-02-28", "17": "2030-02-28",
 }
 
 // Warnings say what the files, and accounts.yaml where it exists, allow and somebody should know before an environment
@@ -170,11 +170,11 @@ func (e Environment) warnings(now time.Time) (warnings []string) {
 			warnings = append(warnings, fmt.Sprintf(format, values...))
 		}
 	}
-	warn(e.LoadBalancer.Domain.Name != "" && !e.IsCommercial(), "loadBalancer.domain: nothing calls the API from outside "+
+	warn(e.LoadBalancer.Domain.Name != "" && !IsCommercial(e.Region), "loadBalancer.domain: nothing calls the API from outside "+
 		"as in the partition aws: no alarm says that nobody can reach it")
 	// https://aws.amazon.com/about-aws/whats-new/2026/01/amazon-ecs-tmpfs-mounts-aws-fargate-managed-instances/
 	// https://aws.amazon.com/about-aws/whats-new/2026/01/aws-sts-supports-validation-identity-provider-claims/
-	warn(!e.IsCommercial(), "region: AWS has announced for commercial Regions only: tmpfs on Fargate, which is /tmp of "+
+	warn(!IsCommercial(e.Region), "region: AWS has announced for commercial Regions only: tmpfs on Fargate, which is /tmp of "+
 		"every task, and the claims of GitHub's tokens by which the pipeline's roles know repository and branch")
 	others := ""
 	if !e.Network.InterfaceEndpoints {
@@ -187,10 +187,13 @@ func (e Environment) warnings(now time.Time) (warnings []string) {
 	warn(private && e.Account != "" && owner != e.Account, "service.image: the policy of the repository, which the "+
 		"account %s has, has to let %s pull (docs/accounts.md); otherwise no task starts", owner, e.Account)
 	last, err := time.Parse(time.DateOnly, lastDays[e.Database.MajorVersion()])
-	then := map[Class]string{Development: "upgrades the cluster by itself",
+	then := map[Class]string{Development: "upgrades the cluster by itself, and makes no new one",
 		Production: "charges Extended Support (docs/costs.md)"}[e.Class]
 	warn(err == nil && !now.Before(last.AddDate(-1, 0, 0)), "database.engineVersion: the last day of Aurora PostgreSQL "+
 		"%s is %s; AWS then %s", e.Database.MajorVersion(), last.Format(time.DateOnly), then)
+	// The provider does not say it in such a restore, whose default is Extended Support.
+	warn(e.Class == Development && e.Database.Restore.Cluster != "", "database.restore.cluster: AWS enrolls the cluster in "+
+		"Extended Support, which development is not to pay (docs/operating.md says how to leave it)")
 	// https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/AuroraPostgreSQL.Managing.html
 	warn(e.Class == Production && strings.HasPrefix(e.Database.InstanceClass, "db.t"), "database.instanceClass: "+
 		"AWS recommends classes such as %s for development and tests only", e.Database.InstanceClass)
@@ -210,7 +213,7 @@ func (e Environment) warnings(now time.Time) (warnings []string) {
 	// https://docs.aws.amazon.com/Route53/latest/APIReference/API_autonaming_HealthCheckConfig.html
 	const calls = 150
 	expected := e.Monitoring.ExpectedRequests
-	warn(e.LoadBalancer.Domain.Name != "" && e.IsCommercial() && 0 < expected && expected <= calls &&
+	warn(e.LoadBalancer.Domain.Name != "" && IsCommercial(e.Region) && 0 < expected && expected <= calls &&
 		e.LoadBalancer.ClientCertificates.Mode != CertificatesVerify, "monitoring.expectedRequests: there are never fewer "+
 		"than %d, as Route 53's health check alone calls up to %d times in 5 minutes", expected, calls)
 	warn(e.Class == Production && expected == 0, "monitoring.expectedRequests: nobody is woken when "+

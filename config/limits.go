@@ -81,6 +81,7 @@ var declared = func(map[string]string) (file struct {
 	Environment, Accounts Limit
 	Rules                 []Rule
 	Fargate               map[int][]int // sizes of memory, by CPU units
+	Reserved              []string      // ranges of addresses
 }) {
 	if err := yaml.Unmarshal(keysFile, &file); err != nil {
 		panic(err)

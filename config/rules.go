@@ -188,8 +188,10 @@ func (f *file) applyCallerRules() {
 			if these, err := netip.ParsePrefix(caller); err == nil { // else it is a prefix list
 				f.forbid(these != these.Masked(), quote(caller)+" is not the first address of its range; allowed: "+
 					these.Masked().String(), at)
-				f.forbid(!these.Addr().IsGlobalUnicast() || these.Addr().IsPrivate(), quote(caller)+" is not public: nobody calls "+
-					"from there over the internet", at)
+				for _, reserved := range declared.Reserved {
+					f.forbid(these.Overlaps(netip.MustParsePrefix(reserved)), quote(caller)+" has addresses of "+reserved+", from "+
+						"which nobody calls over the internet; allowed: ranges of public addresses", at)
+				}
 			}
 		}
 	}
@@ -215,10 +217,15 @@ func (f *file) applyCallerRules() {
 
 // forbidOthers reports an object of loadBalancer.clientCertificates that does not begin like this.
 func (f *file) forbidOthers(beginning, message string) {
+	const section = "loadBalancer.clientCertificates"
 	certificates := f.environment.LoadBalancer.ClientCertificates
-	for _, object := range slices.Concat([]string{certificates.Bundle}, certificates.Revocations) {
+	objects := map[string]string{section + ".bundle": certificates.Bundle}
+	for i, list := range certificates.Revocations {
+		objects[fmt.Sprintf("%s.revocations[%d]", section, i)] = list
+	}
+	for at, object := range objects {
 		f.forbid(object != "" && !strings.HasPrefix(object, beginning), quote(object)+" "+message+"; allowed: "+beginning+
-			"...", "loadBalancer.clientCertificates")
+			"...", at)
 	}
 }
 

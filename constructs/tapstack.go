@@ -86,12 +86,12 @@ func NewTapStack(app constructs.Construct, environment config.Environment,
 		HealthCheckPath: environment.Service.HealthCheck.Path,
 	})
 	var outside cdktf.TerraformProvider
-	if environment.Region != config.OutsideRegion && environment.IsCommercial() {
+	if environment.Region != config.OutsideRegion && config.IsCommercial(environment.Region) {
 		// Without a domain as well: what one leaves behind is destroyed with it.
 		aws.Region, aws.Alias = jsii.String(config.OutsideRegion), jsii.String("outside")
 		outside = provider.NewAwsProvider(stack, jsii.String("aws-outside"), aws)
 	}
-	if domain := environment.LoadBalancer.Domain.Name; domain != "" && environment.IsCommercial() {
+	if domain := environment.LoadBalancer.Domain.Name; domain != "" && config.IsCommercial(environment.Region) {
 		path := environment.Service.HealthCheck.Path
 		if environment.LoadBalancer.ClientCertificates.Mode == config.CertificatesVerify {
 			path = "" // Route 53 has no certificate to show

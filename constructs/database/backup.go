@@ -39,7 +39,7 @@ func newBackupCopy(scope constructs.Construct, props Props, kind string, cluster
 			policy.Allow("BackUp", "rds:AddTagsToResource", "rds:CopyDBClusterSnapshot", "rds:CreateDBClusterSnapshot",
 				"rds:DescribeDBClusterSnapshots", "rds:DescribeDBClusters", "rds:ListTagsForResource").On(cluster, own, away),
 			policy.Allow("ShareAndExpire", "backup:CopyFromBackupVault", "rds:DeleteDBClusterSnapshot",
-				"rds:ModifyDBClusterSnapshotAttribute").On(own),
+				"rds:ModifyDBClusterSnapshotAttribute").On(own, away),
 			policy.Allow("Vaults", "backup:CopyIntoBackupVault", "backup:DescribeBackupVault").
 				On(vault.Arn(), jsii.String(copies.Vault)),
 			policy.Allow("Keys", "kms:CreateGrant", "kms:DescribeKey").On(d.Key.ARN, there.ARN("kms", "key/*")).

@@ -179,9 +179,10 @@ func rules(props Props, strangers object) (all []object) {
 			if len(firewall.BlockedCountries) == 0 {
 				continue
 			}
+			checked, _, _ := strings.Cut(props.HealthCheckPath, "?")
 			statement = object{"and_statement": object{"statement": []any{
 				object{"geo_match_statement": object{"country_codes": firewall.BlockedCountries}},
-				not(path("EXACTLY", props.HealthCheckPath, "NONE")), // who checks from outside does so from many countries
+				not(path("EXACTLY", checked, "NONE")), // who checks from outside does so from many countries
 			}}}
 		default:
 			statement = object{"managed_rule_group_statement": group(each.Name, counted, strangers)}

@@ -84,7 +84,7 @@ func New(scope constructs.Construct, id string, props Props) *LoadBalancer {
 	if https {
 		ready = append(ready, network.AllowFrom(this, "https", group, 443, props.Config.AllowedSources)...)
 	}
-	if len(props.Config.AllowedSources) > 0 && props.Config.Domain.Name != "" {
+	if len(props.Config.AllowedSources) > 0 && props.Config.Domain.Name != "" && config.IsCommercial(d.ARNs.Region) {
 		ready = append(ready, network.AllowHealthCheckers(this, "health-checkers", group, 443, d.ARNs.Region))
 	}
 	logs := newAccessLogs(this, props)
