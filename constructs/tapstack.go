@@ -20,6 +20,7 @@ import (
 	"tap/constructs/encryption"
 	"tap/constructs/firewall"
 	"tap/constructs/loadbalancer"
+	"tap/constructs/logs"
 	"tap/constructs/monitoring"
 	"tap/constructs/network"
 	"tap/constructs/policy"
@@ -129,7 +130,8 @@ func newQueues(stack cdktf.TerraformStack, d deployment.Deployment,
 	queues := map[string]queue.Queue{}
 	for _, name := range slices.Sorted(maps.Keys(workers)) {
 		if workers[name].Queue {
-			queues[name] = queue.New(stack, "queue-"+name, d, config.ID("Worker", name), config.SenderVariable(name))
+			queues[name] = queue.New(stack, "queue-"+name, d, config.ID("Worker", name), config.SenderVariable(name),
+				logs.Name(d, "worker-"+name))
 		}
 	}
 	return queues

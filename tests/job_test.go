@@ -57,7 +57,7 @@ func TestFailedRunsAreSaid(t *testing.T) {
 		}
 	}
 	target := s.find("aws_cloudwatch_event_target", "rule", rule.Ref("name")).part("input_transformer")
-	target.want("input_template", `{"failed": "job job-reconciliation of workloads", "reason": <reason>, "task": <task>, `+
+	target.want("input_template", `{"failed": "job-reconciliation of workloads", "reason": <reason>, "task": <task>, `+
 		`"log": "/tap-workloads/job-reconciliation"}`)
 	target.want("input_paths", map[string]string{"reason": "$.detail.stoppedReason", "task": "$.detail.taskArn"})
 }

@@ -181,6 +181,7 @@ const (
 	widgetWidth  = 24 / columns
 	widgetHeight = 6
 	alarmsHeight = 3
+	mostAlarms   = 100 // of one widget
 	raisedFirst  = "stateUpdatedTimestamp"
 )
 
@@ -189,10 +190,14 @@ const (
 func (m *Monitoring) NewDashboard(scope constructs.Construct, id string, rest ...cloudwatch.Signals) *string {
 	this := constructs.NewConstruct(scope, jsii.String(id))
 	m.Watch(this, rest...)
-	widgets := []any{map[string]any{
-		"type": "alarm", "x": 0, "y": 0, "width": 24, "height": alarmsHeight,
-		"properties": map[string]any{"title": "Alarms", "alarms": m.alarms, "sortBy": raisedFirst},
-	}}
+	widgets, top := []any{}, 0
+	for alarms := range slices.Chunk(m.alarms, mostAlarms) {
+		widgets = append(widgets, map[string]any{
+			"type": "alarm", "x": 0, "y": top, "width": 24, "height": alarmsHeight,
+			"properties": map[string]any{"title": "Alarms", "alarms": alarms, "sortBy": raisedFirst},
+		})
+		top += alarmsHeight
+	}
 	slices.SortStableFunc(m.graphs, func(a, b cloudwatch.Graph) int {
 		return slices.Index(cloudwatch.Rows, a.Row) - slices.Index(cloudwatch.Rows, b.Row)
 	})
@@ -211,7 +216,7 @@ func (m *Monitoring) NewDashboard(scope constructs.Construct, id string, rest ..
 			properties["annotations"] = map[string]any{"horizontal": []any{alarm}}
 		}
 		widgets = append(widgets, map[string]any{
-			"type": "metric", "x": index % columns * widgetWidth, "y": alarmsHeight + index/columns*widgetHeight,
+			"type": "metric", "x": index % columns * widgetWidth, "y": top + index/columns*widgetHeight,
 			"width": widgetWidth, "height": widgetHeight, "properties": properties,
 		})
 	}

@@ -33,8 +33,8 @@ type Queue struct {
 
 // New creates both queues under the environment's key (SQS.1), of names that begin with that one. Nobody of another
 // account may use them (SQS.3), nor anybody in clear text. The sender has the URL in the variable, and the receiver in
-// config.QueueVariable.
-func New(scope constructs.Construct, id string, d deployment.Deployment, name, variable string) Queue {
+// config.QueueVariable; the alarms name its log.
+func New(scope constructs.Construct, id string, d deployment.Deployment, name, variable, log string) Queue {
 	this := constructs.NewConstruct(scope, jsii.String(id))
 	newQueue := func(id, kind string, config sqsqueue.SqsQueueConfig) sqsqueue.SqsQueue {
 		config.Name, config.Tags, config.KmsMasterKeyId = jsii.String(d.Name(kind)), d.Tags(kind), d.Key.ARN
@@ -66,7 +66,8 @@ func New(scope constructs.Construct, id string, d deployment.Deployment, name, v
 		Receive: connect("ReceiveFrom", config.QueueVariable,
 			[]string{"sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:ReceiveMessage"}, []string{"kms:Decrypt"}),
 		Signals: cloudwatch.Read(signalsFile, name, map[string]any{
-			"queue": queue.Name(), "dead": dead.Name(), "maximumReceives": maximumReceives,
+			"queue": queue.Name(), "dead": dead.Name(), "maximumReceives": maximumReceives, "log": log,
+			"deadLetters": d.Name(name + "DeadLetters"),
 		}),
 	}
 }

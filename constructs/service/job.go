@@ -54,7 +54,7 @@ func NewJob(scope constructs.Construct, id string, props Props, job config.Job,
 			},
 			// Without quotes around them, EventBridge writes the values as JSON.
 			InputTemplate: jsii.Sprintf(`{"failed": %q, "reason": <reason>, "task": <task>, "log": %q}`,
-				"job "+id+" of "+d.Suffix, log),
+				id+" of "+d.Suffix, log),
 		})
 	if job.Schedule == "" {
 		return signals, networkConfiguration

@@ -43,6 +43,13 @@ func summarize(stack string, plan *tfjson.Plan, findings []finding, refreshed bo
 				quote(fmt.Sprint(has["endpoint"])), quote(fmt.Sprint(has["topic_arn"])))
 		}
 	}
+	for _, r := range plan.ResourceChanges {
+		subscription, _ := r.Change.After.(object)
+		if r.Type == "aws_sns_topic_subscription" && r.Change.Actions.Create() && subscription["protocol"] == "email" {
+			lines[unconfirmed] += fmt.Sprintf("- %s gets a message of AWS's for %s, and has to open the link in it.\n",
+				quote(fmt.Sprint(subscription["endpoint"])), quote(r.Address))
+		}
+	}
 	text := "## Plan of `" + stack + "`\n"
 	for _, heading := range append(slices.Clone(headings), changedOutside, unconfirmed) {
 		if lines[heading] != "" {
@@ -77,7 +84,7 @@ func findMoves(resources []*tfjson.ResourceChange) (moves []string) {
 }
 
 // mostAlike returns the one, of those that a plan only creates or only destroys, that is most like r, and nil when two
-// are as much alike.
+// are as much alike, or AWS knows it by another name, and a resource cannot be renamed.
 func mostAlike(r *tfjson.ResourceChange, others []*tfjson.ResourceChange, action tfjson.Action) (
 	found *tfjson.ResourceChange) {
 	best := math.MinInt
@@ -94,7 +101,10 @@ func mostAlike(r *tfjson.ResourceChange, others []*tfjson.ResourceChange, action
 	return found
 }
 
-var hash = regexp.MustCompile(repository.Hash + "$")
+var (
+	hash  = regexp.MustCompile(repository.Hash + "$")
+	fixed = regexp.MustCompile(`^(name|family|bucket|.*_name|.*identifier|name_prefix)$`) // another replaces the resource
+)
 
 // likeness counts the characters at which two names end alike, and every attribute that is another for more than those.
 func likeness(a, b *tfjson.ResourceChange) (count int) {
@@ -105,6 +115,9 @@ func likeness(a, b *tfjson.ResourceChange) (count int) {
 	for name, value := range after {
 		if !reflect.DeepEqual(value, part(a.Change.Before, name)) {
 			count -= 1000
+			if fixed.MatchString(name) {
+				return math.MinInt
+			}
 		}
 	}
 	alike, renamed := hash.ReplaceAllString(a.Name, ""), hash.ReplaceAllString(b.Name, "")
