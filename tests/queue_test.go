@@ -99,7 +99,7 @@ func withQueue(t *testing.T, change func(*connection.Connection)) stack {
 	environment := *stacks(t)["isolated"].environment
 	return synthesize(t, []config.Environment{environment}, nil,
 		func(stack cdktf.TerraformStack, platform constructs.Platform) []connection.Connection {
-			send := queue.New(stack, "queue", platform.Deployment, "Payments", "PAYMENTS").Send
+			send := queue.New(stack, "queue", platform.Deployment, "Payments", "PAYMENTS", "payments").Send
 			change(&send)
 			return []connection.Connection{send}
 		})["isolated"].in(t)
