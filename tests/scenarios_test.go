@@ -237,7 +237,8 @@ func TestGoldenSaysWhatAlarmsDo(t *testing.T) {
 	})
 	for _, alarm := range stacks(t)["workloads"].in(t).some("aws_cloudwatch_metric_alarm") {
 		// The service of a worker has the alarms of the API's.
-		if strings.HasPrefix(alarm.alarmName(), "WorkerSettlement") && alarm.Text("namespace") == "AWS/SQS" {
+		isQueue := strings.HasPrefix(alarm.alarmName(), "WorkerSettlement") && alarm.Text("namespace") == "AWS/SQS"
+		if isQueue || strings.HasPrefix(alarm.alarmName(), "JobReconciliation") {
 			alarms = append(alarms, alarm)
 		}
 	}
