@@ -134,7 +134,8 @@ const defaultConnections = 20
 // lastDays are those of AWS's standard support of the major versions, as of November 2026. AWS's calendar:
 // https://docs.aws.amazon.com/AmazonRDS/latest/AuroraPostgreSQLReleaseNotes/aurorapostgresql-release-calendar.html
 var lastDays = map[string]string{
-	"11": "2024-02-29", "12": "2025-02-28", "13": "2026-02-28", "14": "2027-02-28", "15": "2028-02-29", "16": "2029-02-28", "17": "2030-02-28",
+	"11": "2024-02-29", "12": "2025-02-28", "13": "2026-02-28", "14": "2027-02-28", "15": "2028-02-29",
+	"16": "2029-02-28", "17": "2030-02-28",
 }
 
 // Warnings say what the files, and accounts.yaml where it exists, allow and somebody should know before an environment
@@ -170,11 +171,12 @@ func (e Environment) warnings(now time.Time) (warnings []string) {
 			warnings = append(warnings, fmt.Sprintf(format, values...))
 		}
 	}
-	warn(e.LoadBalancer.Domain.Name != "" && !IsCommercial(e.Region), "loadBalancer.domain: nothing calls the API from outside "+
-		"as in the partition aws: no alarm says that nobody can reach it")
+	commercial, outside := IsCommercial(e.Region), e.LoadBalancer.Domain.Name != ""
+	warn(outside && !commercial, "loadBalancer.domain: nothing calls the API from outside as in the partition aws: no "+
+		"alarm says that nobody can reach it")
 	// https://aws.amazon.com/about-aws/whats-new/2026/01/amazon-ecs-tmpfs-mounts-aws-fargate-managed-instances/
 	// https://aws.amazon.com/about-aws/whats-new/2026/01/aws-sts-supports-validation-identity-provider-claims/
-	warn(!IsCommercial(e.Region), "region: AWS has announced for commercial Regions only: tmpfs on Fargate, which is /tmp of "+
+	warn(!commercial, "region: AWS has announced for commercial Regions only: tmpfs on Fargate, which is /tmp of "+
 		"every task, and the claims of GitHub's tokens by which the pipeline's roles know repository and branch")
 	others := ""
 	if !e.Network.InterfaceEndpoints {
@@ -192,8 +194,8 @@ func (e Environment) warnings(now time.Time) (warnings []string) {
 	warn(err == nil && !now.Before(last.AddDate(-1, 0, 0)), "database.engineVersion: the last day of Aurora PostgreSQL "+
 		"%s is %s; AWS then %s", e.Database.MajorVersion(), last.Format(time.DateOnly), then)
 	// The provider does not say it in such a restore, whose default is Extended Support.
-	warn(e.Class == Development && e.Database.Restore.Cluster != "", "database.restore.cluster: AWS enrolls the cluster in "+
-		"Extended Support, which development is not to pay (docs/operating.md says how to leave it)")
+	warn(e.Class == Development && e.Database.Restore.Cluster != "", "database.restore.cluster: AWS enrolls the cluster "+
+		"in Extended Support, which development is not to pay (docs/operating.md says how to leave it)")
 	// https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/AuroraPostgreSQL.Managing.html
 	warn(e.Class == Production && strings.HasPrefix(e.Database.InstanceClass, "db.t"), "database.instanceClass: "+
 		"AWS recommends classes such as %s for development and tests only", e.Database.InstanceClass)
@@ -213,7 +215,7 @@ func (e Environment) warnings(now time.Time) (warnings []string) {
 	// https://docs.aws.amazon.com/Route53/latest/APIReference/API_autonaming_HealthCheckConfig.html
 	const calls = 150
 	expected := e.Monitoring.ExpectedRequests
-	warn(e.LoadBalancer.Domain.Name != "" && IsCommercial(e.Region) && 0 < expected && expected <= calls &&
+	warn(outside && commercial && 0 < expected && expected <= calls &&
 		e.LoadBalancer.ClientCertificates.Mode != CertificatesVerify, "monitoring.expectedRequests: there are never fewer "+
 		"than %d, as Route 53's health check alone calls up to %d times in 5 minutes", expected, calls)
 	warn(e.Class == Production && expected == 0, "monitoring.expectedRequests: nobody is woken when "+
