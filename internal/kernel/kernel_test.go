@@ -117,7 +117,7 @@ func run(t *testing.T, app string, variables ...string) *result {
 	return r
 }
 
-// report is what testdata/probe.js saw in one process of a kernel.
+// report is what testdata/probe.cjs saw in one process of a kernel.
 type report struct {
 	NodeOptions                                   string
 	ProviderModules, ArchiverModules, LongestJSON int
