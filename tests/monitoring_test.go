@@ -61,7 +61,8 @@ func TestAlarmsWatchThisEnvironment(t *testing.T) {
 		}
 		for _, service := range s.some("aws_ecs_service") {
 			prefix := strings.TrimPrefix(strings.TrimSuffix(service.Text("name"), "Service-"+s.suffix), "Payment")
-			if !slices.Contains(logged, prefix) {
+			says := prefix == "" || !s.environment.Service.IsPlaceholder() // the placeholder of a worker says one line
+			if says && !slices.Contains(logged, prefix) {
 				s.Errorf("nobody notices that %s writes no log", service.Address())
 			}
 			alarms := watched[service.Ref("name")]
