@@ -168,7 +168,7 @@ var forms = map[string]struct {
 	expression *regexp.Regexp
 }{
 	"string":  {"text to YAML unless it is in quotes", regexp.MustCompile(``)},
-	"boolean": {"a boolean without quotes", regexp.MustCompile(`^(?i:true|false)$`)},
+	"boolean": {"true or false without quotes", regexp.MustCompile(`^(?i:true|false)$`)},
 	"integer": {"a whole number in decimal digits without quotes", regexp.MustCompile(`^-?(0|[1-9][0-9]*)$`)},
 	"number":  {"a number in decimal digits without quotes", regexp.MustCompile(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?$`)},
 }

@@ -74,7 +74,7 @@ func TestGoldenSaysWhatEachKeyChanges(t *testing.T) {
 		changed := example(t, v.Key).changesFrom(example(t, base))
 		// Without the permission a file may be refused; it changes no stack.
 		if (len(changed) == 0) != (v.Key == "loadBalancer.allowPlainHttp") {
-			t.Errorf("%s: %v changes %q", v.Key, v.Value, changed)
+			t.Errorf("%s: %v changes %q; what has to be beside it is its base in tests/keys/keys.yaml", v.Key, v.Value, changed)
 		}
 		fmt.Fprintln(text, strings.Join(append([]string{v.Key}, changed...), "\n  "))
 	}

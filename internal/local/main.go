@@ -187,8 +187,10 @@ func status(ctx context.Context) error {
 	}
 	const checkout = ".local/checkout.out"
 	defer os.RemoveAll(checkout)
-	// What is wrong with a file, it says.
-	_ = run(ctx, append(environment(e, first), "CDKTF_OUTDIR="+checkout), ".local/bin/tap")
+	synthesis := command(ctx, append(environment(e, first), "CDKTF_OUTDIR="+checkout), ".local/bin/tap")
+	if said, err := synthesis.CombinedOutput(); err != nil {
+		fmt.Printf("%s", said) // what is wrong with a file
+	}
 	synthesized, _ := filepath.Glob(file("*", configuration))
 	for _, path := range synthesized {
 		stack := filepath.Base(filepath.Dir(path))

@@ -62,7 +62,8 @@ func judge(plan *tfjson.Plan, configuration any, refreshed bool) []finding {
 		drift[r.Address] = r
 	}
 	for _, r := range slices.Concat(plan.ResourceDrift, plan.ResourceChanges) {
-		if before := r.Change.Before; r.Mode == tfjson.ManagedResourceMode && before != nil {
+		before := r.Change.Before
+		if r.Mode == tfjson.ManagedResourceMode && before != nil && r.Change.Importing == nil {
 			exists = true
 			protected = protected || part(before, "deletion_protection") == true || // AWS refuses to delete it
 				part(before, "enable_deletion_protection") == true ||
@@ -165,6 +166,9 @@ func because(paths []any) (words string) {
 
 // planned returns the attributes afterwards. What AWS decides, such as an ARN, counts as what it is until it is known.
 func planned(r *tfjson.ResourceChange, declared any) attributes {
+	if r.Change.After == nil {
+		return nil // what it had is gone with it
+	}
 	after := known(r.Change.After, r.Change.AfterUnknown)
 	if fields, ok := after.(object); ok && declared != nil {
 		for name, value := range fields {

@@ -201,7 +201,7 @@ type saved struct {
 func (s saved) valid() bool { return s.Files[planFile] != "" }
 
 // again is what to do where a plan cannot be used.
-const again = "plan the stack again"
+const again = "plan the stack again, with make plan"
 
 // forget removes the saved plan.
 func forget() error { return errors.Join(os.RemoveAll(recordFile), os.RemoveAll(planFile)) }

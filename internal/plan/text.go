@@ -62,8 +62,8 @@ func summarize(stack string, plan *tfjson.Plan, findings []finding, refreshed bo
 		text += "\nNo changes.\n"
 	}
 	if moves := findMoves(plan.ResourceChanges); moves != nil {
-		text += "\nIf these have only been renamed, this keeps them; it goes into the function of " +
-			"constructs/tapstack.go that declares the stack:\n\n" +
+		text += "\nIf these have only been renamed, this keeps them; it goes before the return of the function of " +
+			"constructs/tapstack.go that declares the stack (NewTapStack, NewAccountStack):\n\n" +
 			code("stack.AddOverride(jsii.String(\"moved\"), []map[string]string{\n\t"+strings.Join(moves, "\n\t")+"\n})")
 	}
 	return text
@@ -138,7 +138,7 @@ func count(numbers map[string]int, plural string) string {
 	for _, kind := range slices.Sorted(maps.Keys(numbers)) {
 		words := fmt.Sprint(numbers[kind], " ", kind)
 		if numbers[kind] > 1 {
-			words += plural
+			words = strings.Replace(words+plural, "policys", "policies", 1)
 		}
 		parts = append(parts, words)
 		total += numbers[kind]
