@@ -239,9 +239,6 @@ func (l Limit) complete(mapping *yaml.Node, class Class) {
 	}
 }
 
-// Allowed says in words which values are allowed; empty when all are.
-func (l Limit) Allowed() string { return l.Words }
-
 // Allows reports whether a text, or a number or boolean as a file writes it, keeps the limit.
 func (l Limit) Allows(text string) bool {
 	switch {

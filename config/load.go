@@ -86,7 +86,7 @@ func (e *Environment) complete() {
 func (f *file) setSuffix(suffix string) {
 	f.environment.Suffix = suffix
 	if suffixes := declared.Shared.Suffix; !suffixes.Allows(suffix) {
-		f.report("", quote(suffix)+" is not a suffix; allowed: "+suffixes.Allowed())
+		f.report("", quote(suffix)+" is not a suffix; allowed: "+suffixes.Words)
 	}
 }
 

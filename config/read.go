@@ -80,13 +80,9 @@ func (f *file) fill(root *yaml.Node) {
 	if root == nil {
 		return
 	}
-	var class Class
-	for i := 0; i < len(root.Content); i += 2 {
-		if root.Content[i].Value == "class" {
-			class = Class(root.Content[i+1].Value)
-		}
-	}
-	environmentLimit.complete(root, class)
+	var chosen struct{ Class Class }
+	_ = root.Decode(&chosen) // a text, if it is not refused
+	environmentLimit.complete(root, chosen.Class)
 	f.environment = Environment{Suffix: f.environment.Suffix}
 	if !f.decode(root, &f.environment) {
 		return
@@ -152,7 +148,7 @@ func (f *file) parse(content []byte, limit Limit) *yaml.Node {
 		return fail(line, "is not YAML: "+message)
 	}
 	if document.Kind == 0 || document.Content[0].ShortTag() == "!!null" {
-		return fail(1, "is empty; allowed: "+limit.Allowed())
+		return fail(1, "is empty; allowed: "+limit.Words)
 	}
 	root := document.Content[0]
 	f.lines[""] = root.Line
@@ -190,18 +186,18 @@ func (f *file) check(node *yaml.Node, path string, limit Limit) bool {
 	case limit.Type == "object" && node.Kind == yaml.MappingNode:
 		f.checkMapping(node, path, limit)
 	case limit.Type == "object":
-		problem = "is not " + limit.Allowed()
+		problem = "is not " + limit.Words
 	case limit.Type == "array" && node.Kind == yaml.SequenceNode:
 		f.checkList(node, path, limit)
 	case limit.Type == "array":
 		problem = written + ` is not a list; write [a, b], or one "- a" per line`
 	case node.Kind != yaml.ScalarNode, isText != (limit.Type == "string"), !form.expression.MatchString(node.Value):
-		problem = written + " is not " + form.name + "; allowed: " + limit.Allowed()
+		problem = written + " is not " + form.name + "; allowed: " + limit.Words
 	case isText && evaluated.MatchString(node.Value):
 		problem = fmt.Sprintf("%s contains %s, which Terraform or CDKTF would evaluate; for the shell, write $NAME",
 			written, evaluated.FindString(node.Value))
 	case !limit.Allows(node.Value):
-		problem = written + " is not valid; allowed: " + limit.Allowed()
+		problem = written + " is not valid; allowed: " + limit.Words
 	}
 	if problem != "" {
 		f.report(path, problem)
@@ -233,7 +229,7 @@ func (f *file) checkMapping(node *yaml.Node, path string, limit Limit) {
 		case !known:
 			f.report(at, unknownKey(key.Value, path, limit))
 		case limit.PropertyNames != nil && !limit.PropertyNames.Allows(key.Value):
-			f.report(at, "is not a valid name; allowed: "+limit.PropertyNames.Allowed())
+			f.report(at, "is not a valid name; allowed: "+limit.PropertyNames.Words)
 		case f.check(value, at, part) || limit.AdditionalProperties != nil && part.Type == "string":
 			key.Tag = "!!str" // null too, which the library would drop
 			allowed = append(allowed, key, value)
@@ -246,7 +242,7 @@ func (f *file) checkMapping(node *yaml.Node, path string, limit Limit) {
 	}
 	for _, key := range limit.Required {
 		if first[key] == 0 {
-			f.report(join(path, key), "is missing; allowed: "+limit.Properties[key].Allowed())
+			f.report(join(path, key), "is missing; allowed: "+limit.Properties[key].Words)
 		}
 	}
 }

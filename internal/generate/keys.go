@@ -197,11 +197,11 @@ func allowed(limit config.Limit) string {
 	}
 	switch {
 	case limit.Items != nil:
-		return text + ": " + limit.Items.Allowed()
+		return text + ": " + limit.Items.Words
 	case limit.PropertyNames != nil:
-		return text + ": " + limit.AdditionalProperties.Allowed() + "; names: " + limit.PropertyNames.Allowed()
+		return text + ": " + limit.AdditionalProperties.Words + "; names: " + limit.PropertyNames.Words
 	}
-	return text + ": " + limit.Allowed()
+	return text + ": " + limit.Words
 }
 
 // shown writes a default.
