@@ -103,7 +103,7 @@ func mostAlike(r *tfjson.ResourceChange, others []*tfjson.ResourceChange, action
 
 var (
 	hash  = regexp.MustCompile(repository.Hash + "$")
-	fixed = regexp.MustCompile(`^(name|family|bucket|.*_name|.*identifier|name_prefix)$`) // another replaces the resource
+	fixed = regexp.MustCompile(`^(name|family|bucket|alarm_name|cluster_identifier)$`) // another replaces the resource
 )
 
 // likeness counts the characters at which two names end alike, and every attribute that is another for more than those.
