@@ -61,6 +61,11 @@ func TestLostDeploymentIsForgotten(t *testing.T) {
 	expect("a change of the emulator's version", true)
 
 	must.Write(t, "aws", "#!/bin/sh\necho $*\n")
+	if err := execute(t.Context(), []string{"./aws"}); !strings.Contains(fmt.Sprint(err), "is not deployed here") {
+		t.Errorf("for a stack that is not there: %v", err)
+	}
+	t.Setenv("STACK", "tap-x")
+	must.Write(t, file("tap-x", configuration), "{}")
 	asked := said(t, func() { must.Do(t, execute(t.Context(), []string{"./aws", "sqs", "list-queues"})) })
 	if !regexp.MustCompile(`^--endpoint-url http://127\.0\.0\.1:\d+ sqs list-queues\n$`).MatchString(asked) {
 		t.Errorf("aws is asked for %q", asked)

@@ -295,7 +295,11 @@ func execute(ctx context.Context, program []string) error {
 	if e == nil {
 		return cmp.Or(err, errors.New("there is nothing to talk to"))
 	}
-	variables := environment(e, cmp.Or(os.Getenv("STACK"), first))
+	stack := cmp.Or(os.Getenv("STACK"), first)
+	if _, err := os.Stat(file(stack, configuration)); err != nil {
+		return fmt.Errorf("%s is not deployed here: name one that is, for example STACK=tap-prod", stack)
+	}
+	variables := environment(e, stack)
 	if aws, err := provider.Find(ctx); err == nil { // few programs need it
 		variables = append(variables, aws.Variable())
 	}
