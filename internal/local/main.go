@@ -297,7 +297,7 @@ func execute(ctx context.Context, program []string) error {
 	}
 	stack := cmp.Or(os.Getenv("STACK"), first)
 	if _, err := os.Stat(file(stack, configuration)); err != nil {
-		return fmt.Errorf("%s is not deployed here: name one that is, for example STACK=tap-prod", stack)
+		return fmt.Errorf("%s is not deployed here: set STACK to one that make local-status shows", stack)
 	}
 	variables := environment(e, stack)
 	if aws, err := provider.Find(ctx); err == nil { // few programs need it
