@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"net/netip"
 	"reflect"
 	"regexp"
 	"slices"
@@ -81,7 +82,7 @@ var declared = func(map[string]string) (file struct {
 	Environment, Accounts Limit
 	Rules                 []Rule
 	Fargate               map[int][]int // sizes of memory, by CPU units
-	Reserved              []string      // ranges of addresses
+	Reserved              []netip.Prefix
 }) {
 	if err := yaml.Unmarshal(keysFile, &file); err != nil {
 		panic(err)

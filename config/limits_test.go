@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
 	"regexp"
 	"slices"
@@ -142,6 +143,23 @@ func TestSchemaSaysWhatTheLoaderSays(t *testing.T) {
 		if missing, surplus := without(want, says), without(says, want); len(missing)+len(surplus) > 0 {
 			t.Errorf("%s\nthe schema does not refuse %q, but %q", content, missing, surplus)
 		}
+	}
+}
+
+// The sizes stand in keys.yaml by themselves, too, for an editor.
+func TestSizesAreThoseOfFargate(t *testing.T) {
+	var cpus, memories []any
+	for _, cpu := range slices.Sorted(maps.Keys(declared.Fargate)) {
+		cpus = append(cpus, cpu)
+	}
+	for _, size := range slices.Compact(slices.Sorted(slices.Values(slices.Concat(
+		slices.Collect(maps.Values(declared.Fargate))...)))) {
+		memories = append(memories, size)
+	}
+	service := environmentLimit.Properties["service"].Properties
+	if !slices.Equal(service["cpu"].Enum, cpus) || !slices.Equal(service["memory"].Enum, memories) {
+		t.Errorf("in config/keys.yaml, cpu is %v and memory %v, and fargate has %v and %v", service["cpu"].Enum,
+			service["memory"].Enum, cpus, memories)
 	}
 }
 

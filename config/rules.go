@@ -189,8 +189,8 @@ func (f *file) applyCallerRules() {
 				f.forbid(these != these.Masked(), quote(caller)+" is not the first address of its range; allowed: "+
 					these.Masked().String(), at)
 				for _, reserved := range declared.Reserved {
-					f.forbid(these.Overlaps(netip.MustParsePrefix(reserved)), quote(caller)+" has addresses of "+reserved+", from "+
-						"which nobody calls over the internet; allowed: ranges of public addresses", at)
+					f.forbid(these.Overlaps(reserved), fmt.Sprintf("%s has addresses of %s, from which nobody calls over the "+
+						"internet; allowed: ranges of public addresses", quote(caller), reserved), at)
 				}
 			}
 		}

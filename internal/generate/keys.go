@@ -80,7 +80,7 @@ func rules() (lines []string) {
 		defaults.Network.Zones = make([]string, 3) // a, b and c of the Region
 		for _, rule := range config.Rules(class, "") {
 			where, then := &schema{}, keeping(rule.Then[0], defaults)
-			for _, condition := range append(rule.If, this) {
+			for _, condition := range append(slices.Clip(rule.If), this) { // which is everybody's
 				where.AllOf = append(where.AllOf, keeping(condition, defaults))
 			}
 			line, _ := json.Marshal(schema{Comment: rule.Problem, If: where, Then: &then}) // as the whole schema can be
@@ -134,7 +134,7 @@ func describe(head, title string, limit config.Limit, classes ...config.Class) *
 // section returns the schema of a section, and writes the rows of its keys. Its path is empty or ends in a dot.
 func (d *document) section(path string, limit config.Limit) schema {
 	object := schema{Limit: limit, Description: limit.Description, AdditionalProperties: false}
-	if limit.IsMapOfSections() {
+	if limit.IsMapOfSections() { // accounts.yaml is one as a whole: the reference is about the keys of an account
 		object.AdditionalProperties = d.section(strings.TrimPrefix(path+"*.", "*."), *limit.AdditionalProperties)
 		return object
 	}
