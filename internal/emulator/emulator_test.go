@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -176,20 +175,6 @@ endpoint = ec2.create_vpc_endpoint(VpcId=vpc, VpcEndpointType="Gateway", Service
     RouteTableIds=[ec2.describe_route_tables()["RouteTables"][0]["RouteTableId"]])["VpcEndpoint"]["VpcEndpointId"]
 ec2.delete_vpc_endpoints(VpcEndpointIds=[endpoint])
 ec2.delete_vpc_endpoints(VpcEndpointIds=[endpoint])`)
-}
-
-func TestDockerIsOutOfReach(t *testing.T) {
-	must.HaveTools(t)
-	daemon := must.Get(net.ListenUnix("unix", &net.UnixAddr{Name: filepath.Join(t.TempDir(), "docker.sock")}))(t)
-	defer daemon.Close()
-	python(t, append(os.Environ(), "DOCKER_HOST=unix://"+daemon.Addr().String()), `
-import contextlib, server, docker
-with contextlib.suppress(docker.errors.DockerException):
-    docker.from_env(timeout=1)`)
-	must.Do(t, daemon.SetDeadline(time.Now().Add(100*time.Millisecond)))
-	if _, err := daemon.Accept(); err == nil {
-		t.Error("the emulator reaches the Docker daemon")
-	}
 }
 
 func TestLogOfRunningEmulatorIsRefused(t *testing.T) {

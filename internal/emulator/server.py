@@ -4,8 +4,9 @@ What moto lacks is added with lacked_by() and keeps(): an operation that a newer
 answers otherwise than AWS is mended with @around, where the provider would fail, wait for ever, or find a change and
 set it again with every apply.
 
-Moto trusts whoever can connect. Here pages of other sites are refused, and so is what makes this process write files,
-send requests or start containers for any user of the machine: moto's recorder and configuration, the Docker daemon.
+Moto trusts whoever can connect. Here pages of other sites are refused, and so is what makes this process write files
+or send requests for any user of the machine: moto's recorder and configuration. It starts no containers, since the
+Docker client is not installed.
 
 Usage: python server.py VERSION [--exit-with-stdin]
 """
@@ -19,7 +20,6 @@ import uuid
 from unittest.mock import patch
 
 os.closerange(3, 1024)  # a lock or a pipe of whoever started this would be held until it ends
-os.environ["DOCKER_HOST"] = "unix:///dev/null"
 os.environ["MOTO_IAM_LOAD_MANAGED_POLICIES"] = "true"
 
 from moto.applicationautoscaling.responses import ApplicationAutoScalingResponse

@@ -19,6 +19,7 @@ import (
 	"io"
 	"log"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -126,7 +127,7 @@ func report(output io.Writer, stacks []*stack) error {
 type waiver struct {
 	Class      string   // of environments, or account, or broken: the stack that is broken on purpose
 	Control    string   // of checkov, for example CKV_AWS_96
-	Constructs []string // paths below their stack, for example database/cluster
+	Constructs []string // paths below their stack, as of path.Match, for example database/cluster or job-*/logs
 	Reason     string   // for an auditor; keys of environment files are between backticks
 }
 
@@ -165,19 +166,23 @@ func readWaivers(file string) (all []waiver, err error) {
 func apply(all []waiver, stacks []*stack) error {
 	var problems []error
 	for _, w := range all {
-		for _, path := range w.Constructs {
-			accepted := func(f record) bool { return f.Control == w.Control && f.path == path }
-			needed := false
+		for _, pattern := range w.Constructs {
+			accepted := func(f record) bool {
+				matches, _ := path.Match(pattern, f.path)
+				return matches && f.Control == w.Control
+			}
+			covered := 0
 			for _, s := range stacks {
-				if s.class == w.Class && slices.ContainsFunc(s.findings, accepted) {
-					s.findings = slices.DeleteFunc(s.findings, accepted)
-					s.waived++
-					needed = true
+				if s.class == w.Class {
+					left := slices.DeleteFunc(slices.Clone(s.findings), accepted)
+					covered += len(s.findings) - len(left)
+					s.waived += len(s.findings) - len(left)
+					s.findings = left
 				}
 			}
-			if !needed {
+			if covered == 0 {
 				problems = append(problems,
-					fmt.Errorf("%s is needless: no stack of that class fails it at %s: %s", w, path, w.reason()))
+					fmt.Errorf("%s is needless: no stack of that class fails it at %s: %s", w, pattern, w.reason()))
 			}
 		}
 	}

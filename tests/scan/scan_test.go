@@ -89,9 +89,11 @@ func TestWaiverCoversItsClassControlAndConstruct(t *testing.T) {
 	all := []waiver{
 		{Class: "production", Control: "CKV_AWS_1", Constructs: []string{"a"}, Reason: "One."},
 		{Class: "production", Control: "CKV_AWS_2", Constructs: []string{"a", "b"}, Reason: "Two."},
+		{Class: "production", Control: "CKV_AWS_3", Constructs: []string{"job-*/logs"}, Reason: "Three."},
 	}
 	stacks := []*stack{
-		failing("production", "CKV_AWS_1", "a", "CKV_AWS_2", "a", "CKV_AWS_9", "a"),
+		failing("production", "CKV_AWS_1", "a", "CKV_AWS_2", "a", "CKV_AWS_9", "a",
+			"CKV_AWS_3", "job-one/logs", "CKV_AWS_3", "job-two/logs", "CKV_AWS_3", "job-two/key/logs"),
 		failing("production", "CKV_AWS_2", "b", "CKV_AWS_2", "c"),
 		failing("development", "CKV_AWS_2", "a"),
 	}
@@ -99,12 +101,14 @@ func TestWaiverCoversItsClassControlAndConstruct(t *testing.T) {
 		t.Errorf("got %v though a stack needs each waiver", err)
 	}
 	var output strings.Builder
-	expect(t, report(&output, stacks), "failed checks without a waiver: 3")
-	expect(t, &output, "CKV_AWS_9 at a (aws_kind)", "CKV_AWS_2 at c (", "CKV_AWS_2 at a (", "Title")
+	expect(t, report(&output, stacks), "failed checks without a waiver: 4")
+	expect(t, &output, "CKV_AWS_9 at a (aws_kind)", "CKV_AWS_3 at job-two/key/logs (", "CKV_AWS_2 at c (",
+		"CKV_AWS_2 at a (", "Title")
 
 	err := apply(all, []*stack{failing("production", "CKV_AWS_2", "a"), failing("development", "CKV_AWS_2", "b")})
 	want := waiversFile + ": production CKV_AWS_1 is needless: no stack of that class fails it at a: One.\n" +
-		waiversFile + ": production CKV_AWS_2 is needless: no stack of that class fails it at b: Two."
+		waiversFile + ": production CKV_AWS_2 is needless: no stack of that class fails it at b: Two.\n" +
+		waiversFile + ": production CKV_AWS_3 is needless: no stack of that class fails it at job-*/logs: Three."
 	if fmt.Sprint(err) != want {
 		t.Errorf("got %v\nexpected %s", err, want)
 	}
