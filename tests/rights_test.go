@@ -26,9 +26,9 @@ func aws(text string) string {
 
 // matches reports whether one of the values, with asterisks, matches the text. An asterisk of IAM takes slashes, too.
 func matches(values texts, text string) bool {
-	flat := strings.NewReplacer("/", "|")
+	text = strings.ReplaceAll(text, "/", "|")
 	return slices.ContainsFunc(values, func(value string) bool {
-		matched, _ := path.Match(flat.Replace(value), flat.Replace(text))
+		matched, _ := path.Match(strings.ReplaceAll(value, "/", "|"), text)
 		return matched
 	})
 }
@@ -97,7 +97,7 @@ func allowed(statements []statement, call string) bool {
 		caller := "arn:aws:iam::" + keys["kms:CallerAccount"] + ":root"
 		isAnybody := len(statement.Principal) == 0 || slices.Contains(statement.Principal["AWS"], caller)
 		isAction := func(action string) bool { return matches(texts{strings.ToLower(action)}, strings.ToLower(parts[0])) }
-		applies := isAnybody && matches(statement.Resource, parts[1]) && slices.ContainsFunc(statement.Action, isAction)
+		applies := isAnybody && slices.ContainsFunc(statement.Action, isAction) && matches(statement.Resource, parts[1])
 		for test, conditions := range statement.Condition {
 			for key, values := range conditions {
 				value, present := keys[key]
