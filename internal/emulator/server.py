@@ -5,8 +5,7 @@ answers otherwise than AWS is mended with @around, where the provider would fail
 set it again with every apply.
 
 Moto trusts whoever can connect. Here pages of other sites are refused, and so is what makes this process write files
-or send requests for any user of the machine: moto's recorder and configuration. It starts no containers, since the
-Docker client is not installed.
+or send requests for any user of the machine: moto's recorder and configuration. It has no Docker client.
 
 Usage: python server.py VERSION [--exit-with-stdin]
 """

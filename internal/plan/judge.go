@@ -401,10 +401,8 @@ func show(value any) string {
 	return quote(text)
 }
 
-var readable = strings.NewReplacer("`", "'", `\"`, `"`, `\\`, `\`)
-
 // quote returns a text as code of Markdown, which nothing in it ends.
 func quote(text string) string {
 	text = strconv.Quote(text)
-	return "`" + readable.Replace(text[1:len(text)-1]) + "`"
+	return "`" + plain.Replace(text[1:len(text)-1]) + "`"
 }

@@ -104,6 +104,7 @@ func mostAlike(r *tfjson.ResourceChange, others []*tfjson.ResourceChange, action
 var (
 	hash  = regexp.MustCompile(repository.Hash + "$")
 	fixed = regexp.MustCompile(`^(name|family|bucket|alarm_name|cluster_identifier)$`) // another replaces the resource
+	plain = strings.NewReplacer("`", "'", `\"`, `"`, `\\`, `\`)                        // what strconv quotes, in Markdown
 )
 
 // likeness counts the characters at which two names end alike, and every attribute that is another for more than those.
