@@ -178,16 +178,16 @@ func (e Environment) warnings(now time.Time) (warnings []string) {
 	// https://aws.amazon.com/about-aws/whats-new/2026/01/aws-sts-supports-validation-identity-provider-claims/
 	warn(!commercial, "region: AWS has announced for commercial Regions only: tmpfs on Fargate, which is /tmp of "+
 		"every task, and the claims of GitHub's tokens by which the pipeline's roles know repository and branch")
-	others := ""
-	if !e.Network.InterfaceEndpoints {
-		others = " or other AWS services"
-	}
+	others := map[bool]string{false: " or other AWS services"}[e.Network.InterfaceEndpoints]
 	warn(e.Network.IsExisting(), "network.existing: the VPC gets no flow logs, routes, NAT gateway, endpoint for S3%s "+
 		"and no empty default security group from here; tasks reach AWS only if the routes of the private subnets lead there",
 		others)
-	owner, _, _, private := PrivateRepository(e.Service.Image)
-	warn(private && e.Account != "" && owner != e.Account, "service.image: the policy of the repository, which the "+
-		"account %s has, has to let %s pull (docs/accounts.md); otherwise no task starts", owner, e.Account)
+	images := e.images()
+	for _, key := range slices.Sorted(maps.Keys(images)) {
+		owner, _, _, private := PrivateRepository(images[key])
+		warn(private && e.Account != "" && owner != e.Account, "%s: the policy of the repository, which the account %s "+
+			"has, has to let %s pull (docs/accounts.md); otherwise no task starts", key, owner, e.Account)
+	}
 	last, err := time.Parse(time.DateOnly, lastDays[e.Database.MajorVersion()])
 	then := map[Class]string{Development: "upgrades the cluster by itself, and makes no new one",
 		Production: "charges Extended Support (docs/costs.md)"}[e.Class]
