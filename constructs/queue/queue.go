@@ -17,9 +17,9 @@ import (
 
 // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html
 const (
-	retentionSeconds = 14 * 24 * 60 * 60 // the longest
-	waitSeconds      = 20                // the longest: whoever receives asks less often
-	maximumReceives  = 5                 // after as many, a message is a dead letter
+	retentionDays   = 14 // the longest
+	waitSeconds     = 20 // the longest: whoever receives asks less often
+	maximumReceives = 5  // after as many, a message is a dead letter
 )
 
 //go:embed signals.yaml
@@ -38,7 +38,7 @@ func New(scope constructs.Construct, id string, d deployment.Deployment, name, v
 	this := constructs.NewConstruct(scope, jsii.String(id))
 	newQueue := func(id, kind string, config sqsqueue.SqsQueueConfig) sqsqueue.SqsQueue {
 		config.Name, config.Tags, config.KmsMasterKeyId = jsii.String(d.Name(kind)), d.Tags(kind), d.Key.ARN
-		config.MessageRetentionSeconds, config.Lifecycle = jsii.Number(retentionSeconds), d.Lifecycle()
+		config.MessageRetentionSeconds, config.Lifecycle = jsii.Number(retentionDays*24*60*60), d.Lifecycle()
 		config.Policy = policy.Document(policy.DenyClearText("sqs:*", d.ARNs.ARN("sqs", d.Name(kind))))
 		return sqsqueue.NewSqsQueue(this, jsii.String(id), &config)
 	}
@@ -67,7 +67,7 @@ func New(scope constructs.Construct, id string, d deployment.Deployment, name, v
 			[]string{"sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:ReceiveMessage"}, []string{"kms:Decrypt"}),
 		Signals: cloudwatch.Read(signalsFile, name, map[string]any{
 			"queue": queue.Name(), "dead": dead.Name(), "maximumReceives": maximumReceives, "log": log,
-			"deadLetters": d.Name(name + "DeadLetters"),
+			"deadLetters": d.Name(name + "DeadLetters"), "retentionDays": retentionDays,
 		}),
 	}
 }
