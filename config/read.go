@@ -139,11 +139,13 @@ func (f *file) parse(content []byte, limit Limit) *yaml.Node {
 		line := 0
 		fmt.Sscanf(err.Error(), "yaml: line %d:", &line)
 		message := strings.TrimPrefix(strings.TrimPrefix(err.Error(), "yaml: "), fmt.Sprintf("line %d: ", line))
-		if strings.HasPrefix(message, "unknown anchor") {
+		switch {
+		case strings.HasPrefix(message, "unknown anchor"):
 			message = "unknown anchor" // its name may be a secret that begins with an asterisk
-		}
-		if strings.HasPrefix(message, "found character that cannot start") {
+		case strings.HasPrefix(message, "found character that cannot start"):
 			message += ", such as a tab: indent with spaces"
+		case strings.HasPrefix(message, "did not find expected") && !strings.Contains(message, "line break"):
+			line = min(line+1, 1+strings.Count(strings.TrimSpace(text), "\n")) // the library's parser begins with 0
 		}
 		return fail(line, "is not YAML: "+message)
 	}
