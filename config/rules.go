@@ -201,8 +201,8 @@ func (f *file) applyCallerRules() {
 		f.forbid(firewall.RateLimits[path] >= firewall.RateLimit, fmt.Sprintf("%d is not under the limit of all requests",
 			firewall.RateLimits[path]), at, "firewall.rateLimit")
 		for _, other := range paths {
-			f.forbid(path != other && strings.HasPrefix(PathRule(path), PathRule(other)), "begins with "+other+", or its "+
-				"rule's name does, "+PathRule(other)+": a request would count for both", at)
+			f.forbid(path != other && strings.HasPrefix(strings.ToLower(PathRule(path)), strings.ToLower(PathRule(other))),
+				"begins with "+other+", or its rule's name does, "+PathRule(other)+": a request would count for both", at)
 		}
 	}
 	for i, rule := range firewall.Count {

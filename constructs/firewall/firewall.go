@@ -152,8 +152,8 @@ func block(status int) object {
 func rules(props Props, strangers object) (all []object) {
 	firewall := props.Config
 	counted := append([]string{hostingProviders}, firewall.Count...)
-	rate := func(limit int) object {
-		return object{"rate_based_statement": scoped(object{"limit": limit, "aggregate_key_type": "IP"}, strangers)}
+	rate := func(limit int, of object) object {
+		return object{"rate_based_statement": scoped(object{"limit": limit, "aggregate_key_type": "IP"}, of)}
 	}
 	add := func(name, countedAs string, priority int, statement, action object, kind string) {
 		if slices.Contains(counted, countedAs) {
@@ -169,7 +169,7 @@ func rules(props Props, strangers object) (all []object) {
 		action, kind := block(403), "action"
 		switch each.Name {
 		case config.RateLimitRule:
-			statement, action = rate(firewall.RateLimit), block(429)
+			statement, action = rate(firewall.RateLimit, strangers), block(429)
 		case config.SQLInjectionRule:
 			statement = object{"sqli_match_statement": object{
 				"field_to_match":      object{"body": object{"oversize_handling": "CONTINUE"}},
@@ -191,14 +191,12 @@ func rules(props Props, strangers object) (all []object) {
 		add(each.Name, each.Name, each.Priority, statement, action, kind)
 	}
 	for i, beginning := range slices.Sorted(maps.Keys(firewall.RateLimits)) {
-		statement := rate(firewall.RateLimits[beginning])
-		of := path("STARTS_WITH", beginning, "URL_DECODE", "NORMALIZE_PATH")
+		of := path("STARTS_WITH", strings.ToLower(beginning), "URL_DECODE", "NORMALIZE_PATH", "LOWERCASE")
 		if strangers != nil {
 			of = object{"and_statement": object{"statement": []any{of, strangers}}}
 		}
-		scoped(statement["rate_based_statement"].(object), of)
-		name, priority := config.PathRule(beginning), config.FirstPathRule+i
-		add(name, config.RateLimitRule+beginning, priority, statement, block(429), "action")
+		name, statement := config.PathRule(beginning), rate(firewall.RateLimits[beginning], of)
+		add(name, config.RateLimitRule+beginning, config.FirstPathRule+i, statement, block(429), "action")
 	}
 	return all
 }
@@ -232,7 +230,7 @@ func group(name string, counted []string, strangers object) object {
 	if strings.HasSuffix(name, "IpList") || strings.HasSuffix(name, "IpReputationList") {
 		scoped(group, strangers)
 	}
-	for _, each := range counted {
+	for _, each := range slices.Compact(slices.Sorted(slices.Values(counted))) {
 		if rule, ours := strings.CutPrefix(each, name+"/"); ours {
 			overrides = append(overrides, object{"name": rule, "action_to_use": object{"count": object{}}})
 		}
