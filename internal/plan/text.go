@@ -37,17 +37,17 @@ func summarize(stack string, plan *tfjson.Plan, findings []finding, refreshed bo
 			lines[f.heading] += "- " + words
 		}
 	}
-	for _, r := range stateOf(plan) {
-		if has := r.AttributeValues; refreshed && has["pending_confirmation"] == true {
-			lines[unconfirmed] += fmt.Sprintf("- %s has to open the link in AWS's message about %s.\n",
-				quote(fmt.Sprint(has["endpoint"])), quote(fmt.Sprint(has["topic_arn"])))
-		}
-	}
 	for _, r := range plan.ResourceChanges {
-		subscription, _ := r.Change.After.(object)
-		if r.Type == "aws_sns_topic_subscription" && r.Change.Actions.Create() && subscription["protocol"] == "email" {
+		before, _ := r.Change.Before.(object)
+		after, stays := r.Change.After.(object)
+		isNew := r.Change.Actions.Create() || r.Change.Actions.Replace()
+		switch {
+		case isNew && r.Type == "aws_sns_topic_subscription" && after["protocol"] == "email":
 			lines[unconfirmed] += fmt.Sprintf("- %s gets a message of AWS's for %s, and has to open the link in it.\n",
-				quote(fmt.Sprint(subscription["endpoint"])), quote(r.Address))
+				quote(fmt.Sprint(after["endpoint"])), quote(r.Address))
+		case refreshed && stays && before["pending_confirmation"] == true:
+			lines[unconfirmed] += fmt.Sprintf("- %s has to open the link in AWS's message about %s.\n",
+				quote(fmt.Sprint(before["endpoint"])), quote(fmt.Sprint(before["topic_arn"])))
 		}
 	}
 	text := "## Plan of `" + stack + "`\n"
