@@ -22,7 +22,8 @@ func selects(pattern, event any) bool {
 	if values, isLeaf := pattern.([]any); isLeaf {
 		return slices.ContainsFunc(values, func(value any) bool {
 			if test, isTest := value.(map[string]any); isTest {
-				return event != nil && !slices.Contains(test["anything-but"].([]any), event)
+				others, _ := test["anything-but"].([]any) // else it is to exist
+				return event != nil && !slices.Contains(others, event)
 			}
 			return value == event
 		})

@@ -23,8 +23,8 @@ import (
 var jobFile string
 
 // failureFile is the pattern of the events of failed runs, by the schedule or by hand: the job's own container ended
-// with another status than 0, or the task before it. EventBridge matches name and status in one element of the list
-// only: https://github.com/aws/event-ruler#json-array-matching
+// with another status than 0, or for a reason of ECS's, as without any status, or the task before it. EventBridge
+// matches what is in one element of the list only: https://github.com/aws/event-ruler#json-array-matching
 //
 //go:embed failure.json
 var failureFile string
