@@ -95,6 +95,9 @@ func (b BackupCopy) Place() (region, account string) {
 	return parts[3], parts[4]
 }
 
+// SaysEvents reports whether the topics are told of events: of jobs, backups and copies that failed.
+func (e Environment) SaysEvents() bool { return len(e.Jobs) > 0 || e.Database.BackupCopy.Vault != "" }
+
 // serverlessClass is the instance class of Aurora Serverless v2.
 const serverlessClass = "db.serverless"
 

@@ -7,33 +7,28 @@ import (
 	"strings"
 )
 
-// Key is a key of an environment file that contains a value, a list or a map.
+// Key is a key or a section of an environment file.
 type Key struct {
 	Path  string // as a file nests it, for example service.cpu, with * for a name that a file chooses
 	Limit Limit
 }
 
-// Keys returns every key of environment files.
-func Keys() []Key { return slices.DeleteFunc(environmentLimit.keys(""), Key.isSection) }
-
 // Limits returns those of environment files and of accounts.yaml.
 func Limits() (environment, accounts Limit) { return environmentLimit, declared.Accounts }
-
-func (k Key) isSection() bool { return k.Limit.Properties != nil || k.Limit.IsMapOfSections() }
 
 // IsMapOfSections reports whether a mapping contains sections, by names that the file chooses.
 func (l Limit) IsMapOfSections() bool {
 	return l.AdditionalProperties != nil && l.AdditionalProperties.Properties != nil
 }
 
-// keys returns every key and section below a path that has the limit.
-func (l Limit) keys(path string) (all []Key) {
+// Keys returns every key and section below a path that has the limit.
+func (l Limit) Keys(path string) (all []Key) {
 	if l.IsMapOfSections() {
-		return l.AdditionalProperties.keys(path + ".*")
+		return l.AdditionalProperties.Keys(path + ".*")
 	}
 	for _, key := range slices.Sorted(maps.Keys(l.Properties)) {
 		limit, at := l.Properties[key], join(path, key)
-		all = append(append(all, Key{at, limit}), limit.keys(at)...)
+		all = append(append(all, Key{at, limit}), limit.Keys(at)...)
 	}
 	return all
 }
@@ -51,9 +46,9 @@ var plainKey = regexp.MustCompile(`^[A-Za-z0-9_-]{1,60}$`)
 // unknownKey says of a key that a section does not have which was meant, or which there are.
 func unknownKey(key, section string, limit Limit) string {
 	const unknown = "is not a known key; "
-	keys, known := environmentLimit.keys(""), slices.Sorted(maps.Keys(limit.Properties))
+	keys, known := environmentLimit.Keys(""), slices.Sorted(maps.Keys(limit.Properties))
 	if account, _, _ := strings.Cut(section, "."); AccountIDs.Allows(account) {
-		keys = declared.Accounts.AdditionalProperties.keys(account)
+		keys = declared.Accounts.AdditionalProperties.Keys(account)
 	}
 	for _, nested := range keys {
 		if dot := strings.LastIndex(nested.Path, "."); nested.Path == strings.TrimPrefix(section+"."+key, ".") {

@@ -13,7 +13,7 @@ import (
 // isKey are the paths of all keys, and of the sections that they are in.
 var isKey = func() map[string]bool {
 	all := map[string]bool{}
-	for _, key := range Keys() {
+	for _, key := range environmentLimit.Keys("") {
 		for path := key.Path; path != ""; path = path[:max(0, strings.LastIndex(path, "."))] {
 			all[path] = true
 		}

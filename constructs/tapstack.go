@@ -42,6 +42,7 @@ func NewTapStack(app constructs.Construct, environment config.Environment,
 	arns := policy.NewARNs(constructs.NewConstruct(stack, jsii.String("account")), "", environment.Region)
 	key := encryption.New(stack, "encryption", environment, arns)
 	deployed := deployment.New(stack, "deployment", environment, arns, key)
+	monitor := monitoring.New(stack, deployment.Main, deployed, environment.Monitoring.Emails, environment.SaysEvents())
 
 	vpc := network.New(stack, "network", network.Props{
 		Deployment: deployed, Name: deployment.Main, Config: environment.Network,
@@ -49,17 +50,13 @@ func NewTapStack(app constructs.Construct, environment config.Environment,
 	})
 	data := database.New(stack, "database", database.Props{
 		Deployment: deployed, Name: deployment.Main, Config: environment.Database, Network: vpc,
+		MorningTopicARN: monitor.MorningTopicARN,
 	})
 	balancer := loadbalancer.New(stack, "load-balancer", loadbalancer.Props{
 		Deployment: deployed, Name: deployment.Main, Config: environment.LoadBalancer, Network: vpc,
 		Monitoring: environment.Monitoring,
 		Default:    loadbalancer.Target{Name: deployment.Main, Config: environment.Service},
 	})
-	var publish []policy.Statement
-	if len(environment.Jobs) > 0 {
-		publish = append(publish, monitoring.PublishEvents)
-	}
-	monitor := monitoring.New(stack, "alarm-topic", deployment.Main, deployed, environment.Monitoring.Emails, publish...)
 	deploymentAlarms := monitor.Watch(constructs.NewConstruct(stack, jsii.String("request-alarms")), balancer.Signals)
 	cluster := service.NewCluster(stack, "cluster", deployment.Main, deployed, environment.Service.ContainerInsights)
 	common := service.Props{

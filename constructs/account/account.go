@@ -103,16 +103,14 @@ func newFindings(scope constructs.Construct, arns policy.ARNs, emails []string) 
 			},
 		}},
 	})
-	publish := monitoring.PublishEvents
-	publish.Sid = "PublishFindings"
 	key := kmskey.NewKmsKey(this, jsii.String("key"), &kmskey.KmsKeyConfig{
 		Description: jsii.String("Findings on their way to people"), EnableKeyRotation: jsii.Bool(true),
-		Policy:    policy.Document(encryption.Administer(arns), encryption.Publish(publish.Sid, "events.amazonaws.com")),
+		Policy:    policy.Document(encryption.Administer(arns), encryption.Publish("PublishEvents", "events.amazonaws.com")),
 		Lifecycle: &cdktf.TerraformResourceLifecycle{PreventDestroy: jsii.Bool(true)},
 	})
 	topic := monitoring.NewTopic(this, "topic", monitoring.TopicProps{
 		Name: "tap-findings", Title: "Findings in images", KeyARN: key.Arn(), Emails: emails,
-		Publish: []policy.Statement{publish},
+		Publish: []policy.Statement{monitoring.PublishEvents},
 	})
 	// https://docs.aws.amazon.com/inspector/latest/user/eventbridge-integration.html
 	monitoring.NewRule(this, "tap-findings", topic, map[string]any{

@@ -10,10 +10,12 @@ import (
 	"github.com/hashicorp/terraform-cdk-go/cdktf"
 
 	"tap/constructs/deployment"
+	"tap/constructs/monitoring"
 	"tap/constructs/policy"
 )
 
-// newBackupCopy has AWS Backup make a backup each day, and copy it into the vault of another account or Region.
+// newBackupCopy has AWS Backup make a backup each day, copy it into the vault of another account or Region, and say
+// what failed: https://docs.aws.amazon.com/aws-backup/latest/devguide/eventbridge.html
 func newBackupCopy(scope constructs.Construct, props Props, kind string, cluster *string) {
 	this, d := constructs.NewConstruct(scope, jsii.String("backup-copy")), props.Deployment
 	copies := props.Config.BackupCopy
@@ -47,6 +49,10 @@ func newBackupCopy(scope constructs.Construct, props Props, kind string, cluster
 			policy.Allow("FindByTags", "tag:GetResources").On(jsii.String("*")),
 		},
 	})
+	monitoring.NewRule(this, d.Name(kind+"BackupFailure"), props.MorningTopicARN, map[string]any{
+		"source": []string{"aws.backup"}, "detail-type": []string{"Backup Job State Change", "Copy Job State Change"},
+		"detail": map[string]any{"resourceArn": []*string{cluster}, "state": []string{"ABORTED", "EXPIRED", "FAILED"}},
+	}, nil)
 	plan := backupplan.NewBackupPlan(this, jsii.String("plan"), &backupplan.BackupPlanConfig{
 		Name: jsii.String(d.Name(kind)), Tags: d.Tags(kind),
 		Rule: []*backupplan.BackupPlanRule{{

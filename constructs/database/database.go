@@ -52,6 +52,8 @@ type Props struct {
 	Name       string // begins the names of the cluster's resources, for example Payment of PaymentDB-<suffix>
 	Network    *network.Network
 	Config     config.Database
+
+	MorningTopicARN *string // hears of backups and copies that failed
 }
 
 // Database is a cluster with one writer and any number of readers.

@@ -72,7 +72,7 @@ func (k *Key) statements() []policy.Statement {
 			If(policy.ARNLike("kms:EncryptionContext:aws:logs:arn", arns.ARN("logs", "log-group:*"))),
 		Publish("PublishAlarms", "cloudwatch.amazonaws.com"),
 	}
-	if len(k.environment.Jobs) > 0 {
+	if k.environment.SaysEvents() {
 		statements = append(statements, Publish("PublishEvents", "events.amazonaws.com"))
 	}
 	if copies.Vault == "" {

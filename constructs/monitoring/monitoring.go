@@ -40,19 +40,21 @@ type Monitoring struct {
 	graphs     []cloudwatch.Graph
 }
 
-// New creates both SNS topics. Only CloudWatch alarms of the account may publish to them, to the first one also whom
-// further statements allow it, and the e-mail addresses hear both. The name begins those of the topics, for example
-// Payment of PaymentAlarms-<suffix>, and of the dashboard.
-func New(scope constructs.Construct, id, name string, d deployment.Deployment, emails []string,
-	further ...policy.Statement) *Monitoring {
+// New creates both SNS topics. Only CloudWatch alarms of the account may publish to them, and with events rules of
+// EventBridge, and the e-mail addresses hear both. The name begins those of the topics, for example Payment of
+// PaymentAlarms-<suffix>, and of the dashboard.
+func New(scope constructs.Construct, name string, d deployment.Deployment, emails []string, events bool) *Monitoring {
 	m := &Monitoring{name: name, deployment: d, emails: emails}
-	m.TopicARN = m.newTopic(scope, id, "Alarms", "", further...)
-	m.MorningTopicARN = m.newTopic(scope, "morning-topic", "MorningAlarms", " in the morning")
+	m.TopicARN = m.newTopic(scope, "alarm-topic", "Alarms", "", events)
+	m.MorningTopicARN = m.newTopic(scope, "morning-topic", "MorningAlarms", " in the morning", events)
 	return m
 }
 
-func (m *Monitoring) newTopic(scope constructs.Construct, id, kind, title string, publish ...policy.Statement) *string {
-	d := m.deployment
+func (m *Monitoring) newTopic(scope constructs.Construct, id, kind, title string, events bool) *string {
+	d, publish := m.deployment, []policy.Statement{}
+	if events {
+		publish = append(publish, PublishEvents)
+	}
 	return NewTopic(scope, id, TopicProps{
 		Name: d.Name(m.name + kind), Title: m.name + " API " + d.Suffix + title, KeyARN: d.Key.ARN, Emails: m.emails,
 		Publish: append(publish, policy.Allow("PublishAlarms").To(policy.Service("cloudwatch.amazonaws.com")).
@@ -164,7 +166,7 @@ func (m *Monitoring) WatchOutside(scope constructs.Construct, id, domain, path s
 				encryption.Publish("PublishAlarms", "cloudwatch.amazonaws.com")),
 		})
 		d.Key = &encryption.Key{ARN: key.Arn()}
-		outside.TopicARN = outside.newTopic(this, "topic", "OutsideAlarms", " from outside")
+		outside.TopicARN = outside.newTopic(this, "topic", "OutsideAlarms", " from outside", false)
 		topicARN = outside.TopicARN
 	}
 	outside.Watch(this, cloudwatch.Read(outsideFile, m.name, map[string]any{

@@ -37,12 +37,9 @@ func NewJob(scope constructs.Construct, id string, props Props, job config.Job,
 	this, d := constructs.NewConstruct(scope, jsii.String(id)), props.Deployment
 	props.job = true
 	definition, group, ready := newTask(this, props)
-	subnets := []string{}
-	for _, subnet := range props.Network.PrivateSubnets {
-		subnets = append(subnets, *subnet)
-	}
-	networkConfiguration = "awsvpcConfiguration={subnets=[" + strings.Join(subnets, ",") + "],securityGroups=[" +
-		*group.ID + "]}"
+	networkConfiguration = *policy.JSON(map[string]any{"awsvpcConfiguration": map[string]any{
+		"subnets": props.Network.PrivateSubnets, "securityGroups": []*string{group.ID},
+	}})
 	log := logs.Name(d, props.LogName)
 	family, name := d.Name(props.Name+"Task"), jsii.String(d.Name(props.Name+"Schedule"))
 	failure := strings.NewReplacer("${cluster}", *props.Cluster.id, "${family}", family,

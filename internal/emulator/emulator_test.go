@@ -97,7 +97,8 @@ func TestCallsAreHeldAgainstModels(t *testing.T) {
 // What a file may name is what AWS's own model takes.
 func TestCountriesAreThoseOfTheFirewall(t *testing.T) {
 	must.HaveTools(t)
-	keys := config.Keys()
+	environment, _ := config.Limits()
+	keys := environment.Keys("")
 	key := keys[slices.IndexFunc(keys, func(k config.Key) bool { return k.Path == "firewall.blockedCountries" })]
 	python(t, os.Environ(), fmt.Sprintf(`
 import boto3

@@ -145,7 +145,7 @@ func TestLongOptions(t *testing.T) {
 	step(t, "a job's task is started by what its schedule has", func(t *testing.T) {
 		d.expectFile(t, "job.json", nil)
 		network := d.outputs(t)["Jobs"] // for a run by hand
-		for _, part := range []string{"awsvpcConfiguration={subnets=[subnet-", "cron(30 2 * * ? *)", "Europe/Berlin"} {
+		for _, part := range []string{`"awsvpcConfiguration"`, `["subnet-`, "cron(30 2 * * ? *)", "Europe/Berlin"} {
 			if !strings.Contains(network, part) {
 				t.Errorf("the output %s has no %s", network, part)
 			}

@@ -63,10 +63,11 @@ func TestGeneratedTableListsEveryWaiver(t *testing.T) {
 func TestReasonsNameKeysThatExist(t *testing.T) {
 	// A URL, what is between backticks, and what looks like a key without them.
 	name := regexp.MustCompile("https?:[^ )]*|`[^`]*`|\\b[a-z]+(?:[.][a-z]+|[A-Z][a-z]+)+")
+	environment, _ := config.Limits()
 	for _, w := range committed(t) {
 		for _, found := range name.FindAllString(w.Reason, -1) {
 			key := strings.Trim(found, "`")
-			exists := slices.ContainsFunc(config.Keys(), func(k config.Key) bool {
+			exists := slices.ContainsFunc(environment.Keys(""), func(k config.Key) bool {
 				return k.Path == key || k.Path == key+"[]" || strings.HasPrefix(k.Path, key+".")
 			})
 			if !strings.HasPrefix(found, "http") && (!exists || key == found) {
