@@ -98,7 +98,7 @@ destroy: ## destroy STACK, after a question
 PLATFORMS = linux_amd64 linux_arm64 darwin_amd64 darwin_arm64
 
 lock: tools-go-node-terraform ## write terraform.lock.hcl: the provider that may run
-	rm -f terraform.lock.hcl && $(SYNTH)
+	export ENVIRONMENT_SUFFIX=dev && rm -f terraform.lock.hcl && $(SYNTH)
 	cd cdktf.out/stacks/tap-dev && rm -f .terraform.lock.hcl && \
 		$${TERRAFORM_BINARY_NAME:-terraform} providers lock $(addprefix -platform=,$(PLATFORMS))
 	cp cdktf.out/stacks/tap-dev/.terraform.lock.hcl terraform.lock.hcl

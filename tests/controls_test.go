@@ -23,6 +23,10 @@ var control = regexp.MustCompile(
 func (s stack) wantAttributes(rows map[string]map[string]any) {
 	file := map[string]any{"suffix": s.suffix}
 	must.Do(s, yaml.Unmarshal(must.Get(yaml.Marshal(s.environment))(s), &file))
+	if s.environment != nil {
+		_, file["vaultAccount"] = s.environment.Database.BackupCopy.Place()
+		file["majorVersion"] = s.environment.Database.MajorVersion()
+	}
 	key := func(reference string) any {
 		return terraform.Resource{Attributes: file}.At(strings.TrimPrefix(strings.Trim(reference, `"${}`), "environment."))
 	}
@@ -49,7 +53,8 @@ func TestAttributes(t *testing.T) {
 			e = *s.environment
 		}
 		hasQueue, hasCopies := s.each("aws_sqs_queue") != nil, e.Database.BackupCopy.Vault != ""
-		hasDomain := e.LoadBalancer.Domain.Name != ""
+		hasDomain, hasJobs := e.LoadBalancer.Domain.Name != "", len(e.Jobs) > 0
+		outside := isCalledFromOutside(&e)
 		for section, applies := range map[string]bool{
 			"every stack": true, "tap-" + s.suffix: true, "account": s.environment == nil, "environments": s.environment != nil,
 			"development": e.Class == config.Development, "production": e.Class == config.Production,
@@ -57,9 +62,11 @@ func TestAttributes(t *testing.T) {
 			"defaults of production":  s.suffix == production(t).suffix,
 			"account of its own":      e.InAccountStack(),
 			"own network":             s.each("aws_vpc") != nil, "existing network": e.Network.IsExisting(),
-			"domain": hasDomain, "outside": hasDomain && e.Region != "us-east-1", "HTTPS": e.LoadBalancer.HTTPS(),
-			"readers": e.Database.Readers > 0, "copies": hasCopies, "jobs": len(e.Jobs) > 0, "queue": hasQueue,
-			"jobs or copies": len(e.Jobs) > 0 || hasCopies, "queue or copies": hasQueue || hasCopies,
+			"domain": hasDomain, "outside": outside && e.Region != config.OutsideRegion, "HTTPS": e.LoadBalancer.HTTPS(),
+			"check from outside": outside && e.LoadBalancer.ClientCertificates.Mode != config.CertificatesVerify,
+			"exact version":      e.Database.IsExactVersion(), "readers": e.Database.Readers > 0,
+			"copies": hasCopies, "jobs": hasJobs, "jobs alone": hasJobs && !hasCopies, "jobs or copies": hasJobs || hasCopies,
+			"queue": hasQueue, "queue or copies": hasQueue || hasCopies,
 			"image": !e.Service.IsPlaceholder(), "scaling": e.Service.Scaling.Scales(),
 			"migration": len(e.Service.Migration) > 0, "sessions": e.Service.ExecuteCommand,
 		} {

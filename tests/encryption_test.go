@@ -40,9 +40,11 @@ func TestContainerVariablesHoldNoSecret(t *testing.T) {
 				"DB_HOST": cluster.Ref("endpoint"), "DB_PORT": "5432", "DB_NAME": database.Name, "DB_SSLMODE": "verify-full",
 			}
 			maps.Copy(variables, service.Environment)
-			for worker := range s.environment.Workers {
-				queue := s.find("aws_sqs_queue", "name", config.ID("Worker", worker)+"Queue-"+s.suffix)
-				variables[config.SenderVariable(worker)] = queue.Ref("url")
+			for name, worker := range s.environment.Workers {
+				if worker.Queue {
+					queue := s.find("aws_sqs_queue", "name", config.ID("Worker", name)+"Queue-"+s.suffix)
+					variables[config.SenderVariable(name)] = queue.Ref("url")
+				}
 			}
 			if database.Readers > 0 {
 				variables["DB_READER_HOST"] = cluster.Ref("reader_endpoint")

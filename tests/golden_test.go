@@ -103,6 +103,9 @@ func TestLinksResolve(t *testing.T) {
 	pages := must.Get(exec.Command("git", "ls-files", "--full-name", ":/*.md").Output())(t)
 	for page := range strings.FieldsSeq(string(pages)) {
 		page = filepath.Join("..", page)
+		if _, err := os.Stat(page); os.IsNotExist(err) {
+			continue // the picture of an environment that goes with the next commit
+		}
 		for _, match := range link.FindAllStringSubmatch(read(t, page), -1) {
 			if strings.Contains(match[1], "://") {
 				continue

@@ -19,6 +19,7 @@ import (
 	"tap/config"
 	"tap/constructs"
 	"tap/internal/kernel"
+	"tap/tests/keys"
 	"tap/tests/must"
 	"tap/tests/terraform"
 )
@@ -132,17 +133,27 @@ func stacks(t *testing.T) map[string]stack {
 		shared = map[string]stack{}
 		for _, folder := range []string{"../environments", "environments"} {
 			environments, accounts := load(t, folder)
-			maps.Copy(shared, synthesize(t, environments, accounts))
+			for suffix, stack := range synthesize(t, environments, accounts) {
+				if shared[suffix].root != nil {
+					t.Fatalf("tap-%s is a stack of the tests' own, in the folder tests: give yours another name", suffix)
+				}
+				shared[suffix] = stack
+			}
 		}
 	}
 	return shared
 }
 
-// eachStack runs a test for every one of these stacks, those of accounts included, and for both classes' own defaults.
+// eachStack runs a test for every one of these stacks, those of accounts included, for both classes' own defaults, and
+// for another value of each key: what a file may say breaks no test.
 func eachStack(t *testing.T, test func(s stack)) {
 	t.Helper()
 	all := maps.Clone(stacks(t))
 	all["defaults of development"], all["defaults of production"] = development(t), production(t)
+	variants, _ := keys.Variants(t)
+	for _, v := range variants {
+		all[v.Key] = example(t, v.Key)
+	}
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		t.Run(name, func(t *testing.T) { test(all[name].in(t)) })
 	}
@@ -429,6 +440,11 @@ func (r resource) containers() map[string]resource {
 		all[strings.TrimSuffix(container.Text("name"), "-"+r.suffix)] = container
 	}
 	return all
+}
+
+// isCalledFromOutside reports whether Route 53 calls the environment, as it does a name in the partition aws.
+func isCalledFromOutside(e *config.Environment) bool {
+	return e.LoadBalancer.Domain.Name != "" && config.IsCommercial(e.Region)
 }
 
 // service returns the API's service.

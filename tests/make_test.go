@@ -29,6 +29,7 @@ case "${0##*/} $1" in
 		*) cp "$0" "$to" ;;
 		esac
 	done
+	echo "ENVIRONMENT_SUFFIX=$ENVIRONMENT_SUFFIX " >>"$FOLDER/calls"
 	echo "GOWORK=$GOWORK XDG_CACHE_HOME=$XDG_CACHE_HOME GOMODCACHE=$GOMODCACHE." >>"$FOLDER/calls" ;;
 "go test") [ "$2" != ./tests ] || ${GOLDENS:-touch .local/golden/tests/golden/new} ;;
 "go run") [ "$2" != ./internal/generate ] || touch .local/golden/generated/new ;;

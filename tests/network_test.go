@@ -93,7 +93,7 @@ func TestEndpointsLeadToTheAccount(t *testing.T) {
 	eachEnvironment(t, func(s stack) {
 		images := strings.Join(s.environment.ImageAccounts(), "|")
 		allowed := regexp.MustCompile(`^(` + accountID.String() + `|` + images + `)$`)
-		for _, endpoint := range s.some("aws_vpc_endpoint") {
+		for _, endpoint := range s.each("aws_vpc_endpoint") {
 			for _, statement := range endpoint.policy() {
 				if !isImageLayers(statement, s.environment.Region) && !(statement.HasCondition("aws:PrincipalAccount", accountID) &&
 					statement.HasCondition("aws:ResourceAccount", allowed)) {
@@ -202,7 +202,7 @@ func TestConnectionsAreTheNecessaryOnes(t *testing.T) {
 		sources := s.environment.LoadBalancer.AllowedSources
 		if sources == nil {
 			sources = []string{theInternet}
-		} else if s.environment.LoadBalancer.Domain.Name != "" {
+		} else if isCalledFromOutside(s.environment) {
 			expected = append(expected, theCheckers+" -> load balancer:443")
 		}
 		for _, source := range sources {

@@ -239,7 +239,7 @@ func TestTaskRolesHaveTheirOwnRights(t *testing.T) {
 			s.Errorf("%s may not write to %s", execution.Address(), group)
 		}
 		for _, permission := range running {
-			expected := "rds-db:connect arn:aws:rds-db:" + s.environment.Region + ":123456789012:dbuser:" +
+			expected := "rds-db:connect arn:aws:rds-db:" + s.environment.Region + ":121212121212:dbuser:" +
 				cluster.Ref("cluster_resource_id") + "/payment_api"
 			if strings.HasPrefix(permission, "rds-db:") && aws(permission) != expected {
 				s.Errorf("%s may %s, expected %s", task.Address(), permission, expected)

@@ -70,7 +70,7 @@ func unusable(s stack) []string {
 			problem("%s uses %s, of which no endpoint is known", used, service)
 		}
 		for _, name := range needed {
-			if s.environment.Network.NATGateways == 0 && !isReached[name] {
+			if network := s.environment.Network; network.NATGateways == 0 && !network.IsExisting() && !isReached[name] {
 				problem("%s uses %s, and there is no endpoint %s", used, service, name)
 			}
 		}

@@ -21,7 +21,7 @@ var (
 
 // aws writes out the partition and the account, which Terraform inserts into policies.
 func aws(text string) string {
-	return accountID.ReplaceAllString(partition.ReplaceAllString(text, "aws"), "123456789012")
+	return accountID.ReplaceAllString(partition.ReplaceAllString(text, "aws"), "121212121212")
 }
 
 // matches reports whether one of the values, with asterisks, matches the text. An asterisk of IAM takes slashes, too.
@@ -114,10 +114,10 @@ func allowed(statements []statement, call string) bool {
 func lines(t *testing.T, file string, each func(names []string, line string)) {
 	const records, tags = "route53:ChangeResourceRecordSets", "aws:${1}Tag/Project=tap aws:${1}Tag/Environment=$2"
 	text := regexp.MustCompile(`\b(OF|AS)-([a-z0-9-]+)`).ReplaceAllString(read(t, file), tags)
-	text = strings.NewReplacer(":OFTag", ":ResourceTag", ":ASTag", ":RequestTag", "HERE:", "eu-west-1:123456789012:",
-		"IAM:", "arn:aws:iam::123456789012:", "KEY", "arn:aws:kms:eu-west-1:123456789012:key/1", "S3:", "arn:aws:s3:::",
-		"STATES", "arn:aws:s3:::tap-states-123456789012-eu-west-1",
-		"BOUND-", "iam:PermissionsBoundary=arn:aws:iam::123456789012:policy/tap-boundary-",
+	text = strings.NewReplacer(":OFTag", ":ResourceTag", ":ASTag", ":RequestTag", "HERE:", "eu-west-1:121212121212:",
+		"IAM:", "arn:aws:iam::121212121212:", "KEY", "arn:aws:kms:eu-west-1:121212121212:key/1", "S3:", "arn:aws:s3:::",
+		"STATES", "arn:aws:s3:::tap-states-121212121212-eu-west-1",
+		"BOUND-", "iam:PermissionsBoundary=arn:aws:iam::121212121212:policy/tap-boundary-",
 		"BACKUP", "role/aws-service-role/backup.amazonaws.com/AWSServiceRoleForBackup",
 		"A-RECORD", records+"RecordTypes=A "+records+"NormalizedRecordNames").Replace(text)
 	var names []string

@@ -17,6 +17,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"tap/config"
 	"tap/tests/must"
 )
 
@@ -232,10 +233,10 @@ func states(alarm resource, minutes []traffic, from int) []bool {
 func TestGoldenSaysWhatAlarmsDo(t *testing.T) {
 	file := readScenarios(t)
 	const before, after = 360, 1500 // minutes: the longest period but the certificate's; that, too
-	alarms, raised := stacks(t)["prod"].in(t).some("aws_cloudwatch_metric_alarm"), map[string]bool{}
-	alarms = slices.DeleteFunc(alarms, func(r resource) bool { // what a team adds has those of the example
-		return strings.HasPrefix(r.alarmName(), "Worker") || strings.HasPrefix(r.alarmName(), "Job")
-	})
+	// Whatever a team's own files say.
+	environment := parse(t, "prod", minimalProduction+"monitoring: {expectedRequests: 200}\n")
+	s, raised := synthesize(t, []config.Environment{environment}, nil)["prod"].in(t), map[string]bool{}
+	alarms := s.some("aws_cloudwatch_metric_alarm")
 	for _, alarm := range stacks(t)["workloads"].in(t).some("aws_cloudwatch_metric_alarm") {
 		// The service of a worker has the alarms of the API's.
 		isQueue := strings.HasPrefix(alarm.alarmName(), "WorkerSettlement") && alarm.Text("namespace") == "AWS/SQS"

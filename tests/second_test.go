@@ -51,7 +51,8 @@ func TestNamesAreDistinct(t *testing.T) { eachStack(t, expectDistinctNames) }
 
 // A second database, a second load balancer with its firewall, and a second service behind the first load balancer.
 func TestSecondOfEachHasItsOwn(t *testing.T) {
-	environment := *stacks(t)["dev"].environment
+	environment := parse(t, "dev", minimalDevelopment)
+	first := synthesize(t, []config.Environment{environment}, nil)["dev"].in(t)
 	s := synthesize(t, []config.Environment{environment}, nil,
 		func(stack cdktf.TerraformStack, platform constructs.Platform) []connection.Connection {
 			d := platform.Deployment
@@ -103,7 +104,7 @@ func TestSecondOfEachHasItsOwn(t *testing.T) {
 	}
 	var alarms []string
 	for _, alarm := range s.each("aws_cloudwatch_metric_alarm") {
-		if name := alarm.alarmName(); !slices.ContainsFunc(stacks(t)["dev"].in(t).each("aws_cloudwatch_metric_alarm"),
+		if name := alarm.alarmName(); !slices.ContainsFunc(first.each("aws_cloudwatch_metric_alarm"),
 			func(r resource) bool { return r.alarmName() == name }) {
 			alarms = append(alarms, name)
 		}

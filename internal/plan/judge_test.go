@@ -173,7 +173,8 @@ func TestChanges(t *testing.T) {
 // golden returns the removals of all resources of the synthesized stacks whose name matches a pattern.
 func golden(t *testing.T, pattern string) (removals []*tfjson.ResourceChange) {
 	t.Helper()
-	for _, file := range must.Get(filepath.Glob("../../tests/golden/" + pattern + ".json"))(t) {
+	for _, file := range must.Get(filepath.Glob("../../tests/environments/" + pattern + ".yaml"))(t) { // not a team's own
+		file = "../../tests/golden/tap-" + strings.TrimSuffix(filepath.Base(file), ".yaml") + ".json"
 		for _, r := range must.Get(tf.Parse(must.Get(os.ReadFile(file))(t)))(t).All() {
 			for _, key := range []string{"//", "depends_on", "lifecycle"} { // no attributes
 				delete(r.Attributes, key)
@@ -264,7 +265,7 @@ func others(value any) []any {
 // state and not in a plan; each resource also has an attribute that is another afterwards, so that this does not
 // decide.
 func TestRenames(t *testing.T) {
-	removals := golden(t, "tap-prod")
+	removals := golden(t, "options")
 	prefixes := map[string]bool{"": true}
 	for _, r := range removals {
 		area, _, _ := strings.Cut(hash.ReplaceAllString(r.Name, ""), "_")
