@@ -32,13 +32,13 @@ func (s stack) wantAttributes(rows map[string]map[string]any) {
 	}
 	whole, inside := regexp.MustCompile(`"\$\{environment\.[\w.]+\}"`), regexp.MustCompile(`\$\{environment\.[\w.]+\}`)
 	for says, attributes := range rows {
-		s.Run(says, func(t *testing.T) {
-			for attribute, value := range attributes {
-				text := whole.ReplaceAllStringFunc(encoded(value), func(found string) string { return encoded(key(found)) })
-				text = inside.ReplaceAllStringFunc(text, func(found string) string { return fmt.Sprint(key(found)) })
-				s.in(t).want(attribute, json.RawMessage(text), ": if meant, name it in tests/attributes.yaml")
-			}
-		})
+		row := s
+		row.about += says + ": "
+		for attribute, value := range attributes {
+			text := whole.ReplaceAllStringFunc(encoded(value), func(found string) string { return encoded(key(found)) })
+			text = inside.ReplaceAllStringFunc(text, func(found string) string { return fmt.Sprint(key(found)) })
+			row.want(attribute, json.RawMessage(text), ": if meant, name it in tests/attributes.yaml")
+		}
 	}
 }
 

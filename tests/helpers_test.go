@@ -104,6 +104,17 @@ type stack struct {
 	environment *config.Environment // nil for that of an account
 	json        string              // the Terraform JSON,
 	root        terraform.Stack     // and decoded
+	about       string              // begins what is said of it
+}
+
+func (s stack) Errorf(format string, values ...any) {
+	s.Helper()
+	s.T.Errorf("%s"+format, append([]any{s.about}, values...)...)
+}
+
+func (s stack) Fatalf(format string, values ...any) {
+	s.Helper()
+	s.T.Fatalf("%s"+format, append([]any{s.about}, values...)...)
 }
 
 // synthesize returns the stacks of environments with extensions, and of accounts, by suffix.
@@ -150,13 +161,17 @@ func eachStack(t *testing.T, test func(s stack)) {
 	t.Helper()
 	all := maps.Clone(stacks(t))
 	all["defaults of development"], all["defaults of production"] = development(t), production(t)
-	variants, _ := keys.Variants(t)
-	for _, v := range variants {
-		all[v.Key] = example(t, v.Key)
-	}
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		t.Run(name, func(t *testing.T) { test(all[name].in(t)) })
 	}
+	t.Run("another value of each key", func(t *testing.T) {
+		variants, _ := keys.Variants(t)
+		for _, v := range variants {
+			s := example(t, v.Key).in(t)
+			s.about = v.Key + ": "
+			test(s)
+		}
+	})
 }
 
 // eachEnvironment runs a test for those of environments.

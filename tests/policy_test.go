@@ -246,7 +246,7 @@ func TestTaskRolesHaveTheirOwnRights(t *testing.T) {
 			}
 		}
 		if cluster.At("master_username") == "payment_api" {
-			s.Error("tasks connect as the master user")
+			s.Errorf("tasks connect as the master user")
 		}
 	})
 }
